@@ -1,0 +1,2 @@
+//! PeerDrive daemon.
+fn main() {}

@@ -1,0 +1,2 @@
+//! PeerDrive xtask.
+fn main() {}
