@@ -1,1 +1,6 @@
 //! PeerDrive ledger.
+
+pub mod identity;
+pub mod keys;
+pub mod roster;
+pub mod transaction;

@@ -1,0 +1,1 @@
+//! Who belongs to a workspace, as what, with which devices and keys.
