@@ -28,6 +28,7 @@ pub use device::{DeviceKey, DevicePublicKey};
 pub use error::KeyError;
 pub use keyring::{EpochKey, Keyring};
 pub use passphrase::PassphraseCost;
+pub(crate) use sealed_box::{SealedBox, seal_box};
 pub use signature::Signature;
 pub use user::{AgreementPublicKey, UserKeys, UserPublicKeys, UserSigningPublicKey};
 pub use user_file::{LockedUserKeys, UserKeyFile};

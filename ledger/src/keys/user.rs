@@ -11,6 +11,7 @@ use crate::identity::UserId;
 
 const SIGNING_CONTEXT: &str = "peerdrive 2026 user signing key v1";
 const AGREEMENT_CONTEXT: &str = "peerdrive 2026 user agreement key v1";
+const EPHEMERAL_CONTEXT: &str = "peerdrive 2026 user ephemeral secret v1";
 
 /// The opened keys of a user.
 #[derive(Clone, ZeroizeOnDrop)]
@@ -82,6 +83,22 @@ impl UserKeys {
 
     pub(super) fn agreement_secret(&self) -> &StaticSecret {
         &self.agreement
+    }
+
+    /// An ephemeral secret for sealing this message to this recipient, unguessable to all others and the same each
+    /// time: where the ledger seals, it has no source of randomness.
+    pub(crate) fn ephemeral_for(
+        &self,
+        recipient: &AgreementPublicKey,
+        purpose: &[u8],
+        message: &[u8],
+    ) -> Zeroizing<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new_derive_key(EPHEMERAL_CONTEXT);
+        hasher.update(&self.root).update(recipient.as_bytes());
+        hasher.update(&(purpose.len() as u64).to_be_bytes()).update(purpose).update(message);
+        let secret = Zeroizing::new(*hasher.finalize().as_bytes());
+        zeroize::Zeroize::zeroize(&mut hasher);
+        secret
     }
 }
 

@@ -1,0 +1,375 @@
+//! What a set of records comes to. A pure function of the set: nothing here knows an order of arrival.
+//!
+//! 1. **Which records count.** A record counts when its author still has the power it takes by those of its ancestors
+//!    that count, and no record that counts and lessens its author stands beside it (neither knows the other): who is
+//!    removed cannot act "at the same time", so back-dating gains nothing. Where two lessen each other, the one that
+//!    takes more power goes first, then the one nearer to the founding, then the smaller hash.
+//! 2. **Members.** Of the counting records about a user, those that no other one descends from decide; of several the
+//!    least role wins, and *removed* is the least.
+//! 3. **Devices** likewise: a removal that stands beside the addition wins.
+//! 4. **Epochs.** The newest whose keys only present members hold; failing that the newest.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::bits::Bits;
+use super::grant::Secret;
+use super::graph::{Graph, Node};
+use super::name::{SealedName, Subject};
+use super::record::{Action, Cut, Founding, Membership};
+use super::role::{Need, Role};
+use crate::identity::{DeviceId, DeviceTag, RealmId, UserId};
+use crate::keys::{DevicePublicKey, Keyring, UserPublicKeys};
+
+/// A user who is or was a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The keys; their identifier is the user's.
+    pub keys: UserPublicKeys,
+    /// `None`: no longer a member.
+    pub role: Option<Role>,
+    name: Option<SealedName>,
+}
+
+impl Member {
+    /// The user's name, when the keyring opens it.
+    pub fn name(&self, keyring: &Keyring) -> Option<String> {
+        self.name.as_ref()?.open(keyring, &Subject::User(self.keys.id()))
+    }
+}
+
+/// Which transactions of a device's log are applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteRight {
+    /// All.
+    All,
+    /// Those up to this sequence number (0: none): the device or its user lost the right after it.
+    Through(u64),
+}
+
+impl WriteRight {
+    /// Whether this one is.
+    pub fn allows(self, sequence: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Through(last) => sequence <= last,
+        }
+    }
+}
+
+/// A device that belongs or belonged to a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Checks its signatures.
+    pub key: DevicePublicKey,
+    /// Whose it is.
+    pub user: UserId,
+    /// The user's role; `None` when the user or the device was removed.
+    pub role: Option<Role>,
+    /// Whether the device, or its user, was removed.
+    pub removed: bool,
+    /// What of its log is applied.
+    pub writes: WriteRight,
+    name: SealedName,
+}
+
+impl Device {
+    /// Its identifier.
+    pub fn id(&self) -> DeviceId {
+        DeviceId::of(&self.key)
+    }
+
+    /// Its name, when the keyring opens it.
+    pub fn name(&self, keyring: &Keyring) -> Option<String> {
+        self.name.open(keyring, &Subject::Device(self.id()))
+    }
+}
+
+type EpochName = (u32, [u8; 32]);
+
+/// The roster as it is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct View {
+    founding: Option<Founding>,
+    pub members: BTreeMap<UserId, Member>,
+    pub devices: BTreeMap<DeviceId, Device>,
+    pub tags: BTreeMap<DeviceTag, DeviceId>,
+    epochs: BTreeMap<RealmId, BTreeMap<EpochName, BTreeSet<UserId>>>,
+}
+
+impl View {
+    /// The view of all records that are in.
+    pub fn of_all(graph: &Graph) -> Self {
+        Self::of(graph, &Bits::first(graph.nodes().len()))
+    }
+
+    /// The view of these records only; with each, its ancestors must be among them.
+    pub fn of(graph: &Graph, within: &Bits) -> Self {
+        let weighing = Weighing::new(graph.nodes(), within);
+        let counting = weighing.counting();
+        let mut view = Self::default();
+        view.take_members(&weighing, &counting);
+        view.take_devices(&weighing, &counting);
+        view.take_epochs(&weighing, &counting);
+        view
+    }
+
+    pub fn founding(&self) -> Option<&Founding> {
+        self.founding.as_ref()
+    }
+
+    pub fn role_of(&self, user: &UserId) -> Option<Role> {
+        self.members.get(user)?.role
+    }
+
+    pub fn owners(&self) -> usize {
+        self.members.values().filter(|member| member.role == Some(Role::Owner)).count()
+    }
+
+    /// The epoch that seals new transactions, and who holds its key.
+    pub fn current_epoch(&self, realm: &RealmId) -> Option<(EpochName, &BTreeSet<UserId>)> {
+        let epochs = self.epochs.get(realm)?;
+        let present = |user: &UserId| self.role_of(user).is_some_and(Role::holds_keys);
+        let clean = epochs.iter().rev().find(|(_, granted)| granted.iter().all(present));
+        clean.or_else(|| epochs.iter().next_back()).map(|(name, granted)| (*name, granted))
+    }
+
+    /// The greatest epoch number in use, 0 for none.
+    pub fn last_epoch(&self, realm: &RealmId) -> u32 {
+        self.epochs.get(realm).and_then(|epochs| epochs.keys().next_back()).map_or(0, |(epoch, _)| *epoch)
+    }
+
+    fn take_members(&mut self, weighing: &Weighing<'_>, counting: &Bits) {
+        for (user, positions) in &weighing.about_user {
+            let deciding = weighing.deciding(positions, counting);
+            let Some(role) = weighing.least_role(&deciding) else { continue };
+            let counted = || positions.iter().copied().filter(|position| counting.contains(*position));
+            let latest =
+                counted().filter(|p| weighing.name_in(*p).is_some()).max_by_key(|p| weighing.rank(*p));
+            let keys = counted().map(|position| weighing.user_keys_in(position)).next();
+            let Some(keys) = keys else { continue };
+            let name = latest.and_then(|position| weighing.name_in(position)).cloned();
+            self.members.insert(*user, Member { keys: *keys, role, name });
+        }
+        let foundings = counting.iter().filter_map(|position| match weighing.action(position) {
+            Action::Found(founding) => Some((weighing.rank(position), founding)),
+            _ => None,
+        });
+        self.founding = foundings.min_by_key(|(rank, _)| *rank).map(|(_, founding)| founding.clone());
+    }
+
+    fn take_devices(&mut self, weighing: &Weighing<'_>, counting: &Bits) {
+        let mut by_age = Vec::new();
+        for (id, positions) in &weighing.about_device {
+            let deciding = weighing.deciding(positions, counting);
+            let additions = positions.iter().filter(|p| counting.contains(**p));
+            let additions = additions.filter(|p| matches!(weighing.action(**p), Action::Device { .. }));
+            let oldest = additions.clone().map(|p| weighing.rank(*p)).min();
+            let latest = additions.max_by_key(|p| weighing.rank(**p));
+            let (Some(oldest), Some(latest)) = (oldest, latest) else { continue };
+            let Action::Device { claim, name } = weighing.action(*latest) else { continue };
+            by_age.push((oldest, *id));
+            let device = self.device(*id, claim.key, claim.user, name, weighing.removal(&deciding));
+            self.devices.insert(*id, self.with_user_cut(device, weighing, counting));
+        }
+        by_age.sort_unstable();
+        for (_, id) in by_age {
+            self.tags.entry(id.tag()).or_insert(id);
+        }
+    }
+
+    fn device(
+        &self,
+        id: DeviceId,
+        key: DevicePublicKey,
+        user: UserId,
+        name: &SealedName,
+        removal: Option<u64>,
+    ) -> Device {
+        debug_assert_eq!(DeviceId::of(&key), id);
+        let role = self.role_of(&user).filter(|_| removal.is_none());
+        let writes = removal.map_or(WriteRight::All, WriteRight::Through);
+        Device { key, user, role, removed: role.is_none(), writes, name: name.clone() }
+    }
+
+    /// Narrows what is applied of a device's log to what its user's last demotion left.
+    fn with_user_cut(&self, device: Device, weighing: &Weighing<'_>, counting: &Bits) -> Device {
+        if self.role_of(&device.user).is_some_and(Role::writes) {
+            return device;
+        }
+        let about_user = weighing.about_user.get(&device.user).map_or(&[][..], Vec::as_slice);
+        let id = device.id();
+        let cuts = weighing.deciding(about_user, counting).into_iter().flat_map(|p| weighing.cuts_in(p));
+        let through = cuts.filter(|cut| cut.device == id).map(|cut| cut.accepted_through).max().unwrap_or(0);
+        let through = match device.writes {
+            WriteRight::All => through,
+            WriteRight::Through(earlier) => through.min(earlier),
+        };
+        Device { writes: WriteRight::Through(through), ..device }
+    }
+
+    fn take_epochs(&mut self, weighing: &Weighing<'_>, counting: &Bits) {
+        for position in counting.iter() {
+            let Action::Grant(grants) = weighing.action(position) else { continue };
+            for grant in grants {
+                if let Secret::Epoch { realm, epoch, commitment } = grant.secret {
+                    let epochs = self.epochs.entry(realm).or_default();
+                    epochs.entry((epoch, commitment)).or_default().insert(grant.to);
+                }
+            }
+        }
+    }
+}
+
+/// Finds out which records count, and answers questions about them.
+struct Weighing<'a> {
+    nodes: &'a [Node],
+    within: &'a Bits,
+    about_user: BTreeMap<UserId, Vec<usize>>,
+    about_device: HashMap<DeviceId, Vec<usize>>,
+    by_author: HashMap<UserId, Vec<usize>>,
+}
+
+impl<'a> Weighing<'a> {
+    fn new(nodes: &'a [Node], within: &'a Bits) -> Self {
+        let mut weighing = Self {
+            nodes,
+            within,
+            about_user: BTreeMap::new(),
+            about_device: HashMap::new(),
+            by_author: HashMap::new(),
+        };
+        for position in within.iter() {
+            let record = &nodes[position].record;
+            weighing.by_author.entry(record.author()).or_default().push(position);
+            match record.action() {
+                Action::Found(_) => weighing.about_user.entry(record.author()).or_default().push(position),
+                Action::Member(member) => {
+                    weighing.about_user.entry(member.user.id()).or_default().push(position);
+                }
+                Action::Device { claim, .. } => {
+                    weighing.about_device.entry(claim.device()).or_default().push(position);
+                }
+                Action::RemoveDevice(cut) => {
+                    weighing.about_device.entry(cut.device).or_default().push(position);
+                }
+                Action::Grant(_) => {}
+            }
+        }
+        weighing
+    }
+
+    /// The records that count.
+    fn counting(&self) -> Bits {
+        let mut lessening: Vec<_> = self.within.iter().filter(|p| self.nodes[*p].lessens.is_some()).collect();
+        lessening
+            .sort_unstable_by_key(|position| (Reverse(self.nodes[*position].need), self.rank(*position)));
+        let (mut void, mut settled) = (Bits::default(), Bits::default());
+        for position in lessening {
+            let victims = self.victims(position, &settled);
+            if !victims.is_empty() && self.counting_without(&void).contains(position) {
+                settled.insert(position);
+                victims.into_iter().for_each(|victim| void.insert(victim));
+            }
+        }
+        self.counting_without(&void)
+    }
+
+    /// The records beside this lessening one that its target could not have written any more.
+    fn victims(&self, lessening: usize, settled: &Bits) -> Vec<usize> {
+        let node = &self.nodes[lessening];
+        let (Some(target), Action::Member(Membership { role, .. })) = (node.lessens, node.record.action())
+        else {
+            return Vec::new();
+        };
+        let written = self.by_author.get(&target).map_or(&[][..], Vec::as_slice);
+        let beside = |other: &usize| {
+            *other != lessening
+                && !node.ancestors.contains(*other)
+                && !self.nodes[*other].ancestors.contains(lessening)
+        };
+        let lost = |other: &usize| !self.nodes[*other].need.met_by(*role);
+        written
+            .iter()
+            .copied()
+            .filter(beside)
+            .filter(lost)
+            .filter(|other| !settled.contains(*other))
+            .collect()
+    }
+
+    /// The records whose authors have the power they take, when the void ones do not count.
+    fn counting_without(&self, void: &Bits) -> Bits {
+        let mut counting = Bits::default();
+        for position in self.within.iter().filter(|position| !void.contains(*position)) {
+            let node = &self.nodes[position];
+            if node.need == Need::Nothing || node.need.met_by(self.role_before(node, &counting)) {
+                counting.insert(position);
+            }
+        }
+        counting
+    }
+
+    /// The role of a record's author by those of its ancestors that count.
+    fn role_before(&self, node: &Node, counting: &Bits) -> Option<Role> {
+        let about = self.about_user.get(&node.record.author())?;
+        let before: Vec<_> = about.iter().copied().filter(|p| node.ancestors.contains(*p)).collect();
+        self.least_role(&self.deciding(&before, counting)).flatten()
+    }
+
+    /// Of these records, those that count and that no other counting one descends from.
+    fn deciding(&self, positions: &[usize], counting: &Bits) -> Vec<usize> {
+        let counted: Vec<_> = positions.iter().copied().filter(|p| counting.contains(*p)).collect();
+        let overruled = |p: usize| counted.iter().any(|later| self.nodes[*later].ancestors.contains(p));
+        counted.iter().copied().filter(|p| !overruled(*p)).collect()
+    }
+
+    /// The least role these records give; the outer `None` when there are none.
+    fn least_role(&self, deciding: &[usize]) -> Option<Option<Role>> {
+        let roles = deciding.iter().filter_map(|position| match self.action(*position) {
+            Action::Found(_) => Some(Some(Role::Owner)),
+            Action::Member(member) => Some(member.role),
+            _ => None,
+        });
+        roles.min()
+    }
+
+    /// Up to where a removed device's log is applied; `None` when none of these removes it.
+    fn removal(&self, deciding: &[usize]) -> Option<u64> {
+        let removals = deciding.iter().filter_map(|position| match self.action(*position) {
+            Action::RemoveDevice(cut) => Some(cut.accepted_through),
+            _ => None,
+        });
+        removals.max()
+    }
+
+    fn action(&self, position: usize) -> &'a Action {
+        self.nodes[position].record.action()
+    }
+
+    /// A total order that never puts a record before its ancestors.
+    fn rank(&self, position: usize) -> (u32, super::RecordHash) {
+        (self.nodes[position].depth, self.nodes[position].record.hash())
+    }
+
+    fn name_in(&self, position: usize) -> Option<&'a SealedName> {
+        match self.action(position) {
+            Action::Member(member) => member.name.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn user_keys_in(&self, position: usize) -> &'a UserPublicKeys {
+        match self.action(position) {
+            Action::Member(member) => &member.user,
+            _ => self.nodes[position].record.author_keys(),
+        }
+    }
+
+    fn cuts_in(&self, position: usize) -> &'a [Cut] {
+        match self.action(position) {
+            Action::Member(member) => &member.cuts,
+            _ => &[],
+        }
+    }
+}
