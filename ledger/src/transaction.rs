@@ -264,3 +264,6 @@ fn unpack(mut plain: Vec<u8>) -> Result<Vec<u8>, TransactionError> {
 fn signed_message(head: &[u8; HEADER_BYTES], ciphertext: &[u8]) -> Vec<u8> {
     [SIGNATURE_CONTEXT, head, blake3::hash(ciphertext).as_bytes()].concat()
 }
+
+#[cfg(test)]
+mod tests;

@@ -245,8 +245,8 @@ mod tests {
 
     #[test]
     fn text_forms_are_fixed() {
-        assert_eq!(ascending().to_text(), "");
-        assert_eq!(WorkspaceId::from_bytes([0xff; 16]).to_text(), "");
+        assert_eq!(ascending().to_text(), "000G40R-40M30E2-209185G-R38E1WM-8124GK2-GAHC5RT-R34D1P7-0X3RFGB");
+        assert_eq!(WorkspaceId::from_bytes([0xff; 16]).to_text(), "ZZZZZZZ-ZZZZZZ6-ZZZZZZZ-ZZZZZW1");
     }
 
     #[test]

@@ -99,6 +99,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn file_bytes_and_identifier_are_fixed() {
+        let key = DeviceKey::generate(&mut test_entropy(1));
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&key.to_file_bytes()),
+            "50446465766b657900010000000000205dc76cbd474e91b7e85a02bcba29892273ebf93f20bab06b2f352313a5050c05935f0395da608cbd637374f6b311c1bf"
+        );
+        assert_eq!(key.id().to_text(), "WGBA1GH-PNS0062-GQ975HX-CZP75T3-B48YKVZ-6Y9P8NK-S726Q4T-6NYK5GW");
+        assert_eq!(format!("{}", key.id().tag()), "e416a0c236ae4003");
+    }
+
+    #[test]
     fn file_survives_and_its_faults_are_told_apart() {
         let key = DeviceKey::generate(&mut test_entropy(1));
         let file = key.to_file_bytes();

@@ -42,7 +42,9 @@ pub(super) fn check(key: &[u8; 32], message: &[u8], signature: &Signature) -> Re
     key.verify_strict(message, &signature).map_err(|_| KeyError::InvalidSignature)
 }
 
-/// Whether these bytes can be the public key of a signer.
+/// Whether these bytes can be the public key of a signer: a point of the curve, not a weak one, in its only form
+/// (another form of the same point would give the same key a second identifier).
 pub(super) fn is_signing_key(key: &[u8; 32]) -> bool {
-    VerifyingKey::from_bytes(key).is_ok_and(|key| !key.is_weak())
+    let canonical = |point: &VerifyingKey| point.to_edwards().compress().to_bytes() == *key;
+    VerifyingKey::from_bytes(key).is_ok_and(|point| !point.is_weak() && canonical(&point))
 }

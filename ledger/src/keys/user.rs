@@ -169,9 +169,15 @@ mod tests {
     #[test]
     fn derivation_is_fixed() {
         let keys = UserKeys::from_root(&[7; 32]);
-        assert_eq!(keys.id().to_text(), "");
-        assert_eq!(data_encoding::HEXLOWER.encode(keys.signing_public().as_bytes()), "");
-        assert_eq!(data_encoding::HEXLOWER.encode(keys.agreement_public().as_bytes()), "");
+        assert_eq!(keys.id().to_text(), "JNMAHZ6-JSZ2CS7-43MYVSV-43T4BME-ATHKZDF-5T004JQ-NSN2P73-X3DHS0H");
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(keys.signing_public().as_bytes()),
+            "867535108c9376d242aa7fbc2d231cfa8d82ece882c5a81ad81cf8efa8a31745"
+        );
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(keys.agreement_public().as_bytes()),
+            "4febdfcf949d9b9f165e5e0bc7a11cab4b699dc69ff47ba20d2db1e36243e41e"
+        );
     }
 
     #[test]

@@ -162,8 +162,14 @@ mod tests {
 
     #[test]
     fn file_bytes_are_fixed() {
-        assert_eq!(HEXLOWER.encode(&keys().to_open_file()), "");
-        assert_eq!(HEXLOWER.encode(&locked_file()), "");
+        assert_eq!(
+            HEXLOWER.encode(&keys().to_open_file()),
+            "5044757365726b7900010000000000205dc76cbd474e91b7e85a02bcba29892273ebf93f20bab06b2f352313a5050c05aa6586ca546e97014a3ae15d18f13adc"
+        );
+        assert_eq!(
+            HEXLOWER.encode(&locked_file()),
+            "5044757365726b79000100010000006c94a20260257f43e0e8864624cbef76c902bdbe26169468a222580a507d3230b2000000080000000100000001558db9414391f0aeb11d6470b1b8efca1ee65e8f40130d98b138910bf6ef94c79359c61e3db66b7e6c39e8a66d7ed5a2af4959a0dd8a755c13b72f2ad9dc4e489c1b3c33d0c2a511172ebb787be3f36c"
+        );
     }
 
     #[test]

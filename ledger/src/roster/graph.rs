@@ -191,6 +191,9 @@ fn judge(record: &RosterRecord, past: &View) -> Result<(Need, Option<UserId>), R
     if !need.met_by(past.role_of(&author)) {
         return Err(RosterError::NotAllowed { needed: need.word() });
     }
+    if lessens.is_some_and(|user| past.role_of(&user) == Some(Role::Owner)) && past.owners() == 1 {
+        return Err(RosterError::LastOwner);
+    }
     Ok((need, lessens))
 }
 
@@ -202,9 +205,6 @@ fn judge_membership(
     let user = member.user.id();
     let before = past.role_of(&user);
     let lessens = (member.role < before).then_some(user);
-    if lessens.is_some() && before == Some(Role::Owner) && past.owners() == 1 {
-        return Err(RosterError::LastOwner);
-    }
     if member.role.is_none() && !past.members.contains_key(&user) {
         return Err(RosterError::UnknownUser);
     }

@@ -1,1 +1,503 @@
+//! The roster as its users see it: roles, keys, hostile records, any order.
 
+use proptest::prelude::*;
+
+use super::record::{Action, Membership};
+use super::*;
+use crate::identity::DeviceTag;
+use crate::keys::{DeviceKey, test_entropy};
+
+fn user(seed: u8) -> UserKeys {
+    UserKeys::generate(&mut test_entropy(seed))
+}
+
+fn device(seed: u8) -> DeviceKey {
+    DeviceKey::generate(&mut test_entropy(100 + seed))
+}
+
+/// A workspace founded by user 1 with device 1.
+struct Workspace {
+    roster: Roster,
+    keyring: Keyring,
+    records: Vec<RosterRecord>,
+}
+
+impl Workspace {
+    fn new() -> Self {
+        let keyring = Keyring::generate(&user(1).id(), &mut test_entropy(50));
+        let names = FoundingNames { workspace: "drive", user: "Anna", device: "laptop" };
+        let (roster, records) = Roster::found(&user(1), &device(1), &keyring, names).unwrap();
+        Self { roster, keyring, records }
+    }
+
+    fn with(members: &[(u8, Role)]) -> Self {
+        let mut workspace = Self::new();
+        for (seed, role) in members {
+            workspace.add_user(1, *seed, *role).unwrap();
+            workspace.add_device(*seed, *seed).unwrap();
+        }
+        workspace
+    }
+
+    fn add_user(&mut self, by: u8, seed: u8, role: Role) -> Result<(), RosterError> {
+        let made = self.roster.add_user(&user(by), &self.keyring, &user(seed).public(), role, "somebody")?;
+        self.records.extend(made);
+        Ok(())
+    }
+
+    fn add_device(&mut self, by: u8, owner: u8) -> Result<(), RosterError> {
+        let claim = DeviceClaim::new(&device(owner), user(owner).id(), self.keyring.workspace);
+        self.records.push(self.roster.add_device(&user(by), &self.keyring, claim, "box")?);
+        Ok(())
+    }
+
+    fn set_role(&mut self, by: u8, seed: u8, role: Role) -> Result<(), RosterError> {
+        let (id, entropy) = (user(seed).id(), &mut test_entropy(60 + seed));
+        let made = self.roster.set_role(&user(by), &mut self.keyring, &id, role, cut(seed, 7), entropy)?;
+        self.records.extend(made);
+        Ok(())
+    }
+
+    fn remove(&mut self, by: u8, seed: u8) -> Result<(), RosterError> {
+        let (id, entropy) = (user(seed).id(), &mut test_entropy(70 + by));
+        let made = self.roster.remove_user(&user(by), &mut self.keyring, &id, cut(seed, 5), entropy)?;
+        self.records.extend(made);
+        Ok(())
+    }
+
+    /// Another device's copy, that goes its own way from here.
+    fn fork(&self) -> Self {
+        Self { roster: self.roster.clone(), keyring: self.keyring.clone(), records: self.records.clone() }
+    }
+
+    fn role(&self, seed: u8) -> Option<Role> {
+        self.roster.role_of(&user(seed).id())
+    }
+
+    fn tag(&self, seed: u8) -> DeviceTag {
+        device(seed).id().tag()
+    }
+}
+
+fn cut(seed: u8, accepted_through: u64) -> Vec<Cut> {
+    vec![Cut { device: device(seed).id(), accepted_through }]
+}
+
+fn rebuilt<'a>(records: impl IntoIterator<Item = &'a RosterRecord>) -> Roster {
+    let mut records = records.into_iter().peekable();
+    let mut roster = Roster::new(records.peek().unwrap().workspace());
+    for record in records {
+        roster.apply(RosterRecord::parse(record.as_bytes()).unwrap()).unwrap();
+    }
+    roster
+}
+
+fn merged(one: &Workspace, other: &Workspace) -> Roster {
+    let there = rebuilt(one.records.iter().chain(&other.records));
+    let back = rebuilt(other.records.iter().chain(&one.records));
+    assert_same(&there, &back);
+    there
+}
+
+fn assert_same(one: &Roster, other: &Roster) {
+    assert_eq!(one.digest(), other.digest());
+    assert!(one.view == other.view, "the same records give the same roster");
+}
+
+#[test]
+fn a_new_workspace_has_an_owner_a_device_and_a_key() {
+    let Workspace { roster, keyring, records } = Workspace::new();
+    assert_eq!(roster.role_of(&user(1).id()), Some(Role::Owner));
+    let laptop = roster.device(device(1).id().tag()).unwrap();
+    assert_eq!((laptop.id(), laptop.user, laptop.removed), (device(1).id(), user(1).id(), false));
+    assert_eq!(laptop.name(&keyring).as_deref(), Some("laptop"));
+    assert_eq!(roster.workspace_name(&keyring).as_deref(), Some("drive"));
+    assert_eq!(roster.member(&user(1).id()).unwrap().name(&keyring).as_deref(), Some("Anna"));
+    assert_eq!(roster.current_key(&keyring).unwrap().0, 1);
+    assert!(roster.may_write(device(1).id().tag(), u64::MAX));
+    assert!(!roster.epoch_due(&keyring.root_realm));
+    assert_same(&roster, &rebuilt(&records));
+}
+
+#[test]
+fn bytes_are_fixed() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer)]);
+    let removal = workspace.roster.remove_device(&user(1), device(2).id(), 300).unwrap();
+    assert_eq!(
+        data_encoding::HEXLOWER.encode(removal.as_bytes()),
+        "5044726f0001e5ab67054042e75e4c602f73e1fb1478018e36568c23f99884bb565d969ea0b8b922bbab910ce84d013483d642bb9719347a92699d686637ce628f645a6d32013f20a957f619652695427b83d522c06d1157c8fa08e1963de2f199a263d7cb03f858031038793e6fd4faf6bae9adb626480389b61d4ee8d0ae6b8cc65b0059d8c1bd29c74e06d5519d5c4445cccea9480d00ac029d1ba88e19db67fd1e9267f7d0165c734b9738adf5ce5d5bdf02fb8b028f5145d7aa7649dd5e478f4c1463dc4909e3ef64f77885935999de412f4608e645540c"
+    );
+    workspace.remove(1, 2).unwrap();
+    let mut all = blake3::Hasher::new();
+    for record in &workspace.records {
+        all.update(record.as_bytes());
+    }
+    assert_eq!(
+        all.finalize().to_hex().as_str(),
+        "14cbea62c556998c939161e7fe4ea638656b3b1de77aaee6a67f9156e95f5bef"
+    );
+}
+
+#[test]
+fn names_stay_hidden_from_those_without_keys() {
+    let workspace = Workspace::new();
+    let stranger = Keyring::generate(&user(9).id(), &mut test_entropy(9));
+    assert_eq!(workspace.roster.workspace_name(&stranger), None);
+    for record in &workspace.records {
+        let bytes = record.as_bytes();
+        assert!(!bytes.windows(4).any(|window| window == b"Anna" || window == b"driv" || window == b"lapt"));
+    }
+}
+
+#[test]
+fn the_recovery_phrase_and_the_roster_give_the_keyring_back() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer)]);
+    workspace.remove(1, 2).unwrap();
+    let again = UserKeys::from_recovery_phrase(&user(1).recovery_phrase()).ok().unwrap();
+    let keyring = workspace.roster.recover_keyring(&again, &mut test_entropy(5)).unwrap();
+    assert_eq!(keyring.dedup_secret, workspace.keyring.dedup_secret);
+    assert_eq!(keyring.epochs.len(), 2);
+    assert_eq!(workspace.roster.current_key(&keyring).unwrap().0, 2);
+    assert!(workspace.roster.recover_keyring(&user(9), &mut test_entropy(5)).is_none());
+}
+
+#[test]
+fn a_removed_member_gets_no_new_key_and_those_who_remain_do() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer), (3, Role::Reader), (4, Role::Host)]);
+    workspace.remove(1, 2).unwrap();
+    let epochs = |seed| {
+        workspace.roster.open_epochs(&user(seed)).iter().map(|opened| opened.epoch).collect::<Vec<_>>()
+    };
+    assert_eq!((epochs(1), epochs(2), epochs(3), epochs(4)), (vec![1, 2], vec![1], vec![1, 2], vec![]));
+    assert_eq!(workspace.roster.current_epoch(&workspace.keyring.root_realm), Some(2));
+    assert_eq!(workspace.role(2), None);
+    let removed = workspace.roster.device(workspace.tag(2)).unwrap();
+    assert!(removed.removed);
+    assert_eq!(removed.writes, WriteRight::Through(5));
+    assert!(workspace.roster.may_write(workspace.tag(2), 5));
+    assert!(!workspace.roster.may_write(workspace.tag(2), 6));
+    assert!(workspace.roster.may_write(workspace.tag(1), 6));
+    let mut mine = Workspace::new().keyring;
+    assert!(workspace.roster.update_keyring(&user(3), &mut mine));
+    assert_eq!(workspace.roster.current_key(&mine).unwrap().0, 2);
+}
+
+#[test]
+fn readers_and_hosts_do_not_write_and_may_again_when_promoted() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer), (3, Role::Reader)]);
+    assert!(!workspace.roster.may_write(workspace.tag(3), 1));
+    workspace.set_role(1, 2, Role::Reader).unwrap();
+    assert!(workspace.roster.may_write(workspace.tag(2), 7));
+    assert!(!workspace.roster.may_write(workspace.tag(2), 8));
+    workspace.set_role(1, 2, Role::Writer).unwrap();
+    assert!(workspace.roster.may_write(workspace.tag(2), 8));
+    assert_eq!(workspace.roster.current_epoch(&workspace.keyring.root_realm), Some(1));
+    workspace.set_role(1, 2, Role::Host).unwrap();
+    assert_eq!(workspace.roster.current_epoch(&workspace.keyring.root_realm), Some(2));
+}
+
+#[test]
+fn a_removed_device_is_cut_and_can_come_back() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer)]);
+    workspace.roster.remove_device(&user(2), device(2).id(), 3).unwrap();
+    assert_eq!(workspace.roster.device(workspace.tag(2)).unwrap().writes, WriteRight::Through(3));
+    assert_eq!(workspace.role(2), Some(Role::Writer));
+    workspace.add_device(2, 2).unwrap();
+    assert_eq!(workspace.roster.device(workspace.tag(2)).unwrap().writes, WriteRight::All);
+}
+
+#[test]
+fn nobody_acts_beyond_his_role() {
+    let mut workspace = Workspace::with(&[(2, Role::Admin), (3, Role::Writer), (4, Role::Admin)]);
+    let before = workspace.roster.digest();
+    let not_allowed = |outcome| matches!(outcome, Err(RosterError::NotAllowed { .. }));
+    assert!(not_allowed(workspace.add_user(3, 5, Role::Host)), "a writer adds nobody");
+    assert!(not_allowed(workspace.set_role(3, 3, Role::Admin)), "a writer does not rise by himself");
+    assert!(not_allowed(workspace.set_role(3, 4, Role::Reader)), "a writer demotes no admin");
+    assert!(not_allowed(workspace.set_role(2, 2, Role::Owner)), "an admin does not rise by himself");
+    assert!(not_allowed(workspace.set_role(2, 3, Role::Admin)), "an admin makes no admins");
+    assert!(not_allowed(workspace.remove(2, 4)), "an admin removes no admins");
+    assert!(not_allowed(workspace.remove(2, 1)), "an admin removes no owners");
+    assert!(not_allowed(workspace.add_user(9, 9, Role::Writer)), "a stranger adds nobody");
+    assert!(not_allowed(workspace.add_device(3, 2)), "a writer adds no device to an admin");
+    let entropy = &mut test_entropy(1);
+    let epoch = workspace.roster.new_epoch(&user(3), &mut workspace.keyring, entropy).map(|_| ());
+    assert!(not_allowed(epoch), "a writer makes no epoch");
+    let device_gone = workspace.roster.remove_device(&user(3), device(1).id(), 0).map(|_| ());
+    assert!(not_allowed(device_gone), "a writer removes no device of an owner");
+    assert_eq!(workspace.roster.digest(), before);
+    assert_eq!(workspace.keyring.epochs.len(), 1);
+    workspace.add_user(2, 5, Role::Reader).unwrap();
+    workspace.remove(2, 3).unwrap();
+}
+
+#[test]
+fn the_last_owner_stays() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer)]);
+    assert_eq!(workspace.remove(1, 1), Err(RosterError::LastOwner));
+    assert_eq!(workspace.set_role(1, 1, Role::Admin), Err(RosterError::LastOwner));
+    workspace.set_role(1, 2, Role::Owner).unwrap();
+    workspace.remove(1, 1).unwrap();
+    assert_eq!((workspace.role(1), workspace.role(2)), (None, Some(Role::Owner)));
+    assert!(workspace.roster.epoch_due(&workspace.keyring.root_realm), "who leaves cannot make the next key");
+    workspace.roster.new_epoch(&user(2), &mut workspace.keyring, &mut test_entropy(8)).unwrap();
+    assert!(!workspace.roster.epoch_due(&workspace.keyring.root_realm));
+}
+
+#[test]
+fn a_forged_or_changed_record_is_refused() {
+    let workspace = Workspace::new();
+    for record in &workspace.records {
+        for at in 0..record.as_bytes().len() {
+            let mut bytes = record.as_bytes().to_vec();
+            bytes[at] ^= 1;
+            assert!(RosterRecord::parse(&bytes).is_err(), "byte {at}");
+            assert!(RosterRecord::parse(&record.as_bytes()[..at]).is_err(), "length {at}");
+        }
+        let longer = [record.as_bytes(), &[0]].concat();
+        assert!(RosterRecord::parse(&longer).is_err());
+    }
+}
+
+#[test]
+fn a_newer_record_is_told_apart() {
+    let mut bytes = Workspace::new().records[0].as_bytes().to_vec();
+    bytes[5] = 2;
+    assert_eq!(RosterRecord::parse(&bytes), Err(RosterError::NewerVersion { found: 2, supported: 1 }));
+}
+
+#[test]
+fn nobody_else_can_found_the_workspace() {
+    let workspace = Workspace::new();
+    let names = FoundingNames { workspace: "mine now", user: "Mallory", device: "box" };
+    let found = Roster::found(&user(9), &device(9), &workspace.keyring, names).err();
+    assert_eq!(found, Some(RosterError::WrongKeyring));
+    let mut other = Keyring::generate(&user(9).id(), &mut test_entropy(9));
+    let (_, records) = Roster::found(&user(9), &device(9), &other, names).unwrap();
+    assert_eq!(workspace.roster.clone().apply(records[0].clone()), Err(RosterError::OtherWorkspace));
+    other.workspace = workspace.keyring.workspace;
+    assert!(Roster::found(&user(9), &device(9), &other, names).is_err());
+}
+
+#[test]
+fn a_device_cannot_be_claimed_without_its_key() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer)]);
+    let honest = DeviceClaim::new(&device(1), user(1).id(), workspace.keyring.workspace);
+    let stolen = DeviceClaim { user: user(2).id(), ..honest };
+    let found = workspace.roster.add_device(&user(2), &workspace.keyring, stolen, "box").err();
+    assert_eq!(found, Some(RosterError::InvalidSignature));
+    let elsewhere = DeviceClaim::new(&device(5), user(2).id(), WorkspaceId::from_bytes([0; 16]));
+    let found = workspace.roster.add_device(&user(2), &workspace.keyring, elsewhere, "box").err();
+    assert_eq!(found, Some(RosterError::InvalidSignature));
+}
+
+#[test]
+fn records_of_an_unknown_signer_wait_for_what_makes_him_known() {
+    let workspace = Workspace::with(&[(2, Role::Admin)]);
+    let mut theirs = workspace.fork();
+    theirs.add_user(2, 3, Role::Writer).unwrap();
+    let mut roster = Roster::new(workspace.keyring.workspace);
+    for record in theirs.records.iter().rev().take(theirs.records.len() - 1) {
+        assert_eq!(roster.apply(record.clone()), Ok(Applied::Held));
+        assert_eq!(roster.apply(record.clone()), Ok(Applied::Duplicate));
+    }
+    assert_eq!(roster.members().count(), 0);
+    assert_eq!(roster.apply(theirs.records[0].clone()), Ok(Applied::Added));
+    assert_eq!(roster.held(), 0);
+    assert_same(&roster, &theirs.roster);
+}
+
+#[test]
+fn an_escalation_that_was_held_is_refused_when_its_past_comes() {
+    let workspace = Workspace::with(&[(2, Role::Writer)]);
+    let rise = Membership { user: user(2).public(), role: Some(Role::Owner), name: None, cuts: Vec::new() };
+    let last = workspace.records.last().unwrap();
+    let parents = vec![last.hash()];
+    let forged =
+        RosterRecord::sign(&user(2), workspace.keyring.workspace, parents, Action::Member(rise)).unwrap();
+    let mut early = Roster::new(workspace.keyring.workspace);
+    assert_eq!(early.apply(forged.clone()), Ok(Applied::Held));
+    for record in &workspace.records {
+        early.apply(record.clone()).unwrap();
+    }
+    assert_eq!((early.held(), early.refused_after_holding()), (0, 1));
+    let mut late = workspace.roster.clone();
+    assert!(matches!(late.apply(forged), Err(RosterError::NotAllowed { needed: "owner" })));
+    assert_same(&early, &late);
+}
+
+#[test]
+fn held_records_are_bounded() {
+    let mut workspace = Workspace::new();
+    let mut roster = Roster::new(workspace.keyring.workspace);
+    let mut outcomes = Vec::new();
+    for n in 0..=Roster::MAX_HELD_RECORDS as u64 {
+        let record = workspace.roster.remove_device(&user(1), device(1).id(), n).unwrap();
+        outcomes.push(roster.apply(record));
+    }
+    assert_eq!(outcomes.pop(), Some(Err(RosterError::TooManyHeld)));
+    assert!(outcomes.iter().all(|outcome| *outcome == Ok(Applied::Held)));
+}
+
+#[test]
+fn who_is_removed_cannot_act_at_the_same_time() {
+    let workspace = Workspace::with(&[(2, Role::Admin)]);
+    let (mut here, mut there) = (workspace.fork(), workspace.fork());
+    here.remove(1, 2).unwrap();
+    there.add_user(2, 9, Role::Writer).unwrap();
+    there.add_device(9, 9).unwrap();
+    let roster = merged(&here, &there);
+    assert_eq!(roster.role_of(&user(2).id()), None);
+    assert_eq!(roster.role_of(&user(9).id()), None, "back-dated invitations are void");
+    assert!(!roster.may_write(device(9).id().tag(), 1));
+}
+
+#[test]
+fn two_owners_who_remove_each_other_leave_one() {
+    let workspace = Workspace::with(&[(2, Role::Owner)]);
+    let (mut here, mut there) = (workspace.fork(), workspace.fork());
+    here.remove(1, 2).unwrap();
+    there.remove(2, 1).unwrap();
+    let roster = merged(&here, &there);
+    let owners = [1, 2].into_iter().filter(|seed| roster.role_of(&user(*seed).id()) == Some(Role::Owner));
+    assert_eq!(owners.count(), 1);
+}
+
+#[test]
+fn two_removals_at_once_ask_for_another_epoch() {
+    let workspace = Workspace::with(&[(2, Role::Admin), (3, Role::Writer), (4, Role::Writer)]);
+    let (mut here, mut there) = (workspace.fork(), workspace.fork());
+    here.remove(1, 3).unwrap();
+    there.remove(2, 4).unwrap();
+    let mut roster = merged(&here, &there);
+    let realm = workspace.keyring.root_realm;
+    assert!(roster.epoch_due(&realm), "each new key was sealed to the member the other removed");
+    let mut keyring = workspace.keyring.clone();
+    assert!(roster.update_keyring(&user(1), &mut keyring));
+    assert_eq!(keyring.epoch_keys(2).count(), 2);
+    roster.new_epoch(&user(1), &mut keyring, &mut test_entropy(8)).unwrap();
+    assert!(!roster.epoch_due(&realm));
+    assert_eq!(roster.current_key(&keyring).unwrap().0, 3);
+}
+
+#[test]
+fn of_two_roles_given_at_once_the_lesser_holds() {
+    let workspace = Workspace::with(&[(2, Role::Admin), (3, Role::Writer)]);
+    let (mut here, mut there) = (workspace.fork(), workspace.fork());
+    here.set_role(1, 3, Role::Admin).unwrap();
+    there.set_role(2, 3, Role::Reader).unwrap();
+    assert_eq!(merged(&here, &there).role_of(&user(3).id()), Some(Role::Reader));
+}
+
+#[test]
+fn a_hundred_members_make_a_roster_that_is_read_at_once() {
+    let mut workspace = Workspace::new();
+    for seed in 2..100 {
+        workspace.add_user(1, seed, Role::Writer).unwrap();
+    }
+    workspace.remove(1, 50).unwrap();
+    assert_eq!(workspace.roster.open_epochs(&user(99)).len(), 2);
+    assert_same(&workspace.roster, &rebuilt(workspace.records.iter().rev()));
+}
+
+/// One thing somebody tries; most are refused, which is part of the game.
+#[derive(Clone, Debug)]
+enum Deed {
+    AddUser(u8, u8, Role),
+    AddDevice(u8, u8),
+    SetRole(u8, u8, Role),
+    Remove(u8, u8),
+    RemoveDevice(u8, u8),
+    /// The copies exchange everything they have.
+    Meet,
+}
+
+fn deeds() -> impl Strategy<Value = Vec<(bool, Deed)>> {
+    let who = || 1u8..6;
+    let role = || proptest::sample::select(Role::ALL.to_vec());
+    let deed = prop_oneof![
+        4 => (who(), who(), role()).prop_map(|(by, user, role)| Deed::AddUser(by, user, role)),
+        2 => (who(), who()).prop_map(|(by, user)| Deed::AddDevice(by, user)),
+        3 => (who(), who(), role()).prop_map(|(by, user, role)| Deed::SetRole(by, user, role)),
+        2 => (who(), who()).prop_map(|(by, user)| Deed::Remove(by, user)),
+        1 => (who(), who()).prop_map(|(by, user)| Deed::RemoveDevice(by, user)),
+        1 => Just(Deed::Meet),
+    ];
+    proptest::collection::vec((any::<bool>(), deed), 1..25)
+}
+
+fn perform(workspace: &mut Workspace, deed: &Deed) {
+    let _refused_or_not = match *deed {
+        Deed::AddUser(by, user, role) => workspace.add_user(by, user, role),
+        Deed::AddDevice(by, user) => workspace.add_device(by, user),
+        Deed::SetRole(by, user, role) => workspace.set_role(by, user, role),
+        Deed::Remove(by, user) => workspace.remove(by, user),
+        Deed::RemoveDevice(by, user) => {
+            let removed = workspace.roster.remove_device(&self::user(by), device(user).id(), 4);
+            removed.map(|record| workspace.records.push(record))
+        }
+        Deed::Meet => Ok(()),
+    };
+}
+
+fn exchange(here: &mut Workspace, there: &mut Workspace) {
+    let (mine, theirs) = (here.records.clone(), there.records.clone());
+    for (workspace, records) in [(here, theirs), (there, mine)] {
+        for record in records {
+            if workspace.roster.apply(record.clone()).unwrap() == Applied::Added {
+                workspace.records.push(record);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Two copies changed apart; a third gets all their records shuffled and some twice: all three agree.
+    #[test]
+    fn any_order_gives_the_same_roster(deeds in deeds(), order: prop::sample::Index, seed: u64) {
+        let start = Workspace::with(&[(2, Role::Owner), (3, Role::Admin), (4, Role::Writer)]);
+        let (mut here, mut there) = (start.fork(), start.fork());
+        for (left, deed) in &deeds {
+            match deed {
+                Deed::Meet => exchange(&mut here, &mut there),
+                _ => perform(if *left { &mut here } else { &mut there }, deed),
+            }
+        }
+        exchange(&mut here, &mut there);
+        assert_same(&here.roster, &there.roster);
+
+        let mut shuffled = here.records.clone();
+        shuffled.push(order.get(&here.records).clone());
+        shuffled.sort_by_key(|record| *blake3::keyed_hash(&[seed as u8; 32], record.hash().as_bytes()).as_bytes());
+        let third = rebuilt(&shuffled);
+        prop_assert_eq!(third.held(), 0);
+        assert_same(&here.roster, &third);
+        let owners = third.members().filter(|member| member.role == Some(Role::Owner)).count();
+        prop_assert!(owners >= 1 || somebody_left(&deeds), "somebody stays in charge");
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes: Vec<u8>) {
+        let _ = RosterRecord::parse(&bytes);
+        let _ = RosterRecord::parse(&[&b"PDro\0\x01"[..], &bytes].concat());
+    }
+}
+
+/// An owner who leaves while, elsewhere, the other owners go too leaves none: nobody took it from him.
+fn somebody_left(deeds: &[(bool, Deed)]) -> bool {
+    deeds.iter().any(|(_, deed)| match deed {
+        Deed::Remove(by, user) => by == user,
+        Deed::SetRole(by, user, role) | Deed::AddUser(by, user, role) => by == user && *role != Role::Owner,
+        _ => false,
+    })
+}
+
+#[test]
+fn role_words_read_back() {
+    for role in Role::ALL {
+        assert_eq!(role.to_string().parse::<Role>(), Ok(role));
+    }
+    assert!("king".parse::<Role>().is_err());
+}
