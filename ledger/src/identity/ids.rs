@@ -102,12 +102,13 @@ impl UserId {
 }
 
 impl WorkspaceId {
-    /// The identifier of the workspace this user founds with this random salt. Only that user can sign a first
-    /// roster record that fits it, so a workspace needs no other anchor of trust than its identifier.
-    pub fn founded_by(founder: &UserId, salt: &[u8; 16]) -> Self {
-        let mut input = [0; 48];
+    /// The identifier of the workspace this user founds with this random salt and root realm. Only that user can sign
+    /// a first roster record that fits it, so a workspace needs no other anchor of trust than its identifier.
+    pub fn founded_by(founder: &UserId, salt: &[u8; 16], root_realm: &RealmId) -> Self {
+        let mut input = [0; 64];
         input[..32].copy_from_slice(founder.as_bytes());
-        input[32..].copy_from_slice(salt);
+        input[32..48].copy_from_slice(salt);
+        input[48..].copy_from_slice(root_realm.as_bytes());
         let long = blake3::derive_key(WORKSPACE_ID_CONTEXT, &input);
         let mut id = [0; 16];
         id.copy_from_slice(&long[..16]);

@@ -3,7 +3,7 @@
 //! ```text
 //! DeviceId     32 bytes  BLAKE3 of the device's Ed25519 public key       DeviceTag = its first 8 bytes
 //! UserId       32 bytes  BLAKE3 of the user's signing and agreement keys
-//! WorkspaceId  16 bytes  BLAKE3 of the founder's UserId and a random salt
+//! WorkspaceId  16 bytes  BLAKE3 of the founder's UserId, a random salt and the root realm
 //! RealmId      16 bytes  random
 //! ```
 //!

@@ -81,12 +81,13 @@ impl Keyring {
         entropy(&mut founding_salt);
         let mut root_realm = [0; 16];
         entropy(&mut root_realm);
+        let root_realm = RealmId::from_bytes(root_realm);
         let mut ring = Self {
-            workspace: WorkspaceId::founded_by(founder, &founding_salt),
+            workspace: WorkspaceId::founded_by(founder, &founding_salt, &root_realm),
             founding_salt,
             dedup_secret: [0; 32],
             database_key: [0; 64],
-            root_realm: RealmId::from_bytes(root_realm),
+            root_realm,
             epochs: vec![(1, EpochKey::generate(entropy))],
         };
         entropy(&mut ring.dedup_secret);
@@ -216,11 +217,11 @@ mod tests {
         let file = ring().seal_to(&user(1).agreement_public(), &mut test_entropy(3)).unwrap();
         assert_eq!(
             blake3::hash(&ring().plain()).to_hex().as_str(),
-            "91e7f11c3d10d601645e4d3bda75236c1a28874a83a326b43d611e3bf499bfa6"
+            "52efc7598cd704bb6256261c24cb691d98620e422bc233147d120b1fb9c53a9f"
         );
         assert_eq!(
             HEXLOWER.encode(&file),
-            "50446b6579726e67000100010000012c57c8fa08e1963de2f199a263d7cb03f858031038793e6fd4faf6bae9adb626483a40200fd5186ce03d2cdc47d5bc3d173550309ad114bf17e9ea299b74d1584ae8d04bc75720a05f56c517c7eda372acc917c9ff906bcfe61307d922ec87420847a58133bdf0476dca08ec686ebbc407d51169ab39c9c4bab6cbb2f97186f4d447857d85d4183763b436d623692a5f21d1edfc74c19803e9afeb915e8dd8640411c1fca0b06d27e47b132234659ab2526caaa9186077043d9795a6c790ab609fe126ef8fe6a2d7dcd72d4895c6d6c9304410e3016ccf139e00d32539abc702eb65e12d2a0eb6d2252b002f815484369e65acba87d28160ffa16c5f677b938ca27a3a28cc58be3fdb601e725ed856e657239aea9421671b84c0f55b00c95b11e89b25be309347847c07fa1414aff9df6625a0750611453c59bd716a5e"
+            "50446b6579726e67000100010000012c57c8fa08e1963de2f199a263d7cb03f858031038793e6fd4faf6bae9adb626483a40200fd5186ce03d2cdc47d5bc3d173550309ad114bf17e9ea299b74d1584a54456dfc730a3dc660caed1abe235fddd4f4c3591821961b791b9ef03e3be19c726a6f2c70b7180a808d870e7748c0ee3749a304356e133629c95dd888dc459488c43e3ef4ceffe993abee7193df35b006e495fba3c3bb5658d29898e9950567dbdaf1588322353eefec02364cdbfb42cd38a33da3ad0ce99e63d21cbd89058b20a07cea83062d104e822c5060493506c7e85517877b6ff12c28b3541abf2e4b14ddd03530498c2d9abeaee0ce031118757491e08a9444cf2cf14d12a707da454de0e9cf93bac570f7912f41fa65d3a28e7b1b24a2fe4151d915999ad9e822fd2e372e8763ecd7a90ea60eeb2697d89f937d9d100d9d04de2ade6f84"
         );
     }
 

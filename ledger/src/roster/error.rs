@@ -42,6 +42,9 @@ pub enum RosterError {
     /// No such device.
     #[error("this device does not belong to a member of the workspace")]
     UnknownDevice,
+    /// An epoch number that does not follow the last.
+    #[error("epochs of a realm are numbered without gaps: refuse this one")]
+    EpochSkips,
     /// Too many records.
     #[error("the roster is full ({MAX_RECORDS} records): start a new workspace")]
     Full,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::bits::Bits;
-use super::grant::Grant;
+use super::grant::{Grant, Secret};
 use super::record::{Action, Membership, RecordHash, RosterRecord};
 use super::role::{Need, Role};
 use super::view::View;
@@ -14,6 +14,8 @@ use super::{RosterError, record};
 use crate::identity::{UserId, WorkspaceId};
 
 pub(super) const MAX_RECORDS: usize = 4096;
+/// Of these, what members may fill who look after nobody; the rest is kept for those who can remove them.
+const MAX_RECORDS_FOR_MEMBERS: usize = MAX_RECORDS / 2;
 pub(super) const MAX_HELD_RECORDS: usize = 256;
 
 const DIGEST_CONTEXT: &str = "peerdrive 2026 roster digest v1";
@@ -162,6 +164,9 @@ impl Graph {
             Some(view) if ancestors.count() == self.nodes.len() => judge(&record, view)?,
             _ => judge(&record, &View::of(self, &ancestors))?,
         };
+        if need < Need::Admin && self.nodes.len() >= MAX_RECORDS_FOR_MEMBERS {
+            return Err(RosterError::Full);
+        }
         for parent in record.parents() {
             self.heads.remove(parent);
         }
@@ -186,7 +191,12 @@ fn judge(record: &RosterRecord, past: &View) -> Result<(Need, Option<UserId>), R
             let owner = past.devices.get(&cut.device).ok_or(RosterError::UnknownDevice)?.user;
             (over_device(author, owner, past.role_of(&owner)), None)
         }
-        Action::Grant(_) => (Need::Admin, None),
+        Action::Grant(grants) => {
+            if grants.iter().any(|grant| skips_epochs(grant, past)) {
+                return Err(RosterError::EpochSkips);
+            }
+            (Need::Admin, None)
+        }
     };
     if !need.met_by(past.role_of(&author)) {
         return Err(RosterError::NotAllowed { needed: need.word() });
@@ -211,6 +221,14 @@ fn judge_membership(
     let steps_down = user == author && lessens.is_some();
     let need = if steps_down { Need::Nothing } else { Need::over(before).max(Need::over(member.role)) };
     Ok((need, lessens))
+}
+
+/// Numbers must not run ahead: one near the end of their range would leave no room for the next.
+fn skips_epochs(grant: &Grant, past: &View) -> bool {
+    match grant.secret {
+        Secret::Epoch { realm, epoch, .. } => epoch == 0 || epoch > past.last_epoch(&realm).saturating_add(1),
+        Secret::Dedup => false,
+    }
 }
 
 fn over_device(author: UserId, owner: UserId, role: Option<Role>) -> Need {

@@ -154,22 +154,28 @@ impl Roster {
         self.device(device).is_some_and(|device| device.writes.allows(sequence))
     }
 
-    /// Number of the epoch whose key seals new transactions of the realm.
+    /// Number of the newest epoch of the realm that only present members hold the key of; failing that of the newest.
     pub fn current_epoch(&self, realm: &RealmId) -> Option<u32> {
-        self.view.current_epoch(realm).map(|((epoch, _), _)| epoch)
+        let current = self.view.clean_epochs(realm).next().or_else(|| self.view.newest_epoch(realm));
+        current.map(|(epoch, _)| epoch)
     }
 
-    /// Number and key of the epoch that seals new transactions of the root realm, when the keyring has it.
+    /// Number and key that new transactions of the root realm are sealed with: of the epochs that only present members
+    /// hold, the newest whose key is in the keyring; failing that the newest in the keyring.
     pub fn current_key<'k>(&self, keyring: &'k Keyring) -> Option<(u32, &'k EpochKey)> {
-        let ((epoch, commitment), _) = self.view.current_epoch(&keyring.root_realm)?;
-        keyring.epoch_keys(epoch).find(|key| key.commitment() == commitment).map(|key| (epoch, key))
+        let in_keyring = |(epoch, commitment): (u32, [u8; 32])| {
+            keyring.epoch_keys(epoch).find(|key| key.commitment() == commitment).map(|key| (epoch, key))
+        };
+        let newest =
+            || keyring.epochs.iter().max_by_key(|(epoch, _)| *epoch).map(|(epoch, key)| (*epoch, key));
+        self.view.clean_epochs(&keyring.root_realm).find_map(in_keyring).or_else(newest)
     }
 
-    /// Whether somebody who must not read on holds the realm's newest key, so that an admin has to make a new one
-    /// ([`Roster::new_epoch`]). Members removed at the same time by two admins leave the roster so.
+    /// Whether somebody who must not read on holds every key of the realm, so that an admin has to make a new one
+    /// ([`Roster::new_epoch`]). Members removed at the same time by two admins leave the roster so, and who leaves
+    /// of his own accord.
     pub fn epoch_due(&self, realm: &RealmId) -> bool {
-        let holds = |user: &UserId| self.role_of(user).is_some_and(Role::holds_keys);
-        self.view.current_epoch(realm).is_none_or(|(_, granted)| !granted.iter().all(holds))
+        self.view.clean_epochs(realm).next().is_none()
     }
 
     /// Every epoch key that was sealed to this user.

@@ -224,7 +224,8 @@ impl Body {
         self.action.check_bounds()?;
         match &self.action {
             Action::Found(founding) => {
-                let fits = WorkspaceId::founded_by(&self.author.id(), &founding.salt) == self.workspace;
+                let fits = WorkspaceId::founded_by(&self.author.id(), &founding.salt, &founding.root_realm)
+                    == self.workspace;
                 if fits { Ok(()) } else { Err(RosterError::OtherWorkspace) }
             }
             Action::Member(member) => {

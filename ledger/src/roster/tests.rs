@@ -125,7 +125,7 @@ fn bytes_are_fixed() {
     let removal = workspace.roster.remove_device(&user(1), device(2).id(), 300).unwrap();
     assert_eq!(
         data_encoding::HEXLOWER.encode(removal.as_bytes()),
-        "5044726f0001e5ab67054042e75e4c602f73e1fb1478018e36568c23f99884bb565d969ea0b8b922bbab910ce84d013483d642bb9719347a92699d686637ce628f645a6d32013f20a957f619652695427b83d522c06d1157c8fa08e1963de2f199a263d7cb03f858031038793e6fd4faf6bae9adb626480389b61d4ee8d0ae6b8cc65b0059d8c1bd29c74e06d5519d5c4445cccea9480d00ac029d1ba88e19db67fd1e9267f7d0165c734b9738adf5ce5d5bdf02fb8b028f5145d7aa7649dd5e478f4c1463dc4909e3ef64f77885935999de412f4608e645540c"
+        "5044726f0001a34baad1b97bf34f77a09827f0fc16e9015f0e987f8f57fac0a665447dea06decc573f9e3b63ba18a24cf47dddadfb94d87a92699d686637ce628f645a6d32013f20a957f619652695427b83d522c06d1157c8fa08e1963de2f199a263d7cb03f858031038793e6fd4faf6bae9adb626480389b61d4ee8d0ae6b8cc65b0059d8c1bd29c74e06d5519d5c4445cccea9480d00ac02d59b58f01ec0d17bc0f9834b3f24a6ad915793b435141d2903a9d8e408939523e99b4835e989277ffa07a0020b50db8217b249873d39713e65c112f606fec507"
     );
     workspace.remove(1, 2).unwrap();
     let mut all = blake3::Hasher::new();
@@ -134,7 +134,7 @@ fn bytes_are_fixed() {
     }
     assert_eq!(
         all.finalize().to_hex().as_str(),
-        "14cbea62c556998c939161e7fe4ea638656b3b1de77aaee6a67f9156e95f5bef"
+        "85fed0f83456cff6b621d9e1f33ae367adc29bff5e630d17fdb50985fc0ce99c"
     );
 }
 
@@ -204,6 +204,49 @@ fn a_removed_device_is_cut_and_can_come_back() {
     assert_eq!(workspace.role(2), Some(Role::Writer));
     workspace.add_device(2, 2).unwrap();
     assert_eq!(workspace.roster.device(workspace.tag(2)).unwrap().writes, WriteRight::All);
+}
+
+#[test]
+fn epochs_are_numbered_without_gaps() {
+    let mut workspace = Workspace::with(&[(2, Role::Admin)]);
+    let (realm, key) = (workspace.keyring.root_realm, EpochKey::from_bytes([1; 32]));
+    let id = workspace.keyring.workspace;
+    let mut outcome = |epoch| {
+        let grant = grant::Grant::epoch(&user(2), &user(2).public(), &id, realm, (epoch, &key)).unwrap();
+        let parents = workspace.roster.graph.parents_for_new();
+        let record = RosterRecord::sign(&user(2), id, parents, Action::Grant(vec![grant])).unwrap();
+        workspace.roster.apply(record)
+    };
+    assert_eq!(outcome(u32::MAX), Err(RosterError::EpochSkips));
+    assert_eq!(outcome(3), Err(RosterError::EpochSkips));
+    assert_eq!(outcome(2), Ok(Applied::Added));
+    let current = workspace.roster.current_key(&workspace.keyring).unwrap();
+    assert_eq!(current.0, 1, "a key that only its maker has is not written under");
+}
+
+#[test]
+fn a_second_founding_changes_nothing() {
+    let mut workspace = Workspace::with(&[(2, Role::Owner)]);
+    let names = FoundingNames { workspace: "mine again", user: "Anna", device: "laptop" };
+    let (_, records) = Roster::found(&user(1), &device(1), &workspace.keyring, names).unwrap();
+    workspace.remove(2, 1).unwrap();
+    for record in records {
+        let _refused_or_not = workspace.roster.apply(record);
+    }
+    assert_eq!(workspace.roster.workspace_name(&workspace.keyring).as_deref(), Some("drive"));
+    assert_eq!(workspace.role(1), None);
+}
+
+#[test]
+fn members_cannot_fill_the_roster_against_their_admins() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer)]);
+    let mut outcome = Ok(());
+    while outcome.is_ok() {
+        let claim = DeviceClaim::new(&device(2), user(2).id(), workspace.keyring.workspace);
+        outcome = workspace.roster.add_device(&user(2), &workspace.keyring, claim, "box").map(|_| ());
+    }
+    assert_eq!(outcome, Err(RosterError::Full));
+    workspace.remove(1, 2).unwrap();
 }
 
 #[test]

@@ -8,6 +8,8 @@
 //!    least role wins, and *removed* is the least.
 //! 3. **Devices** likewise: a removal that stands beside the addition wins.
 //! 4. **Epochs.** The newest whose keys only present members hold; failing that the newest.
+//! 5. **The founding.** Only the founder can sign one, and whoever signs another later changes nothing: the one that
+//!    most records descend from is read.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -126,17 +128,21 @@ impl View {
         self.members.values().filter(|member| member.role == Some(Role::Owner)).count()
     }
 
-    /// The epoch that seals new transactions, and who holds its key.
-    pub fn current_epoch(&self, realm: &RealmId) -> Option<(EpochName, &BTreeSet<UserId>)> {
-        let epochs = self.epochs.get(realm)?;
+    /// The realm's epochs that only present members hold the keys of, newest first.
+    pub fn clean_epochs(&self, realm: &RealmId) -> impl Iterator<Item = EpochName> + '_ {
         let present = |user: &UserId| self.role_of(user).is_some_and(Role::holds_keys);
-        let clean = epochs.iter().rev().find(|(_, granted)| granted.iter().all(present));
-        clean.or_else(|| epochs.iter().next_back()).map(|(name, granted)| (*name, granted))
+        let epochs = self.epochs.get(realm).into_iter().flatten().rev();
+        epochs.filter(move |(_, granted)| granted.iter().all(present)).map(|(name, _)| *name)
+    }
+
+    /// The realm's newest epoch, whoever holds its key.
+    pub fn newest_epoch(&self, realm: &RealmId) -> Option<EpochName> {
+        self.epochs.get(realm)?.keys().next_back().copied()
     }
 
     /// The greatest epoch number in use, 0 for none.
     pub fn last_epoch(&self, realm: &RealmId) -> u32 {
-        self.epochs.get(realm).and_then(|epochs| epochs.keys().next_back()).map_or(0, |(epoch, _)| *epoch)
+        self.newest_epoch(realm).map_or(0, |(epoch, _)| epoch)
     }
 
     fn take_members(&mut self, weighing: &Weighing<'_>, counting: &Bits) {
@@ -152,10 +158,10 @@ impl View {
             self.members.insert(*user, Member { keys: *keys, role, name });
         }
         let foundings = counting.iter().filter_map(|position| match weighing.action(position) {
-            Action::Found(founding) => Some((weighing.rank(position), founding)),
+            Action::Found(founding) => Some((weighing.weight(position), founding)),
             _ => None,
         });
-        self.founding = foundings.min_by_key(|(rank, _)| *rank).map(|(_, founding)| founding.clone());
+        self.founding = foundings.max_by_key(|(weight, _)| *weight).map(|(_, founding)| founding.clone());
     }
 
     fn take_devices(&mut self, weighing: &Weighing<'_>, counting: &Bits) {
@@ -350,6 +356,13 @@ impl<'a> Weighing<'a> {
     /// A total order that never puts a record before its ancestors.
     fn rank(&self, position: usize) -> (u32, super::RecordHash) {
         (self.nodes[position].depth, self.nodes[position].record.hash())
+    }
+
+    /// How many records descend from this one; ties are broken by hash.
+    fn weight(&self, position: usize) -> (usize, super::RecordHash) {
+        let built_on =
+            self.within.iter().filter(|later| self.nodes[*later].ancestors.contains(position)).count();
+        (built_on, self.nodes[position].record.hash())
     }
 
     fn name_in(&self, position: usize) -> Option<&'a SealedName> {
