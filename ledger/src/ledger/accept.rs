@@ -1,0 +1,322 @@
+//! Transactions of other devices.
+//!
+//! ```text
+//! bytes ─► known already? ─► the next of its device? ─► who signed, was that allowed? ─► opens? ─► sound? ─► merged
+//!              Duplicate          Held (gap)                Held (unknown) / Refused       Held      Refused
+//! ```
+//!
+//! What is held is kept in memory only: it comes again with the next exchange of frontiers.
+
+use std::collections::BTreeMap;
+
+use super::commit::log_key;
+use super::{FrontierRow, Ledger};
+use crate::edit::{Edit, Stamped, decode_list};
+use crate::error::LedgerError;
+use crate::identity::{DeviceId, DeviceTag};
+use crate::node::Ino;
+use crate::roster::{Roster, RosterRecord};
+use crate::stamp::{Now, is_ahead};
+use crate::store::Table;
+use crate::transaction::{SealedTransaction, TransactionError};
+use crate::wire::WireError;
+
+/// Most transactions that wait for others.
+pub const HELD_TRANSACTIONS_MAX: usize = 256;
+/// Most bytes of them.
+pub const HELD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What became of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is in the tree, with any that waited for it.
+    Applied(Changed),
+    /// It was known.
+    Duplicate,
+    /// It waits, or must be sent again later.
+    Held(HeldReason),
+    /// It never gets in.
+    Refused(RefusedReason),
+}
+
+/// What transactions changed, for whoever tells caches and watchers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changed {
+    /// Inodes whose attributes or content may be others.
+    pub inodes: Vec<Ino>,
+    /// Directories and names that may lead elsewhere.
+    pub names: Vec<(Ino, Vec<u8>)>,
+}
+
+/// Why a transaction waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldReason {
+    /// One of the same device before it is missing.
+    Gap,
+    /// Its stamps are minutes ahead of this computer's time: one of the two clocks is wrong.
+    ClockAhead,
+    /// No roster record of its device has arrived.
+    UnknownDevice,
+    /// The key of its epoch has not been handed over.
+    UnknownEpoch,
+}
+
+/// Why a transaction is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedReason {
+    /// It belongs to another workspace or realm.
+    #[error("it belongs to another workspace")]
+    OtherWorkspace,
+    /// It says to be this device's own, and is not.
+    #[error("it continues this device's own log from elsewhere: the database was set back")]
+    OwnLog,
+    /// It does not follow the transaction known before it: the device's log forked.
+    #[error("it does not follow the device's log as it is known here")]
+    Fork,
+    /// The device may not write, or not any more.
+    #[error("its device may not write")]
+    NotAllowed,
+    /// It does not parse, verify or open.
+    #[error("{0}")]
+    Transaction(TransactionError),
+    /// Its edits do not parse.
+    #[error("its edits are malformed: {0}")]
+    Edits(WireError),
+    /// Its stamps do not rise from those of the transaction before.
+    #[error("its stamps do not follow those of its device")]
+    Stamps,
+}
+
+/// A verdict that is not "apply".
+enum Verdict {
+    Hold(HeldReason),
+    Refuse(RefusedReason),
+    Fail(LedgerError),
+}
+
+impl From<LedgerError> for Verdict {
+    fn from(error: LedgerError) -> Self {
+        Self::Fail(error)
+    }
+}
+
+impl From<RefusedReason> for Verdict {
+    fn from(reason: RefusedReason) -> Self {
+        Self::Refuse(reason)
+    }
+}
+
+impl From<TransactionError> for Verdict {
+    fn from(error: TransactionError) -> Self {
+        Self::Refuse(RefusedReason::Transaction(error))
+    }
+}
+
+/// Transactions that wait, by device and sequence.
+#[derive(Default)]
+pub(super) struct Held {
+    waiting: BTreeMap<(DeviceId, u64), (HeldReason, Vec<u8>)>,
+    bytes: usize,
+}
+
+impl Held {
+    // Over the bound the transaction is let go: its sender still has it.
+    fn put(&mut self, device: DeviceId, sequence: u64, reason: HeldReason, sealed: &[u8]) {
+        let room = self.waiting.len() < HELD_TRANSACTIONS_MAX && self.bytes + sealed.len() <= HELD_BYTES_MAX;
+        if room && !self.waiting.contains_key(&(device, sequence)) {
+            self.bytes += sealed.len();
+            self.waiting.insert((device, sequence), (reason, sealed.to_vec()));
+        }
+    }
+
+    fn take(&mut self) -> BTreeMap<(DeviceId, u64), (HeldReason, Vec<u8>)> {
+        self.bytes = 0;
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+impl Ledger {
+    /// Takes in a transaction as it came from a peer. Any bytes are safe to give.
+    ///
+    /// # Errors
+    /// The store failed, now or before.
+    pub fn accept(&mut self, now: Now, sealed: &[u8]) -> Result<Accepted, LedgerError> {
+        self.begin(now)?;
+        let mut changed = Changed::default();
+        let first = self.accept_one(now, sealed, &mut changed)?;
+        if first != Accepted::Applied(Changed::default()) {
+            return Ok(first);
+        }
+        self.accept_waiting(now, &mut changed)?;
+        changed.names = self.take_changed_names();
+        changed.inodes.sort_unstable();
+        changed.inodes.dedup();
+        Ok(Accepted::Applied(changed))
+    }
+
+    /// Tries again what waits, for a clock that has come closer.
+    ///
+    /// # Errors
+    /// The store failed, now or before.
+    pub fn retry_held(&mut self, now: Now) -> Result<Changed, LedgerError> {
+        self.begin(now)?;
+        let mut changed = Changed::default();
+        self.accept_waiting(now, &mut changed)?;
+        changed.names = self.take_changed_names();
+        Ok(changed)
+    }
+
+    /// Transactions that wait: whose, which, why.
+    pub fn held(&self) -> Vec<(DeviceId, u64, HeldReason)> {
+        self.held
+            .waiting
+            .iter()
+            .map(|((device, sequence), (reason, _))| (*device, *sequence, *reason))
+            .collect()
+    }
+
+    /// How many transactions and roster records were refused since the ledger was opened.
+    pub fn refused(&self) -> u64 {
+        self.refused_transactions + self.refused_records
+    }
+
+    fn accept_waiting(&mut self, now: Now, changed: &mut Changed) -> Result<(), LedgerError> {
+        loop {
+            let mut any = false;
+            for (_, sealed) in self.held.take().into_values() {
+                any |= matches!(self.accept_one(now, &sealed, changed)?, Accepted::Applied(_));
+            }
+            if !any {
+                return Ok(());
+            }
+        }
+    }
+
+    fn accept_one(&mut self, now: Now, bytes: &[u8], changed: &mut Changed) -> Result<Accepted, LedgerError> {
+        let sealed = match SealedTransaction::parse(bytes) {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                self.refused_transactions += 1;
+                return Ok(Accepted::Refused(RefusedReason::Transaction(error)));
+            }
+        };
+        let (device, sequence) = (sealed.header().device, sealed.header().sequence);
+        if self.frontier.get(&device.tag()).is_some_and(|row| sequence <= row.sequence) {
+            return Ok(Accepted::Duplicate);
+        }
+        match self.judge(now, &sealed) {
+            Ok(edits) => {
+                let merged = self.merge(&sealed, bytes, edits, changed);
+                self.poisoned |= merged.is_err();
+                merged.map(|()| Accepted::Applied(Changed::default()))
+            }
+            Err(Verdict::Hold(reason)) => {
+                self.held.put(device, sequence, reason, bytes);
+                Ok(Accepted::Held(reason))
+            }
+            Err(Verdict::Refuse(reason)) => {
+                self.refused_transactions += 1;
+                Ok(Accepted::Refused(reason))
+            }
+            Err(Verdict::Fail(error)) => Err(error),
+        }
+    }
+
+    // Everything that is checked before anything is changed.
+    fn judge(&self, now: Now, sealed: &SealedTransaction<'_>) -> Result<Vec<Stamped>, Verdict> {
+        let header = sealed.header();
+        if header.workspace != self.keyring.workspace || header.realm != self.keyring.root_realm {
+            return Err(RefusedReason::OtherWorkspace.into());
+        }
+        let tag = header.device.tag();
+        if tag == self.state.own {
+            return Err(RefusedReason::OwnLog.into());
+        }
+        let last = self.frontier.get(&tag);
+        if header.sequence != last.map_or(0, |row| row.sequence) + 1 {
+            return Err(Verdict::Hold(HeldReason::Gap));
+        }
+        if header.previous != last.map_or([0; 32], |row| row.hash) {
+            return Err(RefusedReason::Fork.into());
+        }
+        // A known device's signature is checked before anything is opened.
+        if self.roster.device_by_id(&header.device).is_some() {
+            check_author(&self.roster, sealed)?;
+        }
+        let edits = self.open_edits(sealed, tag)?;
+        if self.roster.device_by_id(&header.device).is_none() {
+            self.check_newcomer(sealed, &edits)?;
+        }
+        check_stamps(&edits, last.map_or(0, |row| row.clock), now)?;
+        Ok(edits)
+    }
+
+    fn open_edits(&self, sealed: &SealedTransaction<'_>, tag: DeviceTag) -> Result<Vec<Stamped>, Verdict> {
+        if self.keyring.epoch_keys(sealed.header().epoch).next().is_none() {
+            return Err(Verdict::Hold(HeldReason::UnknownEpoch));
+        }
+        let plain = self.open_sealed(sealed)?;
+        decode_list(&plain, tag).map_err(|error| RefusedReason::Edits(error).into())
+    }
+
+    // The first transaction of a device, the founder's above all, may itself bring the records that vouch for it. They
+    // are signed and lead back to the workspace's identifier, so they can be believed before their carrier is.
+    fn check_newcomer(&self, sealed: &SealedTransaction<'_>, edits: &[Stamped]) -> Result<(), Verdict> {
+        let mut roster = self.roster.clone();
+        for stamped in edits {
+            if let Edit::Roster(bytes) = &stamped.edit
+                && let Ok(record) = RosterRecord::parse(bytes)
+            {
+                // One that is refused vouches for nobody.
+                let _ = roster.apply(record);
+            }
+        }
+        check_author(&roster, sealed)
+    }
+
+    fn merge(
+        &mut self,
+        sealed: &SealedTransaction<'_>,
+        bytes: &[u8],
+        edits: Vec<Stamped>,
+        changed: &mut Changed,
+    ) -> Result<(), LedgerError> {
+        let header = sealed.header();
+        let (device, sequence, tag) = (header.device, header.sequence, header.device.tag());
+        let clock = edits.last().map_or(0, |edit| edit.stamp.clock);
+        for stamped in edits {
+            if let Edit::Roster(record) = &stamped.edit {
+                self.accept_record(record);
+            }
+            self.state.apply(stamped)?;
+        }
+        self.learn_keys();
+        self.state.derive()?;
+        changed.inodes.extend(self.state.settle_counts());
+        self.state.clock.observe(clock);
+        self.state.layers.put(Table::Log, log_key(tag, sequence), bytes.to_vec());
+        self.set_frontier(FrontierRow { device, sequence, hash: sealed.hash(), clock });
+        Ok(())
+    }
+}
+
+fn check_author(roster: &Roster, sealed: &SealedTransaction<'_>) -> Result<(), Verdict> {
+    let header = sealed.header();
+    let Some(device) = roster.device_by_id(&header.device) else {
+        return Err(Verdict::Hold(HeldReason::UnknownDevice));
+    };
+    sealed.verify(&device.key)?;
+    if roster.may_write(header.device.tag(), header.sequence) {
+        Ok(())
+    } else {
+        Err(RefusedReason::NotAllowed.into())
+    }
+}
+
+fn check_stamps(edits: &[Stamped], after: u64, now: Now) -> Result<(), Verdict> {
+    let (Some(first), Some(last)) = (edits.first(), edits.last()) else { return Ok(()) };
+    if first.stamp.clock <= after {
+        return Err(RefusedReason::Stamps.into());
+    }
+    if is_ahead(last.stamp.clock, now) { Err(Verdict::Hold(HeldReason::ClockAhead)) } else { Ok(()) }
+}

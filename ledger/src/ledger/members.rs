@@ -1,0 +1,97 @@
+//! The roster inside the ledger: its records travel as edits and are kept as rows of their own.
+
+use super::Ledger;
+use crate::edit::Edit;
+use crate::error::LedgerError;
+use crate::keys::Keyring;
+use crate::roster::{Applied, Roster, RosterError, RosterRecord};
+use crate::stamp::Now;
+use crate::store::Table;
+use crate::tree::State;
+
+impl Ledger {
+    /// Who belongs to the workspace.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The workspace's secrets. They grow when others hand over new epochs: see [`Ledger::keyring_changed`].
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Whether the keyring grew since this was last asked: then its file must be written again.
+    pub fn keyring_changed(&mut self) -> bool {
+        std::mem::take(&mut self.keyring_changed)
+    }
+
+    /// Changes the roster: `change` makes records on a copy of it, which are then logged and taken in.
+    ///
+    /// # Errors
+    /// Whatever `change` is refused for.
+    pub fn change_roster(
+        &mut self,
+        now: Now,
+        change: impl FnOnce(&mut Roster, &mut Keyring) -> Result<Vec<RosterRecord>, RosterError>,
+    ) -> Result<(), LedgerError> {
+        self.begin(now)?;
+        let (mut roster, mut keyring) = (self.roster.clone(), self.keyring.clone());
+        let records = change(&mut roster, &mut keyring)?;
+        self.keyring = keyring;
+        self.take_records(now, roster, records)
+    }
+
+    /// Logs records that `roster` holds already.
+    pub(super) fn take_records(
+        &mut self,
+        now: Now,
+        roster: Roster,
+        records: Vec<RosterRecord>,
+    ) -> Result<(), LedgerError> {
+        for record in &records {
+            self.keep_record(record);
+        }
+        let edits = records.iter().map(|record| Edit::Roster(record.as_bytes().to_vec())).collect();
+        self.roster = roster;
+        self.learn_keys();
+        self.perform(now, edits)?;
+        Ok(())
+    }
+
+    /// Takes in a record from another device's log. One that is refused stays out for ever and is counted.
+    pub(super) fn accept_record(&mut self, bytes: &[u8]) {
+        let applied = RosterRecord::parse(bytes).and_then(|record| {
+            let applied = self.roster.apply(record.clone())?;
+            Ok((record, applied))
+        });
+        match applied {
+            Ok((_, Applied::Duplicate)) => {}
+            Ok((record, _)) => self.keep_record(&record),
+            Err(_) => self.refused_records += 1,
+        }
+    }
+
+    /// Takes over epoch keys that were handed to this user.
+    pub(super) fn learn_keys(&mut self) {
+        self.keyring_changed |= self.roster.update_keyring(&self.user, &mut self.keyring);
+    }
+
+    fn keep_record(&mut self, record: &RosterRecord) {
+        let key = self.roster_rows.to_be_bytes().to_vec();
+        self.state.layers.put(Table::Roster, key, record.as_bytes().to_vec());
+        self.roster_rows += 1;
+    }
+}
+
+/// The roster as its rows make it, and the number of the next row.
+pub(super) fn read_roster(state: &State, keyring: &Keyring) -> Result<(Roster, u64), LedgerError> {
+    let mut roster = Roster::new(keyring.workspace);
+    let mut next = 0;
+    let mut bad = None;
+    state.layers.scan(Table::Roster, &[], None, &mut |key, value| {
+        next = key.first_chunk().copied().map_or(next, u64::from_be_bytes) + 1;
+        bad = RosterRecord::parse(value).and_then(|record| roster.apply(record)).err();
+        bad.is_none()
+    })?;
+    bad.map_or(Ok((roster, next)), |error| Err(error.into()))
+}

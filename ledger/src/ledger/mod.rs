@@ -1,0 +1,102 @@
+//! The ledger of one workspace on one device: what everything above the tree calls.
+//!
+//! ```text
+//! local.rs    edits made here          accept.rs   transactions of other devices
+//! read.rs     the tree that shows      history.rs  versions, deleted names, conflicts
+//! commit.rs   freeze, write, thaw      log.rs      what was done, newest first; frontier
+//! prune.rs    what history gives up    digest.rs   one hash of the whole tree
+//! setup.rs    create, join, open       members.rs  the roster
+//! ```
+
+mod accept;
+mod commit;
+mod digest;
+mod history;
+mod local;
+mod log;
+mod members;
+mod prune;
+mod read;
+mod setup;
+
+use std::collections::BTreeMap;
+
+pub use self::accept::{Accepted, Changed, HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX, HeldReason, RefusedReason};
+pub use self::log::{Action, Frontier, LogLine};
+pub use self::prune::{Cursor, PruneReport};
+use crate::edit::Stamped;
+use crate::error::LedgerError;
+use crate::identity::{DeviceId, DeviceTag, WorkspaceId};
+use crate::keys::{DeviceKey, Keyring, UserKeys};
+use crate::node::Stats;
+use crate::roster::Roster;
+use crate::tree::State;
+
+/// How far one device's log is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FrontierRow {
+    device: DeviceId,
+    /// Of the last transaction.
+    sequence: u64,
+    hash: [u8; 32],
+    /// Clock of its last edit.
+    clock: u64,
+}
+
+/// The merged tree of one workspace, its logs and its history. Reads take `&self`, edits `&mut self`; nothing here
+/// waits for a disk except reads of rows that are in no memory.
+pub struct Ledger {
+    state: State,
+    device: DeviceKey,
+    user: UserKeys,
+    keyring: Keyring,
+    keyring_changed: bool,
+    roster: Roster,
+    roster_rows: u64,
+    held: accept::Held,
+    refused_transactions: u64,
+    refused_records: u64,
+    name: String,
+    frontier: BTreeMap<DeviceTag, FrontierRow>,
+    // As far as it is on disk: what may be told to others.
+    written: BTreeMap<DeviceTag, FrontierRow>,
+    // As far as it is in the batch that is being written.
+    frozen_frontier: BTreeMap<DeviceTag, FrontierRow>,
+    // Edits made here that are in no transaction yet, and where each operation begins among them.
+    pending: Vec<Stamped>,
+    operations: Vec<usize>,
+    pending_bytes: usize,
+    prune_at: Cursor,
+    poisoned: bool,
+}
+
+impl Ledger {
+    /// The workspace.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.keyring.workspace
+    }
+
+    /// Its name, as its founder gave it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// This device.
+    pub fn device(&self) -> DeviceId {
+        self.device.id()
+    }
+
+    /// Counts of the live tree, kept up to date with every edit.
+    pub fn stats(&self) -> Stats {
+        self.state.stats
+    }
+
+    /// Directories and names of which what shows may have changed, since this was last asked.
+    pub fn take_changed_names(&mut self) -> Vec<(crate::node::Ino, Vec<u8>)> {
+        std::mem::take(&mut self.state.changed_slots)
+    }
+
+    fn check_usable(&self) -> Result<(), LedgerError> {
+        if self.poisoned { Err(LedgerError::Poisoned) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,226 @@
+//! Rows in redb, over whatever storage it is given (a file, a file that encrypts its sectors, one that fails on
+//! purpose).
+//!
+//! One redb table per [`Table`]. Writing is one durable transaction with quick repair, so that opening after a crash
+//! does not walk the database. Reading goes through one cached read transaction, renewed after each write.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
+
+use super::{Backing, Batch, StoreError, Table};
+
+/// Magic of the format row.
+const MAGIC: &[u8; 8] = b"PDtree\0\0";
+/// The version of the tables' layout and of all rows in them.
+const FORMAT: u32 = 1;
+/// Key of the format row, in [`Table::Meta`].
+const FORMAT_KEY: &[u8] = b"\0format";
+const NAMES: [&str; Table::ALL.len()] = [
+    "meta",
+    "inodes",
+    "children",
+    "ids",
+    "versions",
+    "xattrs",
+    "graves",
+    "contested",
+    "log",
+    "roster",
+    "local",
+];
+
+type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// Committed rows in a redb database.
+pub struct RedbBacking {
+    // Taken out only while compacting.
+    database: Mutex<Option<Database>>,
+    snapshot: RwLock<Option<Arc<Vec<Rows>>>>,
+    failed: AtomicBool,
+}
+
+impl RedbBacking {
+    /// Opens the database in `storage`, making it if that is empty.
+    ///
+    /// # Errors
+    /// The storage fails, holds something else (or was opened with the wrong key), or a newer format.
+    pub fn open(storage: impl redb::StorageBackend, cache_bytes: usize) -> Result<Self, StoreError> {
+        let mut builder = redb::Builder::new();
+        builder.set_cache_size(cache_bytes);
+        let database = builder.create_with_backend(storage).map_err(|error| match error {
+            redb::DatabaseError::Storage(redb::StorageError::Io(error)) if is_not_a_database(&error) => {
+                StoreError::Foreign
+            }
+            redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => StoreError::Foreign,
+            other => failed(&other),
+        })?;
+        check_format(&database)?;
+        let snapshot = snapshot_of(&database)?;
+        Ok(Self {
+            database: Mutex::new(Some(database)),
+            snapshot: RwLock::new(Some(Arc::new(snapshot))),
+            failed: AtomicBool::new(false),
+        })
+    }
+
+    fn rows(&self) -> Result<Arc<Vec<Rows>>, StoreError> {
+        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        snapshot.clone().ok_or(StoreError::Latched)
+    }
+
+    fn write_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        let guard = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let database = guard.as_ref().ok_or(StoreError::Latched)?;
+        let mut transaction = database.begin_write().map_err(|e| failed(&e))?;
+        transaction.set_quick_repair(true);
+        let mut result = Ok(());
+        {
+            let mut open = None;
+            batch.for_each(&mut |table, key, value| {
+                if result.is_ok() {
+                    result = put(&transaction, &mut open, table, key, value);
+                }
+            });
+        }
+        result?;
+        transaction.commit().map_err(|e| failed(&e))?;
+        let fresh = Arc::new(snapshot_of(database)?);
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
+        Ok(())
+    }
+}
+
+type OpenTable<'t> = Option<(Table, redb::Table<'t, &'static [u8], &'static [u8]>)>;
+
+fn put<'t>(
+    transaction: &'t redb::WriteTransaction,
+    open: &mut OpenTable<'t>,
+    table: Table,
+    key: &[u8],
+    value: Option<&[u8]>,
+) -> Result<(), StoreError> {
+    if open.as_ref().is_none_or(|(current, _)| *current != table) {
+        *open = None;
+        *open = Some((table, transaction.open_table(definition(table)).map_err(|e| failed(&e))?));
+    }
+    let (_, rows) = open.as_mut().expect("the table was opened above");
+    match value {
+        Some(value) => rows.insert(key, value).map(drop).map_err(|e| failed(&e)),
+        None => rows.remove(key).map(drop).map_err(|e| failed(&e)),
+    }
+}
+
+impl Backing for RedbBacking {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let rows = self.rows()?;
+        let value = rows[table as usize].get(key).map_err(|e| failed(&e))?;
+        Ok(value.map(|guard| guard.value().to_vec()))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: Option<&[u8]>,
+        f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        let rows = self.rows()?;
+        let rows = &rows[table as usize];
+        let range = match to {
+            Some(to) if to <= from => return Ok(()),
+            Some(to) => rows.range(from..to),
+            None => rows.range(from..),
+        };
+        for row in range.map_err(|e| failed(&e))? {
+            let (key, value) = row.map_err(|e| failed(&e))?;
+            if !f(key.value(), value.value()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, batch: &Batch) -> Result<(), StoreError> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(StoreError::Latched);
+        }
+        self.write_batch(batch).inspect_err(|_| self.failed.store(true, Ordering::Release))
+    }
+
+    fn compact(&self) -> Result<bool, StoreError> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(StoreError::Latched);
+        }
+        let mut guard = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(database) = guard.as_mut() else { return Err(StoreError::Latched) };
+        // Readers wait here: compacting needs the database without a reader.
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        *snapshot = None;
+        let done = match database.compact() {
+            Ok(_) => true,
+            Err(redb::CompactionError::Storage(error)) => {
+                self.failed.store(true, Ordering::Release);
+                return Err(failed(&error));
+            }
+            // A read that began before is still under way; another time.
+            Err(_) => false,
+        };
+        *snapshot = Some(Arc::new(snapshot_of(database)?));
+        Ok(done)
+    }
+}
+
+fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+    TableDefinition::new(NAMES[table as usize])
+}
+
+fn snapshot_of(database: &Database) -> Result<Vec<Rows>, StoreError> {
+    let transaction = database.begin_read().map_err(|e| failed(&e))?;
+    Table::ALL
+        .iter()
+        .map(|table| transaction.open_table(definition(*table)).map_err(|e| failed(&e)))
+        .collect()
+}
+
+// Makes the tables and the format row of a new database, or checks those of an old one, which is not touched.
+fn check_format(database: &Database) -> Result<(), StoreError> {
+    let transaction = database.begin_read().map_err(|e| failed(&e))?;
+    match transaction.open_table(definition(Table::Meta)) {
+        Ok(meta) => {
+            let row = meta.get(FORMAT_KEY).map_err(|e| failed(&e))?.ok_or(StoreError::Foreign)?;
+            let row: [u8; 12] = row.value().try_into().map_err(|_| StoreError::Foreign)?;
+            let (magic, version) = row.split_at(8);
+            let found = u32::from_be_bytes([version[0], version[1], version[2], version[3]]);
+            if magic != MAGIC {
+                return Err(StoreError::Foreign);
+            }
+            if found > FORMAT { Err(StoreError::Newer { found, known: FORMAT }) } else { Ok(()) }
+        }
+        Err(redb::TableError::TableDoesNotExist(_)) => make_tables(database),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn make_tables(database: &Database) -> Result<(), StoreError> {
+    let mut transaction = database.begin_write().map_err(|e| failed(&e))?;
+    transaction.set_quick_repair(true);
+    for table in Table::ALL {
+        let mut rows = transaction.open_table(definition(table)).map_err(|e| failed(&e))?;
+        if table == Table::Meta {
+            let row = [&MAGIC[..], &FORMAT.to_be_bytes()].concat();
+            rows.insert(FORMAT_KEY, row.as_slice()).map_err(|e| failed(&e))?;
+        }
+    }
+    transaction.commit().map_err(|e| failed(&e))
+}
+
+// redb tells a foreign file by this kind.
+fn is_not_a_database(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::InvalidData
+}
+
+fn failed(error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Failed(Arc::from(error.to_string()))
+}
