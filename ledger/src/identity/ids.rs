@@ -117,7 +117,7 @@ impl WorkspaceId {
 }
 
 /// The first 8 bytes of a [`DeviceId`], big-endian: what stamps and inode numbers carry instead of the whole.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DeviceTag(pub u64);
 
 impl fmt::Display for DeviceTag {

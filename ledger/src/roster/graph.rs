@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::bits::Bits;
 use super::grant::{Grant, Secret};
-use super::record::{Action, Membership, RecordHash, RosterRecord};
+use super::power::{self, Past};
+use super::record::{Action, RecordHash, RosterRecord};
 use super::role::{Need, Role};
 use super::view::View;
 use super::{RosterError, record};
@@ -179,48 +180,20 @@ impl Graph {
 
 /// What a record takes and lessens, or why its author was not allowed to write it, by the view of its past.
 fn judge(record: &RosterRecord, past: &View) -> Result<(Need, Option<UserId>), RosterError> {
-    let author = record.author();
-    let (need, lessens) = match record.action() {
-        Action::Found(_) => (Need::Nothing, None),
-        Action::Member(member) => judge_membership(author, member, past)?,
-        Action::Device { claim, .. } => {
-            let role = past.role_of(&claim.user()).ok_or(RosterError::UnknownUser)?;
-            (over_device(author, claim.user(), Some(role)), None)
-        }
-        Action::RemoveDevice(cut) => {
-            let owner = past.devices.get(&cut.device).ok_or(RosterError::UnknownDevice)?.user;
-            (over_device(author, owner, past.role_of(&owner)), None)
-        }
-        Action::Grant(grants) => {
-            if grants.iter().any(|grant| skips_epochs(grant, past)) {
-                return Err(RosterError::EpochSkips);
-            }
-            (Need::Admin, None)
-        }
-    };
-    if !need.met_by(past.role_of(&author)) {
+    let need = power::need_of(record, past)?;
+    if !need.met_by(past.role_of(&record.author())) {
         return Err(RosterError::NotAllowed { needed: need.word() });
     }
+    let lessens = power::lessens(record, past);
     if lessens.is_some_and(|user| past.role_of(&user) == Some(Role::Owner)) && past.owners() == 1 {
         return Err(RosterError::LastOwner);
     }
-    Ok((need, lessens))
-}
-
-fn judge_membership(
-    author: UserId,
-    member: &Membership,
-    past: &View,
-) -> Result<(Need, Option<UserId>), RosterError> {
-    let user = member.user.id();
-    let before = past.role_of(&user);
-    let lessens = (member.role < before).then_some(user);
-    if member.role.is_none() && !past.members.contains_key(&user) {
-        return Err(RosterError::UnknownUser);
+    match record.action() {
+        Action::Grant(grants) if grants.iter().any(|grant| skips_epochs(grant, past)) => {
+            Err(RosterError::EpochSkips)
+        }
+        _ => Ok((need, lessens)),
     }
-    let steps_down = user == author && lessens.is_some();
-    let need = if steps_down { Need::Nothing } else { Need::over(before).max(Need::over(member.role)) };
-    Ok((need, lessens))
 }
 
 /// Numbers must not run ahead: one near the end of their range would leave no room for the next.
@@ -229,8 +202,4 @@ fn skips_epochs(grant: &Grant, past: &View) -> bool {
         Secret::Epoch { realm, epoch, .. } => epoch == 0 || epoch > past.last_epoch(&realm).saturating_add(1),
         Secret::Dedup => false,
     }
-}
-
-fn over_device(author: UserId, owner: UserId, role: Option<Role>) -> Need {
-    if author == owner { Need::Member } else { Need::over(role) }
 }

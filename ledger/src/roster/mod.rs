@@ -18,7 +18,7 @@
 //! | to change | open |
 //! |---|---|
 //! | the byte form of a record | [`record`] |
-//! | who may do what | [`role`] |
+//! | who may do what | [`role`], [`power`] |
 //! | what concurrent records come to | [`view`] |
 //! | how records are made | [`author`] |
 
@@ -28,6 +28,7 @@ mod error;
 mod grant;
 mod graph;
 mod name;
+mod power;
 mod record;
 mod role;
 mod view;

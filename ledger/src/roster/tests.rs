@@ -407,6 +407,18 @@ fn two_owners_who_remove_each_other_leave_one() {
 }
 
 #[test]
+fn what_was_built_on_a_void_record_is_weighed_anew() {
+    let workspace = Workspace::with(&[(2, Role::Owner)]);
+    let (mut here, mut there) = (workspace.fork(), workspace.fork());
+    here.set_role(1, 2, Role::Reader).unwrap();
+    here.set_role(1, 2, Role::Host).unwrap();
+    there.set_role(2, 1, Role::Admin).unwrap();
+    let roster = merged(&here, &there);
+    let roles = [1, 2].map(|seed| roster.role_of(&user(seed).id()));
+    assert!(roles.contains(&Some(Role::Owner)), "{roles:?}");
+}
+
+#[test]
 fn two_removals_at_once_ask_for_another_epoch() {
     let workspace = Workspace::with(&[(2, Role::Admin), (3, Role::Writer), (4, Role::Writer)]);
     let (mut here, mut there) = (workspace.fork(), workspace.fork());
@@ -500,7 +512,7 @@ proptest! {
     /// Two copies changed apart; a third gets all their records shuffled and some twice: all three agree.
     #[test]
     fn any_order_gives_the_same_roster(deeds in deeds(), order: prop::sample::Index, seed: u64) {
-        let start = Workspace::with(&[(2, Role::Owner), (3, Role::Admin), (4, Role::Writer)]);
+        let start = Workspace::with(&[(2, Role::Owner), (3, Role::Owner), (4, Role::Admin), (5, Role::Writer)]);
         let (mut here, mut there) = (start.fork(), start.fork());
         for (left, deed) in &deeds {
             match deed {

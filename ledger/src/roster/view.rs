@@ -1,9 +1,10 @@
 //! What a set of records comes to. A pure function of the set: nothing here knows an order of arrival.
 //!
-//! 1. **Which records count.** A record counts when its author still has the power it takes by those of its ancestors
-//!    that count, and no record that counts and lessens its author stands beside it (neither knows the other): who is
-//!    removed cannot act "at the same time", so back-dating gains nothing. Where two lessen each other, the one that
-//!    takes more power goes first, then the one nearer to the founding, then the smaller hash.
+//! 1. **Which records count.** A record counts when its author had the power it takes by those of its ancestors that
+//!    count, and would still have it after each *barrier*: a record that counts, lessens its author, and stands beside
+//!    it (neither knows the other). Who is removed thus cannot act "at the same time", and back-dating gains nothing.
+//!    Where two lessen each other, one becomes the barrier first: the one that takes more power, then the one nearer to
+//!    the founding, then the one with the smaller hash.
 //! 2. **Members.** Of the counting records about a user, those that no other one descends from decide; of several the
 //!    least role wins, and *removed* is the least.
 //! 3. **Devices** likewise: a removal that stands beside the addition wins.
@@ -18,7 +19,8 @@ use super::bits::Bits;
 use super::grant::Secret;
 use super::graph::{Graph, Node};
 use super::name::{SealedName, Subject};
-use super::record::{Action, Cut, Founding, Membership};
+use super::power::{self, Past};
+use super::record::{Action, Cut, Founding};
 use super::role::{Need, Role};
 use crate::identity::{DeviceId, DeviceTag, RealmId, UserId};
 use crate::keys::{DevicePublicKey, Keyring, UserPublicKeys};
@@ -99,6 +101,16 @@ pub(super) struct View {
     epochs: BTreeMap<RealmId, BTreeMap<EpochName, BTreeSet<UserId>>>,
 }
 
+impl Past for View {
+    fn role_of(&self, user: &UserId) -> Option<Role> {
+        self.members.get(user)?.role
+    }
+
+    fn owner_of(&self, device: &DeviceId) -> Option<UserId> {
+        self.devices.get(device).map(|device| device.user)
+    }
+}
+
 impl View {
     /// The view of all records that are in.
     pub fn of_all(graph: &Graph) -> Self {
@@ -118,10 +130,6 @@ impl View {
 
     pub fn founding(&self) -> Option<&Founding> {
         self.founding.as_ref()
-    }
-
-    pub fn role_of(&self, user: &UserId) -> Option<Role> {
-        self.members.get(user)?.role
     }
 
     pub fn owners(&self) -> usize {
@@ -270,57 +278,52 @@ impl<'a> Weighing<'a> {
         let mut lessening: Vec<_> = self.within.iter().filter(|p| self.nodes[*p].lessens.is_some()).collect();
         lessening
             .sort_unstable_by_key(|position| (Reverse(self.nodes[*position].need), self.rank(*position)));
-        let (mut void, mut settled) = (Bits::default(), Bits::default());
+        let mut barriers = Vec::new();
         for position in lessening {
-            let victims = self.victims(position, &settled);
-            if !victims.is_empty() && self.counting_without(&void).contains(position) {
-                settled.insert(position);
-                victims.into_iter().for_each(|victim| void.insert(victim));
+            if self.has_rivals(position) && self.counting_behind(&barriers).contains(position) {
+                barriers.push(position);
             }
         }
-        self.counting_without(&void)
+        self.counting_behind(&barriers)
     }
 
-    /// The records beside this lessening one that its target could not have written any more.
-    fn victims(&self, lessening: usize, settled: &Bits) -> Vec<usize> {
-        let node = &self.nodes[lessening];
-        let (Some(target), Action::Member(Membership { role, .. })) = (node.lessens, node.record.action())
-        else {
-            return Vec::new();
-        };
-        let written = self.by_author.get(&target).map_or(&[][..], Vec::as_slice);
-        let beside = |other: &usize| {
-            *other != lessening
-                && !node.ancestors.contains(*other)
-                && !self.nodes[*other].ancestors.contains(lessening)
-        };
-        let lost = |other: &usize| !self.nodes[*other].need.met_by(*role);
-        written
-            .iter()
-            .copied()
-            .filter(beside)
-            .filter(lost)
-            .filter(|other| !settled.contains(*other))
-            .collect()
+    /// Whether the user whose power this record lessens wrote anything beside it.
+    fn has_rivals(&self, lessening: usize) -> bool {
+        let target = self.nodes[lessening].lessens;
+        let written = target.and_then(|target| self.by_author.get(&target));
+        written.is_some_and(|written| written.iter().any(|other| self.beside(lessening, *other)))
     }
 
-    /// The records whose authors have the power they take, when the void ones do not count.
-    fn counting_without(&self, void: &Bits) -> Bits {
+    /// Whether neither of two records knows the other.
+    fn beside(&self, one: usize, other: usize) -> bool {
+        one != other
+            && !self.nodes[one].ancestors.contains(other)
+            && !self.nodes[other].ancestors.contains(one)
+    }
+
+    /// The records whose authors had the power they take, and would have it after each of these barriers beside them.
+    fn counting_behind(&self, barriers: &[usize]) -> Bits {
         let mut counting = Bits::default();
-        for position in self.within.iter().filter(|position| !void.contains(*position)) {
+        for position in self.within.iter() {
             let node = &self.nodes[position];
-            if node.need == Need::Nothing || node.need.met_by(self.role_before(node, &counting)) {
+            let before = Before { weighing: self, node, counting: &counting };
+            let Ok(need) = power::need_of(&node.record, &before) else { continue };
+            let had = need.met_by(before.role_of(&node.record.author()));
+            if had && (barriers.contains(&position) || !self.is_barred(position, need, barriers)) {
                 counting.insert(position);
             }
         }
         counting
     }
 
-    /// The role of a record's author by those of its ancestors that count.
-    fn role_before(&self, node: &Node, counting: &Bits) -> Option<Role> {
-        let about = self.about_user.get(&node.record.author())?;
-        let before: Vec<_> = about.iter().copied().filter(|p| node.ancestors.contains(*p)).collect();
-        self.least_role(&self.deciding(&before, counting)).flatten()
+    fn is_barred(&self, position: usize, need: Need, barriers: &[usize]) -> bool {
+        let author = Some(self.nodes[position].record.author());
+        let bars =
+            |barrier: &&usize| self.nodes[**barrier].lessens == author && self.beside(**barrier, position);
+        barriers.iter().filter(bars).any(|barrier| match self.action(*barrier) {
+            Action::Member(member) => !need.met_by(member.role),
+            _ => false,
+        })
     }
 
     /// Of these records, those that count and that no other counting one descends from.
@@ -384,5 +387,36 @@ impl<'a> Weighing<'a> {
             Action::Member(member) => &member.cuts,
             _ => &[],
         }
+    }
+}
+
+/// That part of a record's past that counts.
+struct Before<'a> {
+    weighing: &'a Weighing<'a>,
+    node: &'a Node,
+    counting: &'a Bits,
+}
+
+impl Before<'_> {
+    fn of(&self, positions: Option<&Vec<usize>>) -> Vec<usize> {
+        let positions = positions.map_or(&[][..], Vec::as_slice);
+        let before: Vec<_> = positions.iter().copied().filter(|p| self.node.ancestors.contains(*p)).collect();
+        self.weighing.deciding(&before, self.counting)
+    }
+}
+
+impl Past for Before<'_> {
+    fn role_of(&self, user: &UserId) -> Option<Role> {
+        self.weighing.least_role(&self.of(self.weighing.about_user.get(user))).flatten()
+    }
+
+    fn owner_of(&self, device: &DeviceId) -> Option<UserId> {
+        let about = self.weighing.about_device.get(device)?.iter().copied();
+        let additions = about.filter(|p| self.node.ancestors.contains(*p) && self.counting.contains(*p));
+        let owners = additions.filter_map(|position| match self.weighing.action(position) {
+            Action::Device { claim, .. } => Some((self.weighing.rank(position), claim.user())),
+            _ => None,
+        });
+        owners.max_by_key(|(rank, _)| *rank).map(|(_, user)| user)
     }
 }
