@@ -1,13 +1,24 @@
-//! The drive itself.
+//! Opening and closing a drive.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chunkstore as _;
-use ledger as _;
+use chunkstore::disk::{DatabaseFile, Disk, SectorKey};
+use chunkstore::{ChunkStore, DedupSecret, Limits};
+use crossbeam_channel::Receiver;
+use ledger::keys::{DeviceKey, Keyring, UserKeys};
+use ledger::{Ledger, LedgerError, RedbBacking};
+use parking_lot::Mutex;
 
-use crate::*;
+use crate::core::{Core, Parts, now};
+use crate::{Change, Error, Ownership, keeper, read_ahead, write};
+
+/// redb's cache of the tree; the kernel's page cache does the rest. Bytes.
+const TREE_CACHE_BYTES: usize = 4 << 20;
+/// Name of the tree's database in the workspace folder.
+const TREE_FILE: &str = "tree.redb";
 
 /// How a drive behaves.
 #[derive(Debug, Clone)]
@@ -18,8 +29,6 @@ pub struct Settings {
     pub write_buffer_bytes: usize,
     /// How long superseded versions and deleted files are kept.
     pub retention: Duration,
-    /// Copies wanted of everything; what can still be stored is told with it.
-    pub target_copies: u32,
 }
 
 /// Where a workspace lives.
@@ -31,60 +40,170 @@ pub struct WorkspaceFiles {
     pub workspace: PathBuf,
 }
 
+/// What a drive is opened with.
+pub struct Open<'a> {
+    /// The disk under everything.
+    pub disk: Arc<dyn Disk>,
+    /// Where the files are.
+    pub files: WorkspaceFiles,
+    /// This device.
+    pub device: DeviceKey,
+    /// The user whose drive it is.
+    pub user: &'a UserKeys,
+    /// The workspace's secrets.
+    pub keyring: &'a Keyring,
+    /// Name of the workspace, when it is made now.
+    pub name: &'a str,
+    /// How it behaves.
+    pub settings: Settings,
+    /// What it may take of the disk.
+    pub limits: Limits,
+}
+
 /// Why a drive did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A part failed; the text says which and what to do.
-    #[error("{0}")]
-    Failed(String),
+    /// The chunk store did not open.
+    #[error("the chunk store in {} did not open: {source}", path.display())]
+    Store {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        source: chunkstore::StoreError,
+    },
+    /// The tree's file could not be opened.
+    #[error("the tree {} cannot be opened: {source}; check the disk and the folder's permissions", path.display())]
+    TreeFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The tree itself is damaged, newer, or of somebody else.
+    #[error("the tree {} cannot be used: {source}", path.display())]
+    Tree {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ledger::LedgerError,
+    },
+    /// Files that were synced before a crash could not be brought back.
+    #[error("files synced before the last stop could not be settled ({0}); nothing was dropped, mend the cause and start again")]
+    Recovery(Error),
+    /// No thread could be started.
+    #[error("no thread could be started: {0}")]
+    Thread(std::io::Error),
 }
 
-/// One mounted workspace.
-pub struct Drive {}
+/// One open workspace: everything an adapter needs. See the crate's page.
+pub struct Drive {
+    pub(crate) core: Arc<Core>,
+    threads: Mutex<Threads>,
+}
 
-#[allow(missing_docs, unused_variables, reason = "skeleton")]
+#[derive(Default)]
+struct Threads {
+    committer: Option<JoinHandle<()>>,
+    settlers: Vec<JoinHandle<()>>,
+    others: Vec<JoinHandle<()>>,
+}
+
 impl Drive {
-    pub fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Attr, Error> { Err(Error::Unsupported) }
-    pub fn make_node(&self, dir: Ino, name: &[u8], node: NewNode<'_>) -> Result<Attr, Error> { Err(Error::Unsupported) }
-    pub fn create(&self, dir: Ino, name: &[u8], node: NewNode<'_>, flags: OpenFlags) -> Result<(Attr, Opened), Error> { Err(Error::Unsupported) }
-    pub fn link(&self, ino: Ino, dir: Ino, name: &[u8]) -> Result<Attr, Error> { Err(Error::Unsupported) }
-    pub fn unlink(&self, dir: Ino, name: &[u8]) -> Result<(), Error> { Err(Error::Unsupported) }
-    pub fn remove_dir(&self, dir: Ino, name: &[u8]) -> Result<(), Error> { Err(Error::Unsupported) }
-    pub fn rename(&self, dir: Ino, name: &[u8], to_dir: Ino, to_name: &[u8], mode: RenameMode, reply: Reply<()>) { reply(Err(Error::Unsupported)) }
-    pub fn read_link(&self, ino: Ino) -> Result<Vec<u8>, Error> { Err(Error::Unsupported) }
-    pub fn attr(&self, ino: Ino) -> Result<Attr, Error> { Err(Error::Unsupported) }
-    pub fn set_attr(&self, ino: Ino, handle: Option<Handle>, change: AttrChange, reply: Reply<Attr>) { reply(Err(Error::Unsupported)) }
-    pub fn get_xattr(&self, ino: Ino, name: &[u8]) -> Result<Vec<u8>, Error> { Err(Error::Unsupported) }
-    pub fn list_xattr(&self, ino: Ino) -> Result<Vec<Vec<u8>>, Error> { Err(Error::Unsupported) }
-    pub fn set_xattr(&self, ino: Ino, name: &[u8], value: &[u8], mode: XattrMode) -> Result<(), Error> { Err(Error::Unsupported) }
-    pub fn remove_xattr(&self, ino: Ino, name: &[u8]) -> Result<(), Error> { Err(Error::Unsupported) }
-    pub fn open(&self, ino: Ino, flags: OpenFlags) -> Result<Opened, Error> { Err(Error::Unsupported) }
-    pub fn read(&self, handle: Handle, offset: u64, len: u32, reply: Reply<bytes::Bytes>) { reply(Err(Error::Unsupported)) }
-    pub fn write(&self, handle: Handle, offset: u64, data: &[u8], reply: Reply<u32>) { reply(Err(Error::Unsupported)) }
-    pub fn flush(&self, handle: Handle) -> Result<(), Error> { Err(Error::Unsupported) }
-    pub fn release(&self, handle: Handle) {}
-    pub fn fsync(&self, handle: Handle, data_only: bool, reply: Reply<()>) { reply(Err(Error::Unsupported)) }
-    pub fn fsync_dir(&self, dir: Ino, reply: Reply<()>) { reply(Err(Error::Unsupported)) }
-    pub fn sync_all(&self, reply: Reply<()>) { reply(Err(Error::Unsupported)) }
-    pub fn allocate(&self, handle: Handle, offset: u64, len: u64, mode: Allocate, reply: Reply<()>) { reply(Err(Error::Unsupported)) }
-    pub fn seek(&self, handle: Handle, offset: u64, to: Seek) -> Result<u64, Error> { Err(Error::Unsupported) }
-    pub fn copy_range(&self, from: Handle, from_offset: u64, to: Handle, to_offset: u64, len: u64, reply: Reply<u64>) { reply(Err(Error::Unsupported)) }
-    pub fn open_dir(&self, ino: Ino) -> Result<Handle, Error> { Err(Error::Unsupported) }
-    pub fn release_dir(&self, handle: Handle) {}
-    pub fn read_dir(&self, handle: Handle, after_cookie: u64, with_attr: bool, each: &mut dyn FnMut(DirItem<'_>) -> bool) -> Result<(), Error> { Err(Error::Unsupported) }
-    pub fn stat_fs(&self) -> Result<StatFs, Error> { Err(Error::Unsupported) }
-    pub fn subscribe(&self) -> crossbeam_channel::Receiver<Change> { crossbeam_channel::bounded(1).1 }
-    pub fn resolve(&self, path: &[u8]) -> Result<Ino, Error> { Err(Error::Unsupported) }
-    pub fn history(&self, path: &[u8]) -> Result<Vec<VersionInfo>, PeopleError> { Ok(vec![]) }
-    pub fn restore(&self, path: &[u8], at: &RestoreAt, to: Option<&[u8]>) -> Result<Restored, PeopleError> { Err(PeopleError(String::new())) }
-    pub fn whereabouts(&self, path: &[u8]) -> Result<Whereabouts, PeopleError> { Err(PeopleError(String::new())) }
-    pub fn status(&self) -> Result<Status, PeopleError> { Err(PeopleError(String::new())) }
-    pub fn log(&self, limit: usize) -> Result<Vec<LogLine>, PeopleError> { Ok(vec![]) }
-    pub fn scrub(&self, bytes_per_second: Option<u64>, progress: &mut dyn FnMut(&ScrubProgress) -> bool) -> Result<ScrubReport, PeopleError> { Err(PeopleError(String::new())) }
-    pub fn doctor(&self) -> Vec<DoctorFinding> { vec![] }
-    /// One step of background care: settle, commit, prune, sweep, compact; `idle` allows the heavy ones. Called by the drive's own thread.
-    pub fn set_contribution(&self, contribute_bytes: u64, reserve_bytes: Option<u64>) {}
-    /// Opens the workspace of `keyring`, making it when its folder is empty.
-    pub fn start(disk: Arc<dyn std::any::Any + Send + Sync>, files: WorkspaceFiles, settings: Settings) -> Result<Arc<Self>, OpenError> { Err(OpenError::Failed(String::new())) }
-    pub fn close(&self) -> Result<(), Error> { Ok(()) }
+    /// Opens the workspace, making it when its folder is empty; what a crash left unsettled is settled first.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed, or what was is as good as before.
+    pub fn start(open: Open<'_>) -> Result<Arc<Self>, OpenError> {
+        let store = ChunkStore::open(open.disk.clone(), &open.files.chunks, open.limits.clone())
+            .map_err(|source| OpenError::Store { path: open.files.chunks.clone(), source })?;
+        let device = open.device.id().to_string();
+        let workspace = open.keyring.workspace.to_string();
+        let secret = Arc::new(DedupSecret::new(open.keyring.dedup_secret));
+        let settings = open.settings.clone();
+        let limits = open.limits.clone();
+        let ledger = open_tree(&open)?;
+        let core =
+            Core::new(Parts { settings, device, workspace, ledger, store: Arc::new(store), secret, limits });
+        let recovered = core.recover_dirty_rows().map_err(OpenError::Recovery)?;
+        if recovered > 0 {
+            tracing::info!(files = recovered, "settled what was synced before the last stop");
+        }
+        core.commit().map_err(OpenError::Recovery)?;
+        let threads = start_threads(&core).map_err(OpenError::Thread)?;
+        Ok(Arc::new(Self { core, threads: Mutex::new(threads) }))
+    }
+
+    /// A stream of what changes under the adapter.
+    #[must_use]
+    pub fn subscribe(&self) -> Receiver<Change> {
+        self.core.changes.subscribe()
+    }
+
+    /// Settles and commits everything and stops the drive's threads. Calls after it answer errors. Safe to call twice.
+    ///
+    /// # Errors
+    /// The first failure; everything that could be saved was.
+    pub fn close(&self) -> Result<(), Error> {
+        let core = &self.core;
+        let mut threads = self.threads.lock();
+        core.keeper.close();
+        core.read_ahead.close();
+        core.settler.close();
+        join(threads.settlers.drain(..));
+        let settled = core.settle_all();
+        core.committer.close();
+        join(threads.committer.take());
+        join(threads.others.drain(..));
+        let committed = core.commit();
+        if let Err(error) = core.store.checkpoint_index() {
+            tracing::warn!(%error, "the chunk index was not written; it is rebuilt from the packs");
+        }
+        settled.and(committed)
+    }
+}
+
+impl Drop for Drive {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the drive did not close cleanly");
+        }
+    }
+}
+
+fn open_tree(open: &Open<'_>) -> Result<Ledger, OpenError> {
+    let path = open.files.workspace.join(TREE_FILE);
+    let on_disk = |source| OpenError::TreeFile { path: path.clone(), source };
+    open.disk.create_dir_all(&open.files.workspace).map_err(on_disk)?;
+    let in_tree = |source| OpenError::Tree { path: path.clone(), source };
+    let backing = || -> Result<Box<RedbBacking>, OpenError> {
+        let key = SectorKey::new(open.keyring.database_key);
+        let file = DatabaseFile::open(&open.disk, &path, Some(&key)).map_err(on_disk)?;
+        open.disk.sync_dir(&open.files.workspace).map_err(on_disk)?;
+        let backing = RedbBacking::open(file, TREE_CACHE_BYTES);
+        Ok(Box::new(backing.map_err(|error| in_tree(error.into()))?))
+    };
+    let keyring = || open.keyring.clone();
+    match Ledger::open(backing()?, open.device.clone(), open.user, keyring(), now()) {
+        // Nothing was ever committed: the first start, or one that was cut off before its first commit.
+        Err(LedgerError::Setup(_)) => {
+            Ledger::create(backing()?, open.device.clone(), open.user, keyring(), open.name, now()).map_err(in_tree)
+        }
+        opened => opened.map_err(in_tree),
+    }
+}
+
+fn start_threads(core: &Arc<Core>) -> std::io::Result<Threads> {
+    Ok(Threads {
+        committer: Some(write::commit::start(core)?),
+        settlers: write::settler::start(core)?,
+        others: vec![keeper::start(core)?, read_ahead::start(core)?],
+    })
+}
+
+fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the drive panicked");
+        }
+    }
 }

@@ -1,14 +1,38 @@
-//! The drive: handles, write buffers, settling, reads, history. Every adapter calls [`Drive`] and knows nothing below it.
+//! The drive: what every adapter calls, and nothing of FUSE, WinFsp or HTTP in it.
+//!
+//! ```text
+//! Drive ── ops/       one operation a file: lookup, create, read, write, rename …
+//!   │      people/    what people ask: history, restore, status, where, scrub, doctor
+//!   ├───── node/      inodes in use: open, or with changes that are not settled
+//!   ├───── content/   settled pieces, unsettled changes over them, pages of long lists
+//!   ├───── write/     write buffer, streams, settling, publishing, group commit
+//!   └───── keeper, garbage, read_ahead, changes
+//! ```
+//!
+//! A call answers at once from memory or a short read of the tree's database, or through a [`Reply`] that may come later from a
+//! thread of the drive; no runtime is needed. Inodes are addressed by number, [`Drive::resolve`] finds them by path.
 
 mod attr;
+mod changes;
+mod content;
+mod core;
 mod drive;
 mod error;
+mod garbage;
+mod keeper;
+mod node;
+mod ops;
 mod people;
+mod read_ahead;
 mod request;
+mod write;
 
 pub use attr::{Attr, AttrChange, NewNode, Ownership, StatFs, TimeChange};
-pub use drive::{Drive, OpenError, Settings, WorkspaceFiles};
+#[doc(hidden)]
+pub use content::page::decode_any as decode_page_for_fuzzing;
+pub use drive::{Drive, Open, OpenError, Settings, WorkspaceFiles};
 pub use error::Error;
+pub use ledger::{Ino, Kind, ROOT, Time};
 pub use people::{
     DoctorFinding, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress, ScrubReport, Severity,
     Status, VersionInfo, Whereabouts,
@@ -16,29 +40,3 @@ pub use people::{
 pub use request::{
     Allocate, Change, DirItem, Handle, OpenFlags, Opened, RenameMode, Reply, Seek, XattrMode, wait,
 };
-
-/// Inode number on this computer.
-pub type Ino = u64;
-/// The root directory.
-pub const ROOT: Ino = 1;
-
-/// What an inode is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the variants say what they are")]
-pub enum Kind {
-    File,
-    Directory,
-    Symlink,
-    Fifo,
-    Socket,
-    CharDevice,
-    BlockDevice,
-}
-
-/// A moment: seconds and nanoseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the fields say what they are")]
-pub struct Time {
-    pub secs: i64,
-    pub nanos: u32,
-}

@@ -134,8 +134,6 @@ pub struct ScrubProgress {
     pub done_bytes: u64,
     /// Bytes to read in all.
     pub total_bytes: u64,
-    /// Chunks found damaged so far.
-    pub bad_chunks: u64,
 }
 
 /// What a scrub found.

@@ -1,0 +1,229 @@
+//! A version's content as the drive reads it: pieces by offset, long lists in pages fetched when needed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chunkstore::{ChunkRef, ChunkStore};
+use ledger::{Content, Piece};
+use parking_lot::Mutex;
+
+use super::page::{self, PageKind};
+use super::{from_ledger, store_error};
+use crate::Error;
+
+/// What lies at an offset of a settled content.
+#[derive(Clone)]
+pub(crate) struct Placed {
+    /// Offset of its first byte in the file.
+    pub(crate) start: u64,
+    /// Length, bytes.
+    pub(crate) len: u64,
+    /// The chunk; none for a hole.
+    pub(crate) chunk: Option<ChunkRef>,
+}
+
+impl Placed {
+    /// Offset after its last byte.
+    pub(crate) fn end(&self) -> u64 {
+        self.start + self.len
+    }
+}
+
+/// A sorted run of pieces.
+pub(crate) struct Pieces {
+    placed: Vec<Placed>,
+}
+
+impl Pieces {
+    fn new(start: u64, pieces: &[Piece]) -> Self {
+        let mut at = start;
+        let placed = pieces
+            .iter()
+            .map(|piece| {
+                let (len, chunk) = match piece {
+                    Piece::Chunk(chunk) => (u64::from(chunk.len), Some(from_ledger(chunk))),
+                    Piece::Hole(len) => (*len, None),
+                };
+                let placed = Placed { start: at, len, chunk };
+                at = at.saturating_add(len);
+                placed
+            })
+            .collect();
+        Self { placed }
+    }
+
+    fn at(&self, offset: u64) -> Option<&Placed> {
+        let index = self.placed.partition_point(|piece| piece.end() <= offset);
+        self.placed.get(index).filter(|piece| piece.start <= offset)
+    }
+
+    fn end(&self) -> u64 {
+        self.placed.last().map_or(0, Placed::end)
+    }
+}
+
+/// A page of pieces, and where it lies.
+#[derive(Clone)]
+pub(crate) struct PlacedPage {
+    /// Offset of its first byte in the file.
+    pub(crate) start: u64,
+    /// Bytes of the file it describes.
+    pub(crate) covers: u64,
+    /// Chunk that holds it.
+    pub(crate) chunk: ChunkRef,
+}
+
+enum Form {
+    Inline(Bytes),
+    Pieces(Pieces),
+    Pages { pages: Vec<PlacedPage>, size: u64, last: Mutex<Option<(u64, Arc<Pieces>)>> },
+}
+
+/// A settled content.
+pub(crate) struct Manifest {
+    form: Form,
+    fixed: bool,
+}
+
+impl Manifest {
+    /// Nothing.
+    pub(crate) fn empty() -> Self {
+        Self { form: Form::Inline(Bytes::new()), fixed: false }
+    }
+
+    /// Reads what the ledger keeps of a version; pages of pages are resolved to pages of pieces.
+    pub(crate) fn load(store: &ChunkStore, content: &Content) -> Result<Self, Error> {
+        Ok(match content {
+            Content::Inline(bytes) => {
+                Self { form: Form::Inline(Bytes::copy_from_slice(bytes)), fixed: false }
+            }
+            Content::Chunks { fixed, pieces } => {
+                Self { form: Form::Pieces(Pieces::new(0, pieces)), fixed: *fixed }
+            }
+            Content::Pages { fixed, depth, pages } => {
+                let mut flat = pages.clone();
+                for _ in 1..*depth {
+                    let mut below = Vec::new();
+                    for page in &flat {
+                        below.extend(page::decode_pages(&fetch(store, &from_ledger(&page.chunk))?)?);
+                    }
+                    flat = below;
+                }
+                let mut start = 0u64;
+                let pages: Vec<PlacedPage> = flat
+                    .iter()
+                    .map(|page| {
+                        let placed =
+                            PlacedPage { start, covers: page.covers, chunk: from_ledger(&page.chunk) };
+                        start = start.saturating_add(page.covers);
+                        placed
+                    })
+                    .collect();
+                Self { form: Form::Pages { pages, size: start, last: Mutex::new(None) }, fixed: *fixed }
+            }
+        })
+    }
+
+    /// Cut at fixed blocks.
+    pub(crate) fn fixed(&self) -> bool {
+        self.fixed
+    }
+
+    /// Bytes described.
+    pub(crate) fn size(&self) -> u64 {
+        match &self.form {
+            Form::Inline(bytes) => bytes.len() as u64,
+            Form::Pieces(pieces) => pieces.end(),
+            Form::Pages { size, .. } => *size,
+        }
+    }
+
+    /// The bytes themselves, where they need no chunk.
+    pub(crate) fn inline(&self) -> Option<&Bytes> {
+        match &self.form {
+            Form::Inline(bytes) => Some(bytes),
+            Form::Pieces(_) | Form::Pages { .. } => None,
+        }
+    }
+
+    /// The pages, where there are any.
+    pub(crate) fn pages(&self) -> &[PlacedPage] {
+        match &self.form {
+            Form::Pages { pages, .. } => pages,
+            Form::Inline(_) | Form::Pieces(_) => &[],
+        }
+    }
+
+    /// The piece that holds `offset`.
+    pub(crate) fn piece_at(&self, store: &ChunkStore, offset: u64) -> Result<Option<Placed>, Error> {
+        match &self.form {
+            Form::Inline(_) => Ok(None),
+            Form::Pieces(pieces) => Ok(pieces.at(offset).cloned()),
+            Form::Pages { pages, last, .. } => {
+                let index = pages.partition_point(|page| page.start + page.covers <= offset);
+                let Some(page) = pages.get(index).filter(|page| page.start <= offset) else { return Ok(None) };
+                let mut last = last.lock();
+                if let Some((start, pieces)) = &*last
+                    && *start == page.start
+                {
+                    return Ok(pieces.at(offset).cloned());
+                }
+                let decoded = page::decode_pieces(&fetch(store, &page.chunk)?)?;
+                let pieces = Arc::new(Pieces::new(page.start, &decoded));
+                if pieces.end() != page.start + page.covers {
+                    return Err(Error::Io);
+                }
+                let found = pieces.at(offset).cloned();
+                *last = Some((page.start, pieces));
+                Ok(found)
+            }
+        }
+    }
+}
+
+fn fetch(store: &ChunkStore, chunk: &ChunkRef) -> Result<Bytes, Error> {
+    store.get(chunk).map_err(|error| store_error(&error))
+}
+
+/// Every chunk a content names: the data's and the pages' own.
+pub(crate) fn each_chunk(
+    store: &ChunkStore,
+    content: &Content,
+    each: &mut dyn FnMut(&chunkstore::ChunkId),
+) -> Result<(), Error> {
+    match content {
+        Content::Inline(_) => Ok(()),
+        Content::Chunks { pieces, .. } => {
+            each_piece(pieces, each);
+            Ok(())
+        }
+        Content::Pages { depth, pages, .. } => each_page(store, *depth, pages, each),
+    }
+}
+
+fn each_piece(pieces: &[Piece], each: &mut dyn FnMut(&chunkstore::ChunkId)) {
+    for piece in pieces {
+        if let Piece::Chunk(chunk) = piece {
+            each(&from_ledger(chunk).id);
+        }
+    }
+}
+
+fn each_page(
+    store: &ChunkStore,
+    depth: u8,
+    pages: &[ledger::Page],
+    each: &mut dyn FnMut(&chunkstore::ChunkId),
+) -> Result<(), Error> {
+    for page in pages {
+        let chunk = from_ledger(&page.chunk);
+        each(&chunk.id);
+        let bytes = fetch(store, &chunk)?;
+        match page::kind(&bytes)? {
+            PageKind::Pieces => each_piece(&page::decode_pieces(&bytes)?, each),
+            PageKind::Pages if depth > 1 => each_page(store, depth - 1, &page::decode_pages(&bytes)?, each)?,
+            PageKind::Pages => return Err(Error::Io),
+        }
+    }
+    Ok(())
+}

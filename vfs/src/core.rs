@@ -1,0 +1,205 @@
+//! What all operations of a drive share.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::SystemTime;
+
+use chunkstore::{ChunkStore, Cutter, DedupSecret, Limits, SealPool};
+use ledger::{Content, Ledger, LedgerError, Now};
+use parking_lot::{Mutex, RwLock};
+
+use crate::changes::Changes;
+use crate::content::manifest::{Manifest, each_chunk};
+use crate::content::view::FileContent;
+use crate::garbage::LiveSweep;
+use crate::keeper::Keeper;
+use crate::node::{Handles, NodeTable, State};
+use crate::read_ahead::ReadAhead;
+use crate::write::buffer::WriteBuffer;
+use crate::write::commit::Committer;
+use crate::write::settler::SettleQueue;
+use crate::{Error, Ino, Settings, Time};
+
+/// The parts of an open drive. Locks are taken in this order: node, ledger, then the small ones.
+pub(crate) struct Core {
+    /// Itself, for jobs that outlive a call.
+    pub(crate) this: Weak<Core>,
+    pub(crate) settings: Settings,
+    pub(crate) device: String,
+    pub(crate) workspace: String,
+    pub(crate) ledger: RwLock<Ledger>,
+    pub(crate) store: Arc<ChunkStore>,
+    pub(crate) pool: SealPool,
+    pub(crate) cutter: Cutter,
+    pub(crate) secret: Arc<DedupSecret>,
+    pub(crate) nodes: NodeTable,
+    pub(crate) handles: Handles,
+    pub(crate) buffer: WriteBuffer,
+    pub(crate) committer: Committer,
+    /// Held while a batch is written.
+    pub(crate) commit_lock: Mutex<()>,
+    pub(crate) settler: SettleQueue,
+    pub(crate) keeper: Keeper,
+    pub(crate) changes: Changes,
+    pub(crate) read_ahead: ReadAhead,
+    pub(crate) sweep: LiveSweep,
+    /// What the store may take; changed while it runs.
+    pub(crate) limits: Mutex<Limits>,
+    /// Numbers of sealing jobs.
+    pub(crate) tickets: AtomicU64,
+    failure: OnceLock<String>,
+}
+
+/// The parts that `Core::new` is made of.
+pub(crate) struct Parts {
+    pub(crate) settings: Settings,
+    pub(crate) device: String,
+    pub(crate) workspace: String,
+    pub(crate) ledger: Ledger,
+    pub(crate) store: Arc<ChunkStore>,
+    pub(crate) secret: Arc<DedupSecret>,
+    pub(crate) limits: Limits,
+}
+
+/// Threads that seal streams.
+const SEALERS: usize = 2;
+
+impl Core {
+    /// Puts the parts together; no thread runs yet.
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            buffer: WriteBuffer::new(parts.settings.write_buffer_bytes),
+            settings: parts.settings,
+            device: parts.device,
+            workspace: parts.workspace,
+            ledger: RwLock::new(parts.ledger),
+            pool: SealPool::new(parts.store.clone(), SEALERS),
+            cutter: Cutter::new(&parts.secret),
+            store: parts.store,
+            secret: parts.secret,
+            nodes: NodeTable::default(),
+            handles: Handles::default(),
+            committer: Committer::default(),
+            commit_lock: Mutex::default(),
+            settler: SettleQueue::default(),
+            keeper: Keeper::default(),
+            changes: Changes::default(),
+            read_ahead: ReadAhead::default(),
+            sweep: LiveSweep::default(),
+            limits: Mutex::new(parts.limits),
+            tickets: AtomicU64::new(1),
+            failure: OnceLock::new(),
+        })
+    }
+
+    /// Loads the file's settled content, unless it is there.
+    pub(crate) fn load(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
+        if state.content.is_some() {
+            return Ok(());
+        }
+        let current = self.ledger.read().content(ino).map_err(|error| self.ledger_error(&error))?;
+        state.content = Some(match current {
+            Some((version, size, content)) => {
+                state.replaces = Some(version);
+                let base = Manifest::load(&self.store, &content)?;
+                if base.size() != size {
+                    tracing::error!(ino, size, described = base.size(), "a version's pieces do not add up");
+                    return Err(Error::Io);
+                }
+                state.fixed = base.fixed();
+                FileContent::settled(Arc::new(base), size)
+            }
+            None => FileContent::settled(Arc::new(Manifest::empty()), 0),
+        });
+        Ok(())
+    }
+
+    /// Whether no name leads to the inode any more.
+    pub(crate) fn is_deleted(&self, ino: Ino) -> Result<bool, Error> {
+        let inode = self.ledger.read().inode(ino).map_err(|error| self.ledger_error(&error))?;
+        Ok(inode.is_none_or(|inode| inode.nlink == 0))
+    }
+
+    /// Gives up the unsettled changes of a deleted file.
+    pub(crate) fn forget_changes(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
+        if state.persisted {
+            self.drop_dirty_rows(&mut self.ledger.write(), ino)?;
+        }
+        state.persisted = false;
+        state.fresh.clear();
+        state.dirty = None;
+        state.content = None;
+        self.recount(state);
+        self.committer.wake();
+        Ok(())
+    }
+
+    /// Tells a sweep under way that these chunks are named by a version now.
+    pub(crate) fn note_live(&self, content: &Content) {
+        self.sweep.note(|mark| {
+            if let Err(error) = each_chunk(&self.store, content, mark) {
+                tracing::warn!(%error, "a new version's pages could not be read for the sweep");
+                return false;
+            }
+            true
+        });
+    }
+
+    /// What a refusal of the ledger means to a caller.
+    pub(crate) fn ledger_error(&self, error: &LedgerError) -> Error {
+        match error {
+            LedgerError::NotFound => Error::NotFound,
+            LedgerError::Exists => Error::Exists,
+            LedgerError::NotEmpty => Error::NotEmpty,
+            LedgerError::NotDirectory => Error::NotDirectory,
+            LedgerError::IsDirectory => Error::IsDirectory,
+            LedgerError::TooLarge => Error::TooLarge,
+            LedgerError::BadName | LedgerError::Loop | LedgerError::WrongKind => Error::Invalid,
+            other => {
+                tracing::warn!(error = %other, "the ledger refused");
+                Error::Io
+            }
+        }
+    }
+
+    /// Latches the first failure of the store: from here on nothing is promised any more.
+    pub(crate) fn fail(&self, why: &dyn std::fmt::Display) -> Error {
+        let why = why.to_string();
+        if self.failure.set(why.clone()).is_ok() {
+            tracing::error!(why, "the store failed; the drive is read-only until it is opened again");
+        }
+        Error::Io
+    }
+
+    /// The first failure, if there was one.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Refuses changes after a failure.
+    pub(crate) fn writable(&self) -> Result<(), Error> {
+        if self.failure.get().is_some() { Err(Error::ReadOnly) } else { Ok(()) }
+    }
+
+    /// Refuses what needs room when there is none.
+    pub(crate) fn has_room(&self, bytes: u64) -> Result<(), Error> {
+        self.writable()?;
+        if self.store.usage().can_store_bytes < bytes.saturating_add(1) { Err(Error::NoSpace) } else { Ok(()) }
+    }
+}
+
+/// The present time, as the ledger wants it.
+pub(crate) fn now() -> Now {
+    Now { wall: wall_time() }
+}
+
+/// The present time.
+pub(crate) fn wall_time() -> Time {
+    let now = SystemTime::now();
+    match now.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => Time { secs: after.as_secs().cast_signed(), nanos: after.subsec_nanos() },
+        // A clock before 1970 is as wrong as it gets; the ledger's own order does not depend on it.
+        Err(_) => Time { secs: 0, nanos: 0 },
+    }
+}

@@ -1,0 +1,140 @@
+//! Garbage: which chunks no retained version names any more.
+//!
+//! A sweep is begun in the store first; from then on whatever is put counts as live. Then every retained version, every open file
+//! and everything that is published or shared meanwhile is marked. Anything that cannot be read stops the sweep: then nothing is
+//! dropped.
+
+use chunkstore::ChunkId;
+use ledger::Cursor;
+use parking_lot::Mutex;
+
+use crate::Error;
+use crate::content::manifest::each_chunk;
+use crate::content::overlay::Source;
+use crate::core::Core;
+
+/// Chunks noted while a sweep runs; with more the sweep is given up.
+const NOTES_MAX_CHUNKS: usize = 1 << 17;
+/// Inodes marked under one hold of the ledger's lock.
+const MARK_STEP_INODES: usize = 512;
+/// Bytes of packs rewritten after one sweep.
+const COMPACT_BUDGET_BYTES: u64 = 256 << 20;
+
+/// What became live while a sweep runs.
+#[derive(Default)]
+pub(crate) struct LiveSweep {
+    notes: Mutex<Option<Notes>>,
+}
+
+#[derive(Default)]
+struct Notes {
+    chunks: Vec<ChunkId>,
+    /// Something live could not be noted: nothing may be dropped.
+    incomplete: bool,
+}
+
+impl LiveSweep {
+    /// If a sweep runs, notes what `list` names; it answers false when it could not name all.
+    pub(crate) fn note(&self, list: impl FnOnce(&mut dyn FnMut(&ChunkId)) -> bool) {
+        let mut notes = self.notes.lock();
+        let Some(notes) = notes.as_mut() else { return };
+        let complete = list(&mut |id| {
+            if notes.chunks.len() < NOTES_MAX_CHUNKS {
+                notes.chunks.push(*id);
+            } else {
+                notes.incomplete = true;
+            }
+        });
+        notes.incomplete |= !complete;
+    }
+
+    fn begin(&self) {
+        *self.notes.lock() = Some(Notes::default());
+    }
+
+    /// What was noted so far.
+    fn take(&self) -> Result<Vec<ChunkId>, Error> {
+        let mut notes = self.notes.lock();
+        let notes = notes.as_mut().ok_or(Error::Io)?;
+        if notes.incomplete { Err(Error::Io) } else { Ok(std::mem::take(&mut notes.chunks)) }
+    }
+
+    fn end(&self) {
+        *self.notes.lock() = None;
+    }
+}
+
+impl Core {
+    /// Drops chunks that nothing names and rewrites packs that are mostly dead. False: files were being settled, ask again later.
+    pub(crate) fn collect_garbage(&self) -> Result<bool, Error> {
+        self.sweep.begin();
+        let outcome = self.sweep_once();
+        self.sweep.end();
+        outcome
+    }
+
+    fn sweep_once(&self) -> Result<bool, Error> {
+        let sweep = self.store.begin_sweep();
+        // A chunk that was put before and is not in its file yet is named by nothing: only begin when there is none.
+        if !self.settler.is_idle() || self.pool.pending_bytes() > 0 {
+            return Ok(false);
+        }
+        let mut mark = |id: &ChunkId| sweep.mark(id);
+        self.mark_versions(&mut mark)?;
+        self.mark_open_files(&mut mark)?;
+        // What the tree still says on disk must survive a crash: commit, then mark what came meanwhile.
+        self.commit()?;
+        for id in self.sweep.take()? {
+            sweep.mark(&id);
+        }
+        let report = sweep.finish().map_err(|error| crate::content::store_error(&error))?;
+        let compacted =
+            self.store.compact(COMPACT_BUDGET_BYTES).map_err(|error| crate::content::store_error(&error))?;
+        tracing::info!(?report, ?compacted, "swept");
+        Ok(true)
+    }
+
+    fn mark_versions(&self, mark: &mut dyn FnMut(&ChunkId)) -> Result<(), Error> {
+        let mut cursor = Cursor::default();
+        loop {
+            let mut contents = Vec::new();
+            let next = self
+                .ledger
+                .read()
+                .for_each_live_content(cursor, MARK_STEP_INODES, &mut |content| contents.push(content.clone()))
+                .map_err(|error| self.ledger_error(&error))?;
+            for content in &contents {
+                each_chunk(&self.store, content, mark)?;
+            }
+            match next {
+                Some(next) => cursor = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn mark_open_files(&self, mark: &mut dyn FnMut(&ChunkId)) -> Result<(), Error> {
+        for node in self.nodes.all() {
+            let state = node.lock();
+            let Some(content) = &state.content else { continue };
+            for (_, segment) in content.overlay.iter() {
+                if let Source::Chunk { chunk, .. } = &segment.source {
+                    mark(&chunk.id);
+                }
+            }
+            let mut at = 0;
+            for page in content.base.pages() {
+                mark(&page.chunk.id);
+            }
+            while content.base.inline().is_none()
+                && let Some(piece) = content.base.piece_at(&self.store, at)?
+            {
+                if let Some(chunk) = &piece.chunk {
+                    mark(&chunk.id);
+                }
+                at = piece.end();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! The drive's own housekeeping: quiet files are settled, old history is pruned, garbage is swept.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::core::{Core, now};
+
+/// How often unsettled files are looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// A file without a change for this long is settled though it is open.
+const QUIET: Duration = Duration::from_secs(1);
+/// A file that never is quiet is settled this long after its first change.
+const OLDEST: Duration = Duration::from_secs(30);
+/// How often history is pruned and garbage swept, beginning this long after the start.
+const CARE_EVERY: Duration = Duration::from_secs(3600);
+/// Rows pruned under one hold of the ledger's lock.
+const PRUNE_STEP_ROWS: usize = 512;
+
+/// The keeper's alarm clock.
+#[derive(Default)]
+pub(crate) struct Keeper {
+    state: Mutex<Wish>,
+    more: Condvar,
+    active: AtomicBool,
+}
+
+#[derive(Default)]
+struct Wish {
+    active: bool,
+    pressure: bool,
+    care: bool,
+    closed: bool,
+}
+
+impl Keeper {
+    /// There are unsettled files; `pressure` says that memory is short.
+    pub(crate) fn wake(&self, pressure: bool) {
+        if self.active.load(Ordering::Relaxed) && !pressure {
+            return;
+        }
+        let mut wish = self.state.lock();
+        if wish.active && (wish.pressure || !pressure) {
+            return;
+        }
+        wish.active = true;
+        wish.pressure |= pressure;
+        self.active.store(true, Ordering::Relaxed);
+        self.more.notify_one();
+    }
+
+
+    /// Ends the thread.
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+        self.more.notify_one();
+    }
+}
+
+/// Starts the thread.
+pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
+    let core = core.clone();
+    std::thread::Builder::new().name("keeper".into()).spawn(move || keep(&core))
+}
+
+fn keep(core: &Arc<Core>) {
+    let mut care_due = Instant::now() + CARE_EVERY;
+    loop {
+        let (pressure, care) = {
+            let mut wish = core.keeper.state.lock();
+            if wish.closed {
+                return;
+            }
+            if !wish.care && !wish.pressure {
+                if wish.active {
+                    core.keeper.more.wait_for(&mut wish, TICK);
+                } else {
+                    core.keeper.more.wait_until(&mut wish, care_due);
+                }
+            }
+            if wish.closed {
+                return;
+            }
+            (std::mem::take(&mut wish.pressure), std::mem::take(&mut wish.care))
+        };
+        if !core.queue_quiet_files(pressure) {
+            rest(core);
+        }
+        if care || Instant::now() >= care_due {
+            let swept = core.care();
+            care_due = Instant::now() + if swept { CARE_EVERY } else { TICK };
+        }
+    }
+}
+
+/// Nothing is unsettled: sleep until the next change, unless one came just now.
+fn rest(core: &Core) {
+    core.keeper.state.lock().active = false;
+    core.keeper.active.store(false, Ordering::Relaxed);
+    if core.nodes.all().iter().any(|node| node.lock().dirty.is_some()) {
+        core.keeper.wake(false);
+        return;
+    }
+    if let Err(error) = core.store.checkpoint_index() {
+        tracing::warn!(%error, "the chunk index was not written");
+    }
+}
+
+impl Core {
+    /// Queues what is quiet, old, or in the way; false if nothing is unsettled.
+    fn queue_quiet_files(&self, pressure: bool) -> bool {
+        let now = Instant::now();
+        let mut unsettled = false;
+        for node in self.nodes.all() {
+            // Whoever holds it is using it: it is not quiet.
+            let mut state = node.lock();
+            let Some(dirty) = state.dirty else { continue };
+            unsettled = true;
+            let due = pressure
+                || state.opens == 0
+                || now.duration_since(dirty.last) >= QUIET
+                || now.duration_since(dirty.since) >= OLDEST;
+            if due && self.failure().is_none() {
+                self.queue(&node, &mut state);
+            }
+        }
+        unsettled
+    }
+
+    /// Prunes history outside the retention window, then sweeps. False if the sweep has to be tried again soon.
+    pub(crate) fn care(&self) -> bool {
+        if self.failure().is_some() {
+            return true;
+        }
+        loop {
+            let pruned = self.ledger.write().prune(now(), self.settings.retention, PRUNE_STEP_ROWS);
+            match pruned {
+                Ok(report) if !report.finished => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "history was not pruned");
+                    return true;
+                }
+            }
+        }
+        match self.collect_garbage() {
+            Ok(swept) => swept,
+            Err(error) => {
+                tracing::warn!(%error, "no sweep: nothing was dropped");
+                true
+            }
+        }
+    }
+}
+
+impl crate::Drive {
+    /// Prunes history outside the retention window and drops what nothing names, now instead of within the hour. False if files
+    /// were being settled: try again.
+    #[must_use]
+    pub fn tidy(&self) -> bool {
+        self.core.care()
+    }
+}

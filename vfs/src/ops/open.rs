@@ -1,0 +1,80 @@
+//! Opening and closing files.
+
+use std::sync::Arc;
+
+use crate::core::Core;
+use crate::node::Node;
+use crate::{Drive, Error, Handle, Ino, Kind, OpenFlags, Opened};
+
+impl Drive {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::ReadOnly`].
+    pub fn open(&self, ino: Ino, flags: OpenFlags) -> Result<Opened, Error> {
+        let core = &self.core;
+        let inode = core.inode(ino)?;
+        if inode.kind == Kind::Directory {
+            return Err(Error::IsDirectory);
+        }
+        if flags.write || flags.truncate {
+            core.writable()?;
+        }
+        let opened = core.open_new(ino, flags);
+        if flags.truncate
+            && inode.kind == Kind::File
+            && let Err(error) = core.resize(ino, 0)
+        {
+            core.close(opened.handle);
+            return Err(error);
+        }
+        Ok(opened)
+    }
+
+    /// Tells what went wrong with this file since the last call that could say so.
+    ///
+    /// # Errors
+    /// The failure of an earlier write, once.
+    pub fn flush(&self, handle: Handle) -> Result<(), Error> {
+        let file = self.core.handles.file(handle)?;
+        let failure = file.node.lock().failure.take();
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Closes a file; its changes are settled soon after the last handle is closed.
+    pub fn release(&self, handle: Handle) {
+        self.core.close(handle);
+    }
+}
+
+impl Core {
+    /// A handle for an inode that is known to be there.
+    pub(crate) fn open_new(&self, ino: Ino, flags: OpenFlags) -> Opened {
+        let handle = self.nodes.with(ino, |node, state| {
+            state.opens += 1;
+            self.handles.add_file(node.clone(), flags)
+        });
+        // Whatever changes content behind the mount's back says so on the change stream: the kernel's pages are good until then.
+        Opened { handle, keep_cache: true }
+    }
+
+    fn close(&self, handle: Handle) {
+        let Some(file) = self.handles.remove_file(handle) else { return };
+        let mut state = file.node.lock();
+        state.opens -= 1;
+        if state.opens == 0 {
+            if state.dirty.is_some() {
+                self.queue(&file.node, &mut state);
+            } else if self.orphan_with_rows(&file.node, &state)
+                && let Err(error) = self.forget_changes(file.node.ino, &mut state)
+            {
+                tracing::warn!(ino = file.node.ino, %error, "a deleted file's unsettled rows stay until the next start");
+            }
+        }
+        self.nodes.release(&file.node, state);
+    }
+
+    fn orphan_with_rows(&self, node: &Arc<Node>, state: &crate::node::State) -> bool {
+        state.persisted && self.is_deleted(node.ino).unwrap_or(false)
+    }
+}

@@ -1,0 +1,72 @@
+//! Reading.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use crate::content::view::{FileContent, Part, gather};
+use crate::core::{Core, wall_time};
+use crate::node::OpenFile;
+use crate::{Drive, Error, Handle, Reply};
+
+/// An access time older than this is renewed though nothing changed. Seconds; what Linux's relatime does.
+const ATIME_MAX_AGE_SECS: i64 = 24 * 3600;
+
+impl Drive {
+    /// Reads up to `len` bytes at `offset`; fewer only at the end of the file.
+    pub fn read(&self, handle: Handle, offset: u64, len: u32, reply: Reply<Bytes>) {
+        reply(self.core.read(handle, offset, len));
+    }
+}
+
+impl Core {
+    fn read(&self, handle: Handle, offset: u64, len: u32) -> Result<Bytes, Error> {
+        let file = self.handles.file(handle)?;
+        if !file.flags.read && file.flags.write {
+            // The kernel reads pages of a file that is open for writing alone, to change parts of them.
+            tracing::trace!(ino = file.node.ino, "read through a handle for writing");
+        }
+        let end = offset.saturating_add(u64::from(len));
+        let parts = {
+            let mut state = file.node.lock();
+            self.load(file.node.ino, &mut state)?;
+            let content = state.content();
+            self.look_ahead(&file, content, offset, end);
+            content.plan(&self.store, offset, end)?
+        };
+        self.renew_atime(&file);
+        gather(&self.store, parts)
+    }
+
+    /// A reader that goes on where it stopped gets the next chunk opened before it asks.
+    fn look_ahead(&self, file: &OpenFile, content: &FileContent, offset: u64, end: u64) {
+        let sequential = file.read_end.swap(end, Ordering::Relaxed) == offset && offset > 0;
+        if !sequential || end >= content.size {
+            return;
+        }
+        let here = content.plan(&self.store, end - 1, end);
+        let Ok([Part::Chunk { chunk, skip, .. }]) = here.as_deref() else { return };
+        let next = end + u64::from(chunk.len) - *skip as u64 - 1;
+        if let Ok([Part::Chunk { chunk, .. }]) = content.plan(&self.store, next, next + 1).as_deref() {
+            self.read_ahead.wish(chunk.clone());
+        }
+    }
+
+    /// relatime: the first read of an open file renews a time that is older than the last change, or than a day.
+    fn renew_atime(&self, file: &OpenFile) {
+        if file.atime_done.swap(true, Ordering::Relaxed) || self.writable().is_err() {
+            return;
+        }
+        let Ok(inode) = self.inode(file.node.ino) else { return };
+        let now = wall_time();
+        let stale = inode.atime <= inode.mtime
+            || inode.atime <= inode.ctime
+            || now.secs.saturating_sub(inode.atime.secs) >= ATIME_MAX_AGE_SECS;
+        if stale {
+            if let Err(error) = self.ledger.write().set_atime(file.node.ino, now) {
+                tracing::debug!(ino = file.node.ino, %error, "no new access time");
+            }
+            self.committer.wake();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Writing.
+
+use std::sync::Arc;
+
+use crate::core::{Core, wall_time};
+use crate::node::{Node, State};
+use crate::write::dirty_rows::ROWS_BUSY_BYTES;
+use crate::{Drive, Error, Handle, Reply};
+
+/// Longest file, bytes: the largest offset that a file system call can name.
+pub(crate) const FILE_MAX_BYTES: u64 = i64::MAX as u64;
+
+impl Drive {
+    /// Writes `data` at `offset`, or at the end of a file opened for appending. Answers later while the write buffer is full.
+    pub fn write(&self, handle: Handle, offset: u64, data: &[u8], reply: Reply<u32>) {
+        match self.core.write(handle, offset, data) {
+            Ok(written) => self.core.buffer.answer(written, reply),
+            Err(error) => reply(Err(error)),
+        }
+    }
+}
+
+impl Core {
+    fn write(&self, handle: Handle, offset: u64, data: &[u8]) -> Result<u32, Error> {
+        let file = self.handles.file(handle)?;
+        if !file.flags.write {
+            return Err(Error::BadHandle);
+        }
+        let written = u32::try_from(data.len()).map_err(|_| Error::Invalid)?;
+        self.has_room((self.buffer.used_bytes() + data.len()) as u64)?;
+        let mut state = file.node.lock();
+        if let Some(failure) = state.failure.take() {
+            return Err(failure);
+        }
+        self.load(file.node.ino, &mut state)?;
+        let offset = if file.flags.append { state.content().size } else { offset };
+        let end = offset.checked_add(data.len() as u64).filter(|end| *end <= FILE_MAX_BYTES);
+        let end = end.ok_or(Error::TooLarge)?;
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let content = state.content();
+        content.overlay.write(offset, data);
+        content.size = content.size.max(end);
+        state.fresh.add(offset, end);
+        state.touch(wall_time());
+        self.stream(&file.node, &mut state, end)?;
+        self.recount(&mut state);
+        self.changed(&file.node, &mut state);
+        Ok(written)
+    }
+
+    /// A file has new changes: the keeper will settle it when it is quiet, or sooner if memory is short.
+    pub(crate) fn changed(&self, node: &Arc<Node>, state: &mut State) {
+        let busy = state.content().overlay.memory_bytes() > ROWS_BUSY_BYTES;
+        if busy || state.opens == 0 {
+            self.queue(node, state);
+        }
+        self.keeper.wake(self.buffer.is_under_pressure());
+    }
+
+    /// Puts a file into the settler's queue, once.
+    pub(crate) fn queue(&self, node: &Arc<Node>, state: &mut State) {
+        if !std::mem::replace(&mut state.queued, true) {
+            self.settler.push(node.clone(), None);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What happened, newest first.
+
+use ledger::Action;
+
+use super::{LogLine, PeopleError, told};
+use crate::Drive;
+
+impl Drive {
+    /// The latest edits, at most `limit` of them, newest first.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn log(&self, limit: usize) -> Result<Vec<LogLine>, PeopleError> {
+        let core = &self.core;
+        let ledger = core.ledger.read();
+        let wrong = |error| told("the log cannot be read", core.ledger_error(&error));
+        let lines = ledger.log(limit, None).map_err(wrong)?;
+        lines
+            .into_iter()
+            .map(|line| {
+                let path = match line.ino {
+                    Some(ino) => ledger.path(ino).map_err(wrong)?,
+                    None => None,
+                };
+                Ok(LogLine {
+                    time: line.time,
+                    device: core.device_name(&ledger, line.device),
+                    what: in_words(&line.action),
+                    path,
+                })
+            })
+            .collect()
+    }
+}
+
+fn in_words(action: &Action) -> String {
+    let quoted = |name: &[u8]| format!("«{}»", String::from_utf8_lossy(name));
+    match action {
+        Action::Created { kind, name } => format!("made the {} {}", kind_in_words(*kind), quoted(name)),
+        Action::Linked { name } => format!("linked as {}", quoted(name)),
+        Action::Moved { from, to } if from == to => format!("moved {}", quoted(to)),
+        Action::Moved { from, to } => format!("renamed {} to {}", quoted(from), quoted(to)),
+        Action::Deleted { name } => format!("deleted {}", quoted(name)),
+        Action::Attributes => "changed attributes".into(),
+        Action::Xattr { name } => format!("changed the extended attribute {}", quoted(name)),
+        Action::Wrote { size } => format!("wrote {size} bytes"),
+        Action::Roster => "changed members, devices or keys".into(),
+    }
+}
+
+fn kind_in_words(kind: crate::Kind) -> &'static str {
+    match kind {
+        crate::Kind::File => "file",
+        crate::Kind::Directory => "folder",
+        crate::Kind::Symlink => "symlink",
+        crate::Kind::Fifo => "fifo",
+        crate::Kind::Socket => "socket",
+        crate::Kind::CharDevice | crate::Kind::BlockDevice => "device node",
+    }
+}

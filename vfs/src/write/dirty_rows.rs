@@ -1,0 +1,232 @@
+//! Dirty extents: what `fsync` keeps of a file that is not settled, as rows of the tree.
+//!
+//! ```text
+//! unsettled  inode (8, BE)               -> version 1 | base limit, size, mtime, ctime (postcard)
+//! extents    inode (8, BE) ‖ block (8, BE) -> start in block (2, LE) ‖ bytes
+//! ```
+//!
+//! A block is 4 KiB; a row holds the one run of bytes that is known of it. Rows are committed with everything else, so a small
+//! `fsync` is one commit and no chunk; settling replaces them by a version in one batch.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included, Unbounded};
+
+use ledger::{Ledger, LocalSpace};
+use serde::{Deserialize, Serialize};
+
+use crate::content::overlay::Source;
+use crate::content::view::FileContent;
+use crate::core::Core;
+use crate::node::{Dirty, State};
+use crate::{Error, Ino, Time};
+
+/// Most memory of a file that `fsync` keeps as rows; a file with more is settled instead. Bytes.
+const ROWS_MAX_BYTES: usize = 1 << 20;
+/// Most rows' worth of bytes before a busy file is settled though it is not quiet. Bytes.
+pub(crate) const ROWS_BUSY_BYTES: usize = 16 << 20;
+const BLOCK_BYTES: u64 = 4096;
+const VERSION: u8 = 1;
+const UNSETTLED: LocalSpace = LocalSpace(1);
+const EXTENTS: LocalSpace = LocalSpace(2);
+/// Unsettled files read back at once at start.
+const RECOVER_STEP: usize = 256;
+
+#[derive(Serialize, Deserialize)]
+struct Unsettled {
+    version: u8,
+    base_limit: u64,
+    size: u64,
+    mtime: (i64, u32),
+    ctime: (i64, u32),
+}
+
+impl Core {
+    /// Whether a file's changes are few enough, and of the kind, to be kept as rows.
+    pub(crate) fn fits_in_rows(state: &mut State) -> bool {
+        let content = state.content();
+        content.overlay.memory_bytes() <= ROWS_MAX_BYTES.max(if state.persisted { ROWS_BUSY_BYTES } else { 0 })
+            && fresh_bytes(state) <= ROWS_MAX_BYTES as u64
+            && state.content().overlay.iter().all(|(_, segment)| matches!(segment.source, Source::Memory(_)))
+    }
+
+    /// Puts what changed since the last `fsync` into the ledger's next batch.
+    pub(crate) fn keep_as_rows(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
+        let Some(dirty) = state.dirty else { return Ok(()) };
+        let stale = std::mem::take(&mut state.rows_stale);
+        if stale {
+            // What was cut off must not come back from an older row when the file grew again.
+            let changed: Vec<_> =
+                state.content().overlay.iter().map(|(start, segment)| (start, start + segment.len)).collect();
+            changed.into_iter().for_each(|(start, end)| state.fresh.add(start, end));
+        }
+        let rows = self.rows(state)?;
+        let content = state.content();
+        let head = Unsettled {
+            version: VERSION,
+            base_limit: content.base_limit,
+            size: content.size,
+            mtime: (dirty.mtime.secs, dirty.mtime.nanos),
+            ctime: (dirty.ctime.secs, dirty.ctime.nanos),
+        };
+        let head = postcard::to_stdvec(&head).expect("plain numbers always encode");
+        let mut ledger = self.ledger.write();
+        let put = |ledger: &mut Ledger, space, key: &[u8], value: &[u8]| {
+            ledger.local_put(space, key, value).map_err(|error| self.ledger_error(&error))
+        };
+        if stale {
+            self.drop_dirty_rows(&mut ledger, ino)?;
+        }
+        put(&mut ledger, UNSETTLED, &ino.to_be_bytes(), &head)?;
+        for (block, row) in rows {
+            put(&mut ledger, EXTENTS, &extent_key(ino, block), &row)?;
+        }
+        drop(ledger);
+        state.fresh.clear();
+        state.persisted = true;
+        Ok(())
+    }
+
+    fn rows(&self, state: &mut State) -> Result<BTreeMap<u64, Vec<u8>>, Error> {
+        let fresh: Vec<(u64, u64)> = state.fresh.iter().collect();
+        let content = state.content();
+        let mut rows = BTreeMap::new();
+        for (start, end) in fresh {
+            let end = end.min(content.size);
+            for block in start / BLOCK_BYTES..end.div_ceil(BLOCK_BYTES) {
+                if let std::collections::btree_map::Entry::Vacant(row) = rows.entry(block)
+                    && let Some(bytes) = self.row(content, block)?
+                {
+                    row.insert(bytes);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The run of a block from its first to its last changed byte; gaps between are read.
+    fn row(&self, content: &FileContent, block: u64) -> Result<Option<Vec<u8>>, Error> {
+        let (from, to) = (block * BLOCK_BYTES, ((block + 1) * BLOCK_BYTES).min(content.size));
+        let (mut first, mut last) = (None, from);
+        let mut at = from;
+        while let Some((start, segment)) = content.overlay.at_or_after(at).filter(|(start, _)| *start < to) {
+            first.get_or_insert(start.max(from));
+            last = (start + segment.len).min(to);
+            at = last.max(at + 1);
+            if at >= to {
+                break;
+            }
+        }
+        let Some(first) = first else { return Ok(None) };
+        let mut row = u16::try_from(first - from).expect("inside a block").to_le_bytes().to_vec();
+        row.extend_from_slice(&content.bytes(&self.store, first, last)?);
+        Ok(Some(row))
+    }
+
+    /// Takes the rows of a file out again: a version holds it now, or nobody wants it any more.
+    pub(crate) fn drop_dirty_rows(&self, ledger: &mut Ledger, ino: Ino) -> Result<(), Error> {
+        let mut keys = Vec::new();
+        let wrong = |error| self.ledger_error(&error);
+        ledger
+            .local_scan(EXTENTS, (Included(&extent_key(ino, 0)), Excluded(&extent_key(ino + 1, 0))), &mut |key, _| {
+                keys.push(key.to_vec());
+                true
+            })
+            .map_err(wrong)?;
+        for key in keys {
+            ledger.local_delete(EXTENTS, &key).map_err(wrong)?;
+        }
+        ledger.local_delete(UNSETTLED, &ino.to_be_bytes()).map_err(wrong)
+    }
+
+    /// Settles every file whose rows a crash left behind; a few at a time, so that memory stays bounded.
+    pub(crate) fn recover_dirty_rows(&self) -> Result<u64, Error> {
+        let mut recovered = 0;
+        let mut after = 0u64;
+        loop {
+            let mut found = Vec::new();
+            self.ledger
+                .read()
+                .local_scan(UNSETTLED, (Included(&after.to_be_bytes()), Unbounded), &mut |key, value| {
+                    found.push((key.to_vec(), value.to_vec()));
+                    found.len() < RECOVER_STEP
+                })
+                .map_err(|error| self.ledger_error(&error))?;
+            let Some((last, _)) = found.last() else { return Ok(recovered) };
+            after = inode_of(last).saturating_add(1);
+            for (key, value) in &found {
+                if self.recover_file(inode_of(key), value)? {
+                    recovered += 1;
+                }
+            }
+            self.commit()?;
+        }
+    }
+
+    fn recover_file(&self, ino: Ino, head: &[u8]) -> Result<bool, Error> {
+        let (node, outcome) = self.nodes.with(ino, |node, state| {
+            (node.clone(), self.read_back(ino, state, head))
+        });
+        if outcome? {
+            self.settle(&node)?;
+            return Ok(true);
+        }
+        self.drop_dirty_rows(&mut self.ledger.write(), ino)?;
+        Ok(false)
+    }
+
+    fn read_back(&self, ino: Ino, state: &mut State, head: &[u8]) -> Result<bool, Error> {
+        if self.is_deleted(ino)? {
+            return Ok(false);
+        }
+        let head: Unsettled = match postcard::from_bytes(head) {
+            Ok(head) => head,
+            Err(error) => {
+                tracing::error!(ino, %error, "an unsettled file's row is damaged; its last version stands");
+                return Ok(false);
+            }
+        };
+        if head.version != VERSION {
+            return Err(Error::Unsupported);
+        }
+        self.load(ino, state)?;
+        let content = state.content();
+        content.resize(head.base_limit.min(content.size));
+        content.resize(head.size);
+        self.ledger
+            .read()
+            .local_scan(EXTENTS, (Included(&extent_key(ino, 0)), Excluded(&extent_key(ino + 1, 0))), &mut |key, row| {
+                if let (Some(block), Some((start, bytes))) = (block_of(key), row.split_first_chunk::<2>()) {
+                    let offset = block * BLOCK_BYTES + u64::from(u16::from_le_bytes(*start));
+                    let fits = head.size.saturating_sub(offset).min(bytes.len() as u64);
+                    content.overlay.write(offset, &bytes[..usize::try_from(fits).unwrap_or(0)]);
+                }
+                true
+            })
+            .map_err(|error| self.ledger_error(&error))?;
+        let now = std::time::Instant::now();
+        let time = |(secs, nanos)| Time { secs, nanos };
+        state.dirty = Some(Dirty { since: now, last: now, mtime: time(head.mtime), ctime: time(head.ctime) });
+        state.persisted = true;
+        Ok(true)
+    }
+}
+
+fn fresh_bytes(state: &State) -> u64 {
+    state.fresh.iter().map(|(start, end)| end - start).sum()
+}
+
+fn extent_key(ino: Ino, block: u64) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&ino.to_be_bytes());
+    key[8..].copy_from_slice(&block.to_be_bytes());
+    key
+}
+
+fn inode_of(key: &[u8]) -> Ino {
+    key.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+fn block_of(key: &[u8]) -> Option<u64> {
+    key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
