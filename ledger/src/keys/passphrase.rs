@@ -22,7 +22,7 @@ pub struct PassphraseCost {
 }
 
 impl PassphraseCost {
-    /// 64 MiB and 3 passes: the second recommended setting of RFC 9106 with one lane, about 0.1 s.
+    /// 64 MiB and 3 passes: the second recommended setting of RFC 9106 with one lane, a few tenths of a second.
     pub const DEFAULT: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
     /// The least there is: for tests, never for keys that matter.
     pub const LEAST: Self = Self { memory_kib: 8, passes: 1, lanes: 1 };

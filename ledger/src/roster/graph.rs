@@ -68,6 +68,12 @@ impl Graph {
         }
     }
 
+    /// Whether exactly one record was added since there were `before`, and it descends from all of them. Its author was
+    /// judged by all of them and nothing stands beside it, so it counts and changes for none whether it does.
+    pub fn is_one_step_beyond(&self, before: usize) -> bool {
+        self.nodes.len() == before + 1 && self.nodes[before].ancestors.count() == before
+    }
+
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
     }

@@ -52,13 +52,16 @@ pub use record::{Cut, DeviceClaim, MAX_RECORD_BYTES, RecordHash, RosterRecord};
 pub use role::Role;
 pub use view::{Device, Member, WriteRight};
 
+use bits::Bits;
 use graph::Graph;
-use view::View;
+use view::{View, Weighing};
 
 /// The roster of one workspace.
 #[derive(Clone)]
 pub struct Roster {
     graph: Graph,
+    /// Positions of the records that count; kept because a record that knows all others leaves it as it is.
+    counting: Bits,
     view: View,
 }
 
@@ -70,7 +73,7 @@ impl Roster {
 
     /// The roster of this workspace before its first record.
     pub fn new(workspace: WorkspaceId) -> Self {
-        Self { graph: Graph::new(workspace), view: View::default() }
+        Self { graph: Graph::new(workspace), counting: Bits::default(), view: View::default() }
     }
 
     /// Takes a record in. Order and repetition do not matter.
@@ -78,11 +81,24 @@ impl Roster {
     /// # Errors
     /// A [`RosterError`] when the record is refused: it stays out for ever and the roster is as before.
     pub fn apply(&mut self, record: RosterRecord) -> Result<Applied, RosterError> {
+        let before = self.graph.nodes().len();
         let applied = self.graph.apply(record, &self.view)?;
         if applied == Applied::Added {
-            self.view = View::of_all(&self.graph);
+            self.read(before);
         }
         Ok(applied)
+    }
+
+    /// Brings the view up to date after records from position `before` on were added.
+    fn read(&mut self, before: usize) {
+        let within = Bits::first(self.graph.nodes().len());
+        let weighing = Weighing::new(self.graph.nodes(), &within);
+        if self.graph.is_one_step_beyond(before) {
+            self.counting.insert(before);
+        } else {
+            self.counting = weighing.counting();
+        }
+        self.view = View::of_counting(&weighing, &self.counting);
     }
 
     /// The workspace this is the roster of.

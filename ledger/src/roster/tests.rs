@@ -102,6 +102,8 @@ fn merged(one: &Workspace, other: &Workspace) -> Roster {
 fn assert_same(one: &Roster, other: &Roster) {
     assert_eq!(one.digest(), other.digest());
     assert!(one.view == other.view, "the same records give the same roster");
+    let anew = View::of(&one.graph, &Bits::first(one.graph.nodes().len()));
+    assert!(one.view == anew, "the view that is kept is the view of the records");
 }
 
 #[test]

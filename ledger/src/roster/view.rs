@@ -112,19 +112,18 @@ impl Past for View {
 }
 
 impl View {
-    /// The view of all records that are in.
-    pub fn of_all(graph: &Graph) -> Self {
-        Self::of(graph, &Bits::first(graph.nodes().len()))
-    }
-
     /// The view of these records only; with each, its ancestors must be among them.
     pub fn of(graph: &Graph, within: &Bits) -> Self {
         let weighing = Weighing::new(graph.nodes(), within);
-        let counting = weighing.counting();
+        Self::of_counting(&weighing, &weighing.counting())
+    }
+
+    /// The view when these of the records count.
+    pub fn of_counting(weighing: &Weighing<'_>, counting: &Bits) -> Self {
         let mut view = Self::default();
-        view.take_members(&weighing, &counting);
-        view.take_devices(&weighing, &counting);
-        view.take_epochs(&weighing, &counting);
+        view.take_members(weighing, counting);
+        view.take_devices(weighing, counting);
+        view.take_epochs(weighing, counting);
         view
     }
 
@@ -236,7 +235,7 @@ impl View {
 }
 
 /// Finds out which records count, and answers questions about them.
-struct Weighing<'a> {
+pub(super) struct Weighing<'a> {
     nodes: &'a [Node],
     within: &'a Bits,
     about_user: BTreeMap<UserId, Vec<usize>>,
@@ -245,7 +244,7 @@ struct Weighing<'a> {
 }
 
 impl<'a> Weighing<'a> {
-    fn new(nodes: &'a [Node], within: &'a Bits) -> Self {
+    pub fn new(nodes: &'a [Node], within: &'a Bits) -> Self {
         let mut weighing = Self {
             nodes,
             within,
@@ -274,7 +273,7 @@ impl<'a> Weighing<'a> {
     }
 
     /// The records that count.
-    fn counting(&self) -> Bits {
+    pub fn counting(&self) -> Bits {
         let mut lessening: Vec<_> = self.within.iter().filter(|p| self.nodes[*p].lessens.is_some()).collect();
         lessening
             .sort_unstable_by_key(|position| (Reverse(self.nodes[*position].need), self.rank(*position)));
@@ -326,11 +325,16 @@ impl<'a> Weighing<'a> {
         })
     }
 
-    /// Of these records, those that count and that no other counting one descends from.
+    /// Of these records (ancestors first), those that count and that no other counting one descends from.
     fn deciding(&self, positions: &[usize], counting: &Bits) -> Vec<usize> {
-        let counted: Vec<_> = positions.iter().copied().filter(|p| counting.contains(*p)).collect();
-        let overruled = |p: usize| counted.iter().any(|later| self.nodes[*later].ancestors.contains(p));
-        counted.iter().copied().filter(|p| !overruled(*p)).collect()
+        let mut deciding: Vec<usize> = Vec::new();
+        for position in positions.iter().rev().copied().filter(|position| counting.contains(*position)) {
+            // What overrules it is younger, and either decides itself or is overruled by one that does.
+            if !deciding.iter().any(|later| self.nodes[*later].ancestors.contains(position)) {
+                deciding.push(position);
+            }
+        }
+        deciding
     }
 
     /// The least role these records give; the outer `None` when there are none.
