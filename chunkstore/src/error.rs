@@ -80,12 +80,10 @@ impl StoreError {
         }
     }
 
-    #[expect(dead_code, reason = "the packs will use it")]
     pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { what, path: path.into(), source }
     }
 
-    #[expect(dead_code, reason = "the index will use it")]
     pub(crate) fn index(error: impl Into<redb::Error>) -> Self {
         Self::Index(error.into())
     }

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | where chunks end | [`cut`] |
 //! | how a chunk is enciphered | [`seal`] |
-//! | the bytes of a pack | `pack` |
+//! | the bytes of a pack | [`pack`] |
 //! | what is remembered about a chunk | `index` |
 //! | order of writes, limits, damage | `store` |
 //! | fault injection, database encryption | [`disk`] |
@@ -22,6 +22,8 @@ pub mod cut;
 pub mod disk;
 mod error;
 mod ids;
+mod index;
+pub mod pack;
 mod pool;
 pub mod seal;
 mod store;
@@ -31,6 +33,7 @@ mod testing;
 pub use cut::{Cutter, Cutting, MAX_CHUNK_BYTES};
 pub use error::{Damage, FullLimit, StoreError, StoreErrorKind};
 pub use ids::{ChunkId, ChunkKey, ChunkRef, DedupSecret, Fingerprint, ID_BYTES, PARTITIONS};
+pub use index::{ChunkState, PartitionSum};
 pub use pool::{FULL_PENDING_BYTES, SealDone, SealJob, SealPool};
 pub use store::{
     ChunkStore, CompactReport, Flushed, Health, Limits, MAX_REPORTED_BAD_CHUNKS, Pace, ScrubProgress,

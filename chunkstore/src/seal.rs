@@ -268,10 +268,10 @@ mod tests {
         assert_eq!(chunk.id.to_string(), GOLDEN_ID);
     }
 
-    const GOLDEN_FINGERPRINT: &str = "";
-    const GOLDEN_KEY: &str = "";
-    const GOLDEN_SEALED: &str = "";
-    const GOLDEN_ID: &str = "";
+    const GOLDEN_FINGERPRINT: &str = "b408f7c3c3edcc61c3241a70821a0695a61c7d686814bcd957d3f2ff0bcceaed";
+    const GOLDEN_KEY: &str = "61743a1fdd6c6b241149d03cba93076712f4e2f503c1fc39bf008036529b0fa0";
+    const GOLDEN_SEALED: &str = "f9f9ce3e281d6a39be638b7293419f7c3e2c54ffd380cac0d00c";
+    const GOLDEN_ID: &str = "2a095e6d8315e9bab611ed449f9b030f7312afca8137402e7f9cab6d9dda3445";
 
     #[test]
     fn a_sealed_chunk_of_an_older_writer_still_opens() {

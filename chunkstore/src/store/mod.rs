@@ -1,167 +1,233 @@
-//! The store.
+//! The store: the order of writes, the limits, and what is done about damage.
+//!
+//! ```text
+//!  put:    fingerprint ─known?─▶ dedup
+//!             └▶ seal ─known?─▶ dedup
+//!                  └▶ reserve room and a place (short lock) ─▶ write outside it ─▶ index layer ─▶ landed
+//!  flush:  wait until all before here have landed ─▶ sync packs, then names of new packs      shared by callers
+//!  checkpoint: note the landed position ─▶ freeze the layer ─▶ flush ─▶ one durable index commit
+//! ```
+//!
+//! The one order that matters: nothing is named durably before its bytes are durable. The index claims only flushed
+//! records, callers commit their trees only after [`ChunkStore::flush`], and compaction removes a pack only after
+//! the copies are flushed and the index names them.
+
+mod append;
+mod background;
+mod cache;
+mod checkpoint;
+mod compact;
+mod flush;
+mod latch;
+mod put;
+mod read;
+mod recover;
 mod report;
+mod scrub;
+mod space;
+mod sweep;
+#[cfg(test)]
+mod tests;
 
-use std::collections::HashMap;
-use std::marker::PhantomData;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::disk::Disk;
 use crate::error::StoreError;
-use crate::ids::{ChunkId, ChunkRef, DedupSecret};
-use crate::seal::{self, SealScratch};
+use crate::ids::ChunkId;
+use crate::index::{ChunkState, Entry, Index, PackUse, PartitionSum};
+use crate::pack::PackFolder;
+use append::Appender;
+use background::Background;
+use cache::PlainCache;
+use flush::Flusher;
+use latch::Latch;
 pub use report::{
     CompactReport, Flushed, Health, Limits, MAX_REPORTED_BAD_CHUNKS, Pace, ScrubProgress, ScrubReport,
     SweepReport, Usage,
 };
+use space::Space;
+pub use sweep::Sweep;
+use sweep::SweepFilter;
 
-/// Stores sealed chunks.
-#[derive(Default)]
+/// Stores sealed chunks in packs. Used from any number of threads at once, behind an [`Arc`].
 pub struct ChunkStore {
-    chunks: Mutex<HashMap<ChunkId, Vec<u8>>>,
-    limits: Mutex<Limits>,
+    inner: Arc<Inner>,
+    background: Background,
 }
 
-/// Opens the store.
-///
-/// # Errors
-/// Any.
+/// The state all parts of the store work on.
+struct Inner {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    folder: PackFolder,
+    index: Index,
+    appender: Appender,
+    flusher: Flusher,
+    space: Space,
+    latch: Latch,
+    cache: PlainCache,
+    /// Use of every pack: 24 bytes for each 64 MiB.
+    packs: Mutex<BTreeMap<u64, PackUse>>,
+    counts: Counts,
+    /// Lookups that lead to "it is here" hold it shared; giving chunks up holds it alone. Inside: the filter of
+    /// the sweep that is under way.
+    gate: RwLock<Option<Arc<SweepFilter>>>,
+    /// One checkpoint at a time. Inside: packs removed since the last.
+    checkpointing: Mutex<Vec<u64>>,
+    /// One compaction at a time. Inside: packs it cannot empty, because something in them does not verify.
+    compacting: Mutex<HashSet<u64>>,
+    bell: Arc<background::Bell>,
+}
+
+#[derive(Default)]
+struct Counts {
+    chunks: AtomicU64,
+    live_bytes: AtomicU64,
+    damaged_chunks: AtomicU64,
+    saved_by_dedup_bytes: AtomicU64,
+}
+
 impl ChunkStore {
-    /// Opens the store in `dir`, making it if missing.
+    /// Opens the store in `dir` (`<data>/chunks`), making it if missing. The packs written after the last index
+    /// checkpoint are walked; if the index is missing or cannot be used, all are.
     ///
     /// # Errors
     /// [`StoreError::NewerFormat`], or what the disk says.
-    pub fn open(_disk: Arc<dyn Disk>, _dir: &Path, limits: Limits) -> Result<Self, StoreError> {
-        Ok(Self { limits: Mutex::new(limits), ..Self::default() })
+    pub fn open(disk: Arc<dyn Disk>, dir: &Path, limits: Limits) -> Result<Self, StoreError> {
+        let inner = Arc::new(recover::open(disk, dir, limits)?);
+        let background = Background::start(&inner)?;
+        Ok(Self { inner, background })
     }
 
-    /// Stores a chunk, or finds that it is stored.
-    ///
-    /// # Errors
-    /// Limits and disk errors.
-    pub fn put(&self, secret: &DedupSecret, plain: &[u8]) -> Result<ChunkRef, StoreError> {
-        let (_, key) = seal::fingerprint(secret, plain);
-        let mut scratch = SealScratch::new();
-        let sealed = seal::seal(&key, plain, &mut scratch);
-        let id = sealed.id;
-        self.chunks.lock().insert(id, sealed.into_record()[seal::HEAD_ROOM_BYTES..].to_vec());
-        Ok(ChunkRef { id, key, len: plain.len() as u32 })
-    }
-
-    /// The plaintext of a chunk, verified.
-    ///
-    /// # Errors
-    /// Missing or damaged.
-    pub fn get(&self, chunk: &ChunkRef) -> Result<Bytes, StoreError> {
-        let sealed = self.export(&chunk.id)?;
-        seal::open_owned(chunk, sealed).map_err(|why| StoreError::Damaged { id: chunk.id, why })
-    }
-
-    /// Whether a good copy is here.
-    ///
-    /// # Errors
-    /// Index errors.
-    pub fn contains(&self, id: &ChunkId) -> Result<bool, StoreError> {
-        Ok(self.chunks.lock().contains_key(id))
-    }
-
-    /// Makes all that was stored before durable.
-    ///
-    /// # Errors
-    /// Disk errors.
-    pub fn flush(&self) -> Result<Flushed, StoreError> {
-        Ok(Flushed(()))
-    }
-
-    /// Writes the index.
-    ///
-    /// # Errors
-    /// Disk errors.
-    pub fn checkpoint_index(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    /// The sealed bytes of a chunk.
-    ///
-    /// # Errors
-    /// Missing or damaged.
-    pub fn export(&self, id: &ChunkId) -> Result<Vec<u8>, StoreError> {
-        self.chunks.lock().get(id).cloned().ok_or(StoreError::NotFound(*id))
-    }
-
-    /// Stores sealed bytes.
-    ///
-    /// # Errors
-    /// Wrong bytes, limits, disk errors.
-    pub fn import(&self, id: &ChunkId, ciphertext: &[u8]) -> Result<(), StoreError> {
-        if ChunkId::of(ciphertext) != *id {
-            return Err(StoreError::WrongBytes(*id));
-        }
-        self.chunks.lock().insert(*id, ciphertext.to_vec());
-        Ok(())
-    }
-
-    /// What is used.
+    /// What lies on disk and how much more may. Asks the system for the free space.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        Usage::default()
+        let inner = &*self.inner;
+        let limits = inner.space.limits();
+        Usage {
+            chunks: inner.counts.chunks.load(Ordering::Relaxed),
+            live_bytes: inner.counts.live_bytes.load(Ordering::Relaxed),
+            pack_bytes: inner.space.pack_bytes(),
+            limit_bytes: limits.contribute_bytes,
+            reserve_bytes: limits.reserve_bytes,
+            can_store_bytes: inner.space.can_store_bytes(&*inner.disk, &inner.dir),
+            saved_by_dedup_bytes: inner.counts.saved_by_dedup_bytes.load(Ordering::Relaxed),
+            damaged_chunks: inner.counts.damaged_chunks.load(Ordering::Relaxed),
+        }
     }
 
-    /// Sets limits.
+    /// Sets the limits from now on. Lowering one below what is used stops writes and removes nothing.
     pub fn set_limits(&self, limits: Limits) {
-        *self.limits.lock() = limits;
+        self.inner.cache.set_capacity(limits.cache_bytes);
+        self.inner.space.set_limits(limits);
     }
 
-    /// Whether it still writes.
+    /// Whether the store still writes.
     #[must_use]
     pub fn health(&self) -> Health {
-        Health::Ok
+        self.inner.latch.health()
     }
 
-    /// Verifies all.
+    /// State bits of a chunk; `None` if it is not here.
     ///
     /// # Errors
-    /// Index errors.
-    pub fn scrub(
+    /// [`StoreError::Index`].
+    pub fn state(&self, id: &ChunkId) -> Result<Option<ChunkState>, StoreError> {
+        Ok(self.inner.index.get(id)?.map(|entry| entry.state))
+    }
+
+    /// Sets and clears state bits of a chunk, except [`ChunkState::DAMAGED`], which the store keeps itself. Durable
+    /// with the next checkpoint; after a rebuild of the index all chunks are [`ChunkState::UNREPLICATED`] again.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Index`].
+    pub fn set_state(&self, id: &ChunkId, set: ChunkState, clear: ChunkState) -> Result<(), StoreError> {
+        let _alone = self.inner.gate.write();
+        let entry = self.inner.index.get(id)?.ok_or(StoreError::NotFound(*id))?;
+        let kept = ChunkState::DAMAGED;
+        let state = entry.state.without(clear.without(kept)).with(set.without(kept));
+        self.inner.index.set(*id, Some(Entry { state, ..entry }));
+        Ok(())
+    }
+
+    /// The sums of all partitions that hold chunks, after a checkpoint: what hosts compare to find differences.
+    ///
+    /// # Errors
+    /// Those of [`ChunkStore::checkpoint_index`].
+    pub fn partition_sums(&self) -> Result<BTreeMap<u16, PartitionSum>, StoreError> {
+        self.checkpoint_index()?;
+        let mut sums = self.inner.index.partition_sums()?;
+        sums.retain(|_, sum| sum.count > 0);
+        Ok(sums)
+    }
+
+    /// At most `max` ids of a partition behind `after`, in order, as of the last checkpoint; damaged chunks are left
+    /// out.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn partition_ids(
         &self,
-        _bytes_per_second: Option<u64>,
-        _pace: &mut dyn FnMut(&ScrubProgress) -> Pace,
-    ) -> Result<ScrubReport, StoreError> {
-        Ok(ScrubReport::default())
-    }
-
-    /// Begins a sweep.
-    #[must_use]
-    pub fn begin_sweep(&self) -> Sweep<'_> {
-        Sweep { store: PhantomData }
-    }
-
-    /// Rewrites packs.
-    ///
-    /// # Errors
-    /// Disk errors.
-    pub fn compact(&self, _budget_bytes: u64) -> Result<CompactReport, StoreError> {
-        Ok(CompactReport::default())
+        partition: u16,
+        after: Option<ChunkId>,
+        max: usize,
+    ) -> Result<Vec<ChunkId>, StoreError> {
+        let mut first = ChunkId([0; 32]);
+        (first.0[0], first.0[1]) = ((partition >> 4) as u8, (partition << 4) as u8);
+        let from = after.unwrap_or(first).max(first);
+        let mut ids = Vec::new();
+        self.inner.index.walk(from, &mut |id, entry| {
+            if id.partition() == partition && Some(id) != after && !entry.state.has(ChunkState::DAMAGED) {
+                ids.push(id);
+            }
+            id.partition() == partition && ids.len() < max
+        })?;
+        Ok(ids)
     }
 }
 
-/// A sweep.
-pub struct Sweep<'a> {
-    store: PhantomData<&'a ChunkStore>,
+impl Drop for ChunkStore {
+    /// Leaves a short start behind: flushes and checkpoints, unless writing has failed.
+    fn drop(&mut self) {
+        self.background.stop();
+        if self.inner.latch.check().is_ok()
+            && let Err(error) = self.inner.checkpoint()
+        {
+            tracing::warn!(%error, "the chunk store was closed without a checkpoint; the next start walks more");
+        }
+    }
 }
 
-impl Sweep<'_> {
-    /// This chunk lives.
-    pub fn mark(&self, _id: &ChunkId) {}
-
-    /// Gives up the rest.
-    ///
-    /// # Errors
-    /// Index errors.
-    pub fn finish(self) -> Result<SweepReport, StoreError> {
-        Ok(SweepReport::default())
+impl Inner {
+    /// Changes a chunk's entry and all that is counted with it. The caller holds the gate.
+    fn set_entry(&self, id: ChunkId, new: Option<Entry>) -> Result<(), StoreError> {
+        let old = self.index.get(&id)?;
+        self.index.set(id, new);
+        let mut packs = self.packs.lock();
+        if let Some(old) = old {
+            let bytes = old.place.record_bytes();
+            let pack = packs.entry(old.place.at.pack).or_default();
+            pack.live_bytes = pack.live_bytes.saturating_sub(bytes);
+            self.counts.chunks.fetch_sub(1, Ordering::Relaxed);
+            self.counts.live_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            if old.state.has(ChunkState::DAMAGED) {
+                self.counts.damaged_chunks.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        if let Some(new) = new {
+            let bytes = new.place.record_bytes();
+            packs.entry(new.place.at.pack).or_default().live_bytes += bytes;
+            self.counts.chunks.fetch_add(1, Ordering::Relaxed);
+            self.counts.live_bytes.fetch_add(bytes, Ordering::Relaxed);
+            if new.state.has(ChunkState::DAMAGED) {
+                self.counts.damaged_chunks.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(())
     }
 }

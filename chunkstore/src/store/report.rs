@@ -28,7 +28,6 @@ impl Default for Limits {
 /// Proof that everything stored before a flush is on disk. Only a successful
 /// [`ChunkStore::flush`](crate::ChunkStore::flush) makes one.
 #[derive(Debug)]
-#[must_use]
 pub struct Flushed(pub(super) ());
 
 /// What lies on disk and how much more may.

@@ -1,0 +1,144 @@
+//! Storing chunks: from plaintext, and as sealed bytes from a peer.
+
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+
+use super::space::Purpose;
+use super::{ChunkStore, Inner};
+use crate::cut::MAX_CHUNK_BYTES;
+use crate::error::StoreError;
+use crate::ids::{ChunkId, ChunkKey, ChunkRef, DedupSecret, Fingerprint};
+use crate::index::{ChunkState, Entry};
+use crate::pack::RECORD_HEADER_BYTES;
+use crate::seal::{self, MAX_SEALED_BYTES, SealScratch};
+
+/// Changes the index keeps in memory before a checkpoint is asked for.
+const CHECKPOINT_AT_ENTRIES: usize = 32 << 10;
+/// Changes at which storing waits for the checkpoint itself.
+const MAX_PENDING_ENTRIES: usize = 4 * CHECKPOINT_AT_ENTRIES;
+/// Packs that may lie unflushed; more make the thread that stores flush. Recovery without an index trusts older
+/// packs without reading them whole.
+pub(super) const MAX_UNFLUSHED_PACKS: usize = 3;
+
+thread_local! {
+    static SCRATCH: RefCell<SealScratch> = RefCell::new(SealScratch::new());
+}
+
+impl ChunkStore {
+    /// Stores a chunk, or finds that it is stored already. Readable at once; durable after the next
+    /// [`ChunkStore::flush`].
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] (nothing was written), [`StoreError::TooLong`], [`StoreError::Failed`], or what the disk
+    /// says.
+    pub fn put(&self, secret: &DedupSecret, plain: &[u8]) -> Result<ChunkRef, StoreError> {
+        let inner = &*self.inner;
+        if plain.len() > MAX_CHUNK_BYTES {
+            return Err(StoreError::TooLong(plain.len()));
+        }
+        inner.latch.check()?;
+        let (print, key) = seal::fingerprint(secret, plain);
+        let id = match inner.find_print(&print)? {
+            Some(id) => {
+                inner.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
+                id
+            }
+            None => SCRATCH.with_borrow_mut(|scratch| inner.put_sealed(print, &key, plain, scratch))?,
+        };
+        inner.keep_bounds()?;
+        Ok(ChunkRef { id, key, len: plain.len() as u32 })
+    }
+
+    /// Stores the sealed bytes of a chunk, as a host without keys does. A damaged copy here is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongBytes`] if they are not that chunk, else those of [`ChunkStore::put`].
+    pub fn import(&self, id: &ChunkId, ciphertext: &[u8]) -> Result<(), StoreError> {
+        let inner = &*self.inner;
+        if ciphertext.len() > MAX_SEALED_BYTES {
+            return Err(StoreError::TooLong(ciphertext.len()));
+        }
+        inner.latch.check()?;
+        if ChunkId::of(ciphertext) != *id {
+            return Err(StoreError::WrongBytes(*id));
+        }
+        let mut record = Vec::with_capacity(RECORD_HEADER_BYTES + ciphertext.len());
+        record.resize(RECORD_HEADER_BYTES, 0);
+        record.extend_from_slice(ciphertext);
+        inner.store_record(*id, &mut record, ChunkState::default())?;
+        inner.keep_bounds()
+    }
+}
+
+impl Inner {
+    /// The chunk of this fingerprint, if a good copy is here. It then counts as live for a sweep under way.
+    fn find_print(&self, print: &Fingerprint) -> Result<Option<ChunkId>, StoreError> {
+        match self.index.print(print)? {
+            Some(id) if self.holds(&id)? => Ok(Some(id)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Seals and stores what no known fingerprint stands for. The chunk may be here all the same: then its
+    /// fingerprint is learned again.
+    fn put_sealed(
+        &self,
+        print: Fingerprint,
+        key: &ChunkKey,
+        plain: &[u8],
+        scratch: &mut SealScratch,
+    ) -> Result<ChunkId, StoreError> {
+        let sealed = seal::seal(key, plain, scratch);
+        let id = sealed.id;
+        if !self.store_record(id, sealed.into_record(), ChunkState::UNREPLICATED)? {
+            self.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
+        }
+        self.index.learn(print, id);
+        Ok(id)
+    }
+
+    /// Whether a good copy is here; if so it counts as live for a sweep under way.
+    fn holds(&self, id: &ChunkId) -> Result<bool, StoreError> {
+        let sweep = self.gate.read();
+        if let Some(filter) = &*sweep {
+            filter.mark(id);
+        }
+        Ok(self.index.get(id)?.is_some_and(|entry| !entry.state.has(ChunkState::DAMAGED)))
+    }
+
+    /// Appends the record unless a good copy is here. True if it was appended. A damaged copy is replaced and keeps
+    /// its state.
+    fn store_record(&self, id: ChunkId, record: &mut [u8], state: ChunkState) -> Result<bool, StoreError> {
+        let mut claim = self.appender.claim(id);
+        if self.holds(&id)? {
+            return Ok(false);
+        }
+        let place = claim.append(self, record, Purpose::Store)?;
+        let sweep = self.gate.read();
+        if let Some(filter) = &*sweep {
+            filter.mark(&id);
+        }
+        let old = self.index.get(&id)?.map_or(state, |old| old.state.without(ChunkState::DAMAGED));
+        self.set_entry(id, Some(Entry { place, state: old }))?;
+        Ok(true)
+    }
+
+    /// Asks for, or does, the flush and the checkpoint that keep memory and recovery bounded.
+    pub(super) fn keep_bounds(&self) -> Result<(), StoreError> {
+        if self.appender.unflushed_packs() > MAX_UNFLUSHED_PACKS {
+            self.flush()?;
+        }
+        let pending = self.index.pending();
+        if pending >= MAX_PENDING_ENTRIES {
+            return self.checkpoint();
+        }
+        let write_out_bytes = self.space.limits().write_out_bytes;
+        if write_out_bytes > 0 && self.unflushed_bytes() >= write_out_bytes {
+            self.bell.ask_flush();
+        }
+        if pending >= CHECKPOINT_AT_ENTRIES {
+            self.bell.ask_checkpoint();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! The limits: bytes of packs, and bytes of the disk left to others. Checked before a record gets its place.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::report::Limits;
+use crate::disk::Disk;
+use crate::error::{FullLimit, StoreError};
+
+/// The system is asked for the free space after this many bytes of our own writes.
+const PROBE_EVERY_BYTES: u64 = 8 << 20;
+/// Kept below the contribution for compaction's copies, at most; else a sixteenth of it. Without it a full store
+/// could not free its dead bytes.
+const MAX_COMPACTION_ROOM_BYTES: u64 = 64 << 20;
+
+/// Who wants room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A new chunk.
+    Store,
+    /// A copy that will free more than it takes.
+    Compact,
+}
+
+pub(super) struct Space {
+    limits: Mutex<Limits>,
+    pack_bytes: AtomicU64,
+    probe: Mutex<Probe>,
+}
+
+/// What the system said last, and what was written since.
+#[derive(Default)]
+struct Probe {
+    free_bytes: u64,
+    since_bytes: u64,
+    is_valid: bool,
+}
+
+impl Space {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits: Mutex::new(limits), pack_bytes: AtomicU64::new(0), probe: Mutex::default() }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        *self.limits.lock()
+    }
+
+    pub(super) fn set_limits(&self, limits: Limits) {
+        *self.limits.lock() = limits;
+    }
+
+    pub(super) fn pack_bytes(&self) -> u64 {
+        self.pack_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Packs were found at the start, or grew.
+    pub(super) fn grew(&self, bytes: u64) {
+        self.pack_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A pack was removed or cut.
+    pub(super) fn shrank(&self, bytes: u64) {
+        self.pack_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.probe.lock().is_valid = false;
+    }
+
+    /// Takes room for `bytes`, or says which limit forbids it. Callers serialise.
+    pub(super) fn take(
+        &self,
+        bytes: u64,
+        purpose: Purpose,
+        disk: &dyn Disk,
+        dir: &Path,
+    ) -> Result<(), StoreError> {
+        let limits = self.limits();
+        let full = |limit| Err(StoreError::Full { needed_bytes: bytes, limit });
+        if self.pack_bytes().saturating_add(bytes) > ceiling(&limits, purpose) {
+            return full(FullLimit::Contribution(limits.contribute_bytes));
+        }
+        let mut probe = self.probe.lock();
+        let fits = |probe: &Probe| {
+            let free = probe.free_bytes.saturating_sub(probe.since_bytes);
+            free >= bytes.saturating_add(limits.reserve_bytes)
+        };
+        if !probe.is_valid || probe.since_bytes >= PROBE_EVERY_BYTES || !fits(&probe) {
+            let space = disk.space(dir).map_err(|error| StoreError::io("cannot size", dir, error))?;
+            *probe = Probe { free_bytes: space.free_bytes, since_bytes: 0, is_valid: true };
+        }
+        if !fits(&probe) {
+            return full(match limits.reserve_bytes {
+                0 => FullLimit::Disk,
+                reserve => FullLimit::Reserve(reserve),
+            });
+        }
+        probe.since_bytes += bytes;
+        self.grew(bytes);
+        Ok(())
+    }
+
+    /// Bytes new chunks may still take; 0 if the system does not say.
+    pub(super) fn can_store_bytes(&self, disk: &dyn Disk, dir: &Path) -> u64 {
+        let limits = self.limits();
+        let own = ceiling(&limits, Purpose::Store).saturating_sub(self.pack_bytes());
+        let free = disk.space(dir).map_or(0, |space| space.free_bytes);
+        own.min(free.saturating_sub(limits.reserve_bytes))
+    }
+}
+
+fn ceiling(limits: &Limits, purpose: Purpose) -> u64 {
+    let all = limits.contribute_bytes;
+    match purpose {
+        Purpose::Compact => all,
+        Purpose::Store => all - (all / 16).min(MAX_COMPACTION_ROOM_BYTES),
+    }
+}

@@ -1,0 +1,187 @@
+//! Giving up chunks nobody names any more: mark what lives, give up the rest.
+//!
+//! The filter of living chunks is a Bloom filter, so memory is bounded and the error is on the safe side: a false
+//! positive keeps garbage until the next sweep. Everything stored or found stored after the sweep began counts as
+//! living. Giving up means that the index forgets the chunk; compaction frees the bytes later. After a rebuild of
+//! the index the forgotten chunks of packs not yet compacted are back, as garbage for the next sweep.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::report::SweepReport;
+use super::{ChunkStore, Inner};
+use crate::error::StoreError;
+use crate::ids::ChunkId;
+
+/// Most memory the filter takes: good for 27 million chunks at one false positive in a hundred.
+const MAX_FILTER_BYTES: u64 = 32 << 20;
+const MIN_FILTER_BYTES: u64 = 64 << 10;
+const BITS_PER_CHUNK: u64 = 12;
+const HASHES: usize = 7;
+/// Chunks given up under one hold of the gate.
+const BATCH_CHUNKS: usize = 4096;
+
+/// A sweep under way. Dropped without [`Sweep::finish`], it gives nothing up.
+pub struct Sweep<'a> {
+    inner: &'a Inner,
+    filter: Arc<SweepFilter>,
+}
+
+impl ChunkStore {
+    /// Begins a sweep: from now on every chunk that is put, imported or found stored counts as living. A sweep
+    /// begun earlier and not finished will refuse to finish.
+    #[must_use]
+    pub fn begin_sweep(&self) -> Sweep<'_> {
+        let filter = Arc::new(SweepFilter::for_chunks(self.usage().chunks));
+        *self.inner.gate.write() = Some(Arc::clone(&filter));
+        Sweep { inner: &self.inner, filter }
+    }
+}
+
+impl Sweep<'_> {
+    /// This chunk lives.
+    pub fn mark(&self, id: &ChunkId) {
+        self.filter.mark(id);
+    }
+
+    /// Gives up every chunk that was not marked. The caller must have marked all that is named anywhere.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepReplaced`] if another sweep was begun, else those of
+    /// [`ChunkStore::checkpoint_index`]. What was given up until then stays so.
+    pub fn finish(self) -> Result<SweepReport, StoreError> {
+        // All chunks older than the sweep are then in the database, where they are walked.
+        self.inner.checkpoint()?;
+        let mut report = SweepReport::default();
+        let mut from = ChunkId([0; 32]);
+        loop {
+            let (unmarked, last) = self.next_unmarked(from, &mut report)?;
+            self.give_up(&unmarked, &mut report)?;
+            self.inner.keep_bounds()?;
+            match last.and_then(next_id) {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        self.inner.checkpoint()?;
+        self.inner.index.forget_stale_prints()?;
+        Ok(report)
+    }
+
+    /// The next batch of unmarked chunks, and the last id looked at unless that was the last of all.
+    fn next_unmarked(
+        &self,
+        from: ChunkId,
+        report: &mut SweepReport,
+    ) -> Result<(Vec<ChunkId>, Option<ChunkId>), StoreError> {
+        let (mut unmarked, mut last) = (Vec::new(), None);
+        self.inner.index.walk(from, &mut |id, _| {
+            if self.filter.has(&id) {
+                report.live_chunks += 1;
+            } else {
+                unmarked.push(id);
+            }
+            last = (unmarked.len() == BATCH_CHUNKS).then_some(id);
+            last.is_none()
+        })?;
+        Ok((unmarked, last))
+    }
+
+    fn give_up(&self, unmarked: &[ChunkId], report: &mut SweepReport) -> Result<(), StoreError> {
+        let current = self.inner.gate.write();
+        if !current.as_ref().is_some_and(|filter| Arc::ptr_eq(filter, &self.filter)) {
+            return Err(StoreError::SweepReplaced);
+        }
+        for id in unmarked {
+            let entry = self.inner.index.get(id)?;
+            match entry.filter(|_| !self.filter.has(id)) {
+                Some(entry) => {
+                    report.dead_chunks += 1;
+                    report.dead_bytes += entry.place.record_bytes();
+                    self.inner.set_entry(*id, None)?;
+                }
+                None => report.live_chunks += u64::from(entry.is_some()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Sweep<'_> {
+    fn drop(&mut self) {
+        let mut current = self.inner.gate.write();
+        if current.as_ref().is_some_and(|filter| Arc::ptr_eq(filter, &self.filter)) {
+            *current = None;
+        }
+    }
+}
+
+fn next_id(id: ChunkId) -> Option<ChunkId> {
+    let mut bytes = id.0;
+    for byte in bytes.iter_mut().rev() {
+        let (next, over) = byte.overflowing_add(1);
+        *byte = next;
+        if !over {
+            return Some(ChunkId(bytes));
+        }
+    }
+    None
+}
+
+/// A Bloom filter (B. Bloom, 1970). Ids are uniform already, so their own words serve as hashes.
+pub(super) struct SweepFilter {
+    words: Vec<AtomicU64>,
+}
+
+impl SweepFilter {
+    fn for_chunks(chunks: u64) -> Self {
+        let wanted = chunks.saturating_mul(BITS_PER_CHUNK) / 8;
+        // A half more, for what is stored while the sweep is under way.
+        let bytes = (wanted + wanted / 2).clamp(MIN_FILTER_BYTES, MAX_FILTER_BYTES);
+        Self { words: (0..bytes / 8).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    pub(super) fn mark(&self, id: &ChunkId) {
+        for (word, bit) in self.places(id) {
+            self.words[word].fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    fn has(&self, id: &ChunkId) -> bool {
+        self.places(id).all(|(word, bit)| self.words[word].load(Ordering::Relaxed) & bit != 0)
+    }
+
+    fn places(&self, id: &ChunkId) -> impl Iterator<Item = (usize, u64)> {
+        let (hashes, _) = id.0.as_chunks::<4>();
+        let bits = self.words.len() as u64 * 64;
+        let places = (0..HASHES).map(move |index| u64::from(u32::from_le_bytes(hashes[index])) % bits);
+        places.map(|place| ((place / 64) as usize, 1 << (place % 64)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::noise;
+
+    #[test]
+    fn the_filter_forgets_nothing_and_errs_seldom() {
+        let id = |seed: u64| ChunkId::of(&noise(seed, 8));
+        let filter = SweepFilter::for_chunks(20_000);
+        (0..20_000).for_each(|seed| filter.mark(&id(seed)));
+        assert!((0..20_000).all(|seed| filter.has(&id(seed))));
+        let wrong = (20_000..40_000).filter(|seed| filter.has(&id(*seed))).count();
+        assert!(wrong < 200, "{wrong} of 20000");
+        assert_eq!(SweepFilter::for_chunks(u64::MAX).words.len() as u64 * 8, MAX_FILTER_BYTES);
+    }
+
+    #[test]
+    fn ids_are_followed_by_the_next() {
+        let mut id = ChunkId([0; 32]);
+        id.0[31] = 0xff;
+        let mut next = ChunkId([0; 32]);
+        next.0[30] = 1;
+        assert_eq!(next_id(id), Some(next));
+        assert_eq!(next_id(ChunkId([0xff; 32])), None);
+    }
+}
