@@ -1,0 +1,348 @@
+//! The JSON of the API and of `--json`. Names are added, never changed: scripts rely on them.
+//!
+//! Sizes are bytes, times RFC 3339 in UTC. A path that is no UTF-8 is shown with replacement characters.
+
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// `status`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// This device's id.
+    pub device: String,
+    /// This device's name.
+    pub name: String,
+    /// Version of the daemon.
+    pub version: String,
+    /// The drives of this daemon.
+    pub workspaces: Vec<Workspace>,
+    /// Other devices; none while a drive lives on one computer.
+    pub peers: Vec<Peer>,
+    /// What this computer gives at most.
+    pub contributed: u64,
+    /// What the drive takes on its disk.
+    pub used: u64,
+    /// What always stays free on its disk.
+    pub reserve: u64,
+    /// What can still be stored.
+    pub can_store: u64,
+    /// Memory of the daemon; none where the system does not tell.
+    pub rss_bytes: Option<u64>,
+    /// `ok`, or `read_only` after a disk failure.
+    pub health: String,
+    /// What failed.
+    pub health_detail: Option<String>,
+}
+
+/// One drive in [`Status`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Workspace {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where it is mounted; none with `--no-mount`.
+    pub mountpoint: Option<String>,
+    /// Files, links counted once.
+    pub files: u64,
+    /// Folders.
+    pub directories: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Files on enough computers.
+    pub safe_files: u64,
+    /// Files whose last changes are still being stored.
+    pub pending_files: u64,
+    /// Files on this computer alone.
+    pub only_here_files: u64,
+    /// Files with versions that await a decision.
+    pub conflicts: u64,
+}
+
+/// Another device in [`Status`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its id.
+    pub device: String,
+    /// Its name.
+    pub name: String,
+    /// `online`, `late`, `away` or `lost`.
+    pub state: String,
+    /// How it is reached.
+    pub path: Option<String>,
+    /// Round trip, milliseconds.
+    pub rtt_ms: Option<f64>,
+    /// What it gives.
+    pub contributed: u64,
+    /// What is stored there.
+    pub used: u64,
+}
+
+/// One entry of `devices`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Device {
+    /// Its id.
+    pub device: String,
+    /// Its name.
+    pub name: String,
+    /// It is this computer.
+    pub this: bool,
+    /// `online`, `late`, `away` or `lost`.
+    pub state: String,
+    /// What it gives.
+    pub contributed: u64,
+    /// What is stored there.
+    pub used: u64,
+}
+
+/// One entry of `log`, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When.
+    pub time: String,
+    /// Which device.
+    pub device: String,
+    /// What happened, in words.
+    pub what: String,
+    /// To which path, as far as it is known.
+    pub path: Option<String>,
+}
+
+/// One entry of `history`, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Version {
+    /// What `restore --at` takes.
+    pub id: String,
+    /// When it was written.
+    pub time: String,
+    /// Its length.
+    pub size: u64,
+    /// Which device wrote it.
+    pub device: String,
+    /// It is what opens now.
+    pub current: bool,
+    /// It was written at the same time as the current one elsewhere.
+    pub conflict: bool,
+    /// The file is deleted; this is what it held.
+    pub deleted: bool,
+}
+
+/// What `restore` asks for: one of the two.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreAt {
+    /// A version of `history`.
+    Version(String),
+    /// What stood there at this time.
+    Time(String),
+}
+
+/// `restore`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Restored {
+    /// Where the content is now.
+    pub path: String,
+    /// The version that was brought back.
+    pub version: String,
+    /// Its length.
+    pub size: u64,
+}
+
+/// `where`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Whereabouts {
+    /// The path.
+    pub path: String,
+    /// The current version; none while nothing was ever stored.
+    pub version: Option<String>,
+    /// Chunks it consists of.
+    pub chunks: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// Who holds them.
+    pub hosts: Vec<Holding>,
+    /// So small that it lies in the tree itself.
+    pub inline: bool,
+    /// Cut at fixed blocks, because it is overwritten in place.
+    pub fixed: bool,
+    /// Its last changes are still being stored.
+    pub unsettled: bool,
+}
+
+/// One host of [`Whereabouts`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Holding {
+    /// The host.
+    pub device: String,
+    /// Chunks of the file it holds.
+    pub chunks: u64,
+}
+
+/// What `wait` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitFor {
+    /// On enough computers.
+    Safe,
+    /// All devices know all changes.
+    Synced,
+}
+
+/// `wait`: the request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Wait {
+    /// What to wait for.
+    pub until: WaitFor,
+}
+
+/// `wait`: the answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Waited {
+    /// It is so.
+    pub done: bool,
+    /// Why not.
+    pub why: Option<String>,
+}
+
+/// `scrub`: the request.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ScrubRequest {
+    /// Bytes per second at most; none: as fast as the disk.
+    #[serde(default)]
+    pub rate: Option<u64>,
+}
+
+/// `scrub`: how far it is, or what it found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scrub {
+    /// `idle` (never run since the start), `running`, `done`, `stopped` or `failed`.
+    pub state: String,
+    /// Chunks read and verified.
+    pub chunks: u64,
+    /// Bytes read and verified.
+    pub bytes: u64,
+    /// Bytes to read.
+    pub total_bytes: u64,
+    /// Chunks that did not verify.
+    pub bad_chunks: u64,
+    /// Files that lose content by it.
+    pub files: Vec<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// One finding of `doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `fine`, `warning` or `problem`.
+    pub severity: String,
+    /// What was looked at and what is the case.
+    pub what: String,
+    /// What to do; empty when fine.
+    pub remedy: String,
+}
+
+impl Finding {
+    /// All is well.
+    pub fn fine(what: impl Into<String>) -> Self {
+        Self { severity: "fine".into(), what: what.into(), remedy: String::new() }
+    }
+
+    /// Worth a look.
+    pub fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { severity: "warning".into(), what: what.into(), remedy: remedy.into() }
+    }
+
+    /// Something does not work or is lost.
+    pub fn problem(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { severity: "problem".into(), what: what.into(), remedy: remedy.into() }
+    }
+
+    /// Whether it is a problem.
+    #[must_use]
+    pub fn is_problem(&self) -> bool {
+        self.severity == "problem"
+    }
+}
+
+/// `contribute`: what to change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContributionChange {
+    /// Bytes given at most.
+    #[serde(default)]
+    pub contribute: Option<u64>,
+    /// Bytes of the disk that stay free.
+    #[serde(default)]
+    pub reserve: Option<u64>,
+    /// Bytes per second sent to others at most; 0: no limit.
+    #[serde(default)]
+    pub up: Option<u64>,
+    /// Bytes per second received from others at most; 0: no limit.
+    #[serde(default)]
+    pub down: Option<u64>,
+}
+
+/// `contribute`: what holds now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// Bytes given at most.
+    pub contributed: u64,
+    /// Bytes of the disk that stay free.
+    pub reserve: u64,
+    /// Bytes per second sent to others at most; 0: no limit.
+    pub up: u64,
+    /// Bytes per second received from others at most; 0: no limit.
+    pub down: u64,
+    /// Bytes stored now.
+    pub used: u64,
+}
+
+/// `keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    /// The user's id.
+    pub user: String,
+    /// A passphrase opens the keys at each start.
+    pub locked: bool,
+}
+
+/// `keys passphrase`: the request. Neither old nor new may be empty.
+#[derive(Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct PassphraseChange {
+    /// The present one, if there is one.
+    #[serde(default)]
+    pub old: Option<String>,
+    /// The new one; none: without.
+    #[serde(default)]
+    pub new: Option<String>,
+}
+
+/// `keys recovery`: the request.
+#[derive(Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct RecoveryRequest {
+    /// The passphrase, if there is one.
+    #[serde(default)]
+    pub passphrase: Option<String>,
+}
+
+/// `keys recovery`: the answer.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct Recovery {
+    /// The 24 words.
+    pub phrase: String,
+}
+
+/// The answer of requests that have none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {}
+
+/// What went wrong, as `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What, why, and what to do.
+    pub detail: String,
+}

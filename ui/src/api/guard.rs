@@ -1,0 +1,130 @@
+//! Who may ask at all. Everything wrong is refused before a route is looked at.
+//!
+//! A web page in a browser on this computer can send requests to loopback. It cannot read the token, and three checks
+//! hold even if it could guess it: the Host must be the address that is listened on (so that no foreign name was
+//! pointed at loopback), an Origin must be this API's own, and Sec-Fetch-Site must not tell of a foreign page.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::problem::ApiError;
+
+/// Characters of a token: 32 random bytes in hexadecimal.
+pub const TOKEN_CHARS: usize = 64;
+
+/// The secret of `<data>/api.token`.
+#[derive(Clone)]
+pub struct ApiToken(Zeroizing<String>);
+
+impl ApiToken {
+    /// A token of these random bytes.
+    #[must_use]
+    pub fn from_random(bytes: &[u8; 32]) -> Self {
+        let mut text = Zeroizing::new(String::with_capacity(TOKEN_CHARS));
+        for byte in bytes {
+            for digit in [byte >> 4, byte & 15] {
+                text.push(char::from_digit(u32::from(digit), 16).expect("four bits are a hexadecimal digit"));
+            }
+        }
+        Self(text)
+    }
+
+    /// The token in the content of a token file; none if that is something else.
+    #[must_use]
+    pub fn parse(file: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(file).ok()?.trim_end();
+        let whole = text.len() == TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_hexdigit());
+        whole.then(|| Self(Zeroizing::new(text.into())))
+    }
+
+    /// The text, for the file and for the header of a request.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn is(&self, given: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(given).into()
+    }
+}
+
+/// What requests are held against.
+pub(super) struct Guard {
+    pub(super) token: ApiToken,
+    pub(super) address: SocketAddr,
+}
+
+impl Guard {
+    /// The names by which this API may be called: its address, or `localhost` with its port.
+    fn is_own(&self, authority: &str) -> bool {
+        let port = self.address.port();
+        authority == self.address.to_string() || authority.eq_ignore_ascii_case(&format!("localhost:{port}"))
+    }
+
+    fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let host = only(headers, header::HOST)?;
+        if !host.is_some_and(|host| self.is_own(host)) {
+            let told = format!("ask http://{}, by that name", self.address);
+            return Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, told));
+        }
+        let origin = only(headers, header::ORIGIN)?;
+        let own_origin = |origin: &str| origin.strip_prefix("http://").is_some_and(|rest| self.is_own(rest));
+        let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+        let own_site = site.is_none_or(|site| ["same-origin", "none"].contains(&site));
+        if !origin.is_none_or(own_origin) || !own_site {
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "pages of other sites may not ask this API"));
+        }
+        let token = only(headers, header::AUTHORIZATION)?.and_then(|value| value.strip_prefix("Bearer "));
+        if !token.is_some_and(|token| self.token.is(token.as_bytes())) {
+            let told = "the token is missing or wrong: send the content of api.token in the data folder as \
+                        \"Authorization: Bearer TOKEN\"";
+            return Err(ApiError::new(StatusCode::UNAUTHORIZED, told));
+        }
+        Ok(())
+    }
+}
+
+/// The value of a header that may stand there once at most.
+fn only(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&str>, ApiError> {
+    let mut values = headers.get_all(&name).iter();
+    let first = values.next().map(HeaderValue::to_str).transpose();
+    match (first, values.next()) {
+        (Ok(value), None) => Ok(value),
+        _ => Err(ApiError::bad(format!("the header {name} is doubled or malformed"))),
+    }
+}
+
+/// Lets only rightful requests pass, and marks answers as nobody else's business.
+pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let mut response = match guard.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_survives_its_file() {
+        let token = ApiToken::from_random(&[0xa7; 32]);
+        assert_eq!(token.as_str().len(), TOKEN_CHARS);
+        let file = format!("{}\n", token.as_str());
+        assert_eq!(ApiToken::parse(file.as_bytes()).unwrap().as_str(), token.as_str());
+        for wrong in [&b""[..], b"a7", &[0xff; 64], "g".repeat(64).as_bytes(), "a".repeat(65).as_bytes()] {
+            assert!(ApiToken::parse(wrong).is_none());
+        }
+    }
+}

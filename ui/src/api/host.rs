@@ -1,0 +1,78 @@
+//! What the API asks of the daemon around the drive.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use vfs::Drive;
+use zeroize::Zeroizing;
+
+use crate::answers::{Contribution, ContributionChange, Finding, Keys};
+
+/// The daemon, as the API sees it. Every call may block for a moment: it is made off the async threads.
+pub trait Host: Send + Sync + 'static {
+    /// The drive.
+    fn drive(&self) -> Arc<Drive>;
+
+    /// What the daemon knows of itself.
+    fn facts(&self) -> Facts;
+
+    /// What holds now.
+    fn contribution(&self) -> Contribution;
+
+    /// Changes what this computer gives, now and for later starts.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the settings cannot be written.
+    fn contribute(&self, change: &ContributionChange) -> Result<Contribution, Refusal>;
+
+    /// Whose keys these are and whether they are locked.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the key file cannot be read.
+    fn keys(&self) -> Result<Keys, Refusal>;
+
+    /// Sets, changes or (`new` is none) removes the passphrase.
+    ///
+    /// # Errors
+    /// [`Refusal`]: `old` is missing or wrong, `new` is empty, the file cannot be written.
+    fn set_passphrase(&self, old: Option<&str>, new: Option<&str>) -> Result<(), Refusal>;
+
+    /// The 24 words.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the passphrase is missing or wrong.
+    fn recovery_phrase(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, Refusal>;
+
+    /// What the daemon itself finds worth telling; the drive's findings are added to it.
+    fn examine(&self) -> Vec<Finding>;
+
+    /// Asks the daemon to flush, unmount and end. Returns at once.
+    fn stop(&self);
+}
+
+/// What the daemon knows of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Its version.
+    pub version: String,
+    /// Name of this device.
+    pub name: String,
+    /// Where the drive is mounted.
+    pub mountpoint: Option<PathBuf>,
+    /// Memory of the process, where the system tells.
+    pub resident_bytes: Option<u64>,
+}
+
+/// The daemon does not do what was asked. The text says what, why and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Something about the request is wrong.
+    #[error("{0}")]
+    Refused(String),
+    /// A secret is missing or wrong.
+    #[error("{0}")]
+    Secret(String),
+    /// It was right and did not work.
+    #[error("{0}")]
+    Failed(String),
+}

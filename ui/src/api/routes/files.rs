@@ -1,0 +1,78 @@
+//! What was and where it is: history, restore, where.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{RawQuery, State};
+
+use crate::answers::{Holding, RestoreAt, Restored, Version, Whereabouts};
+use crate::api::problem::ApiError;
+use crate::api::query;
+use crate::api::work::{Answer, Api};
+use crate::moment;
+
+pub(in crate::api) async fn history(
+    State(api): State<Api>,
+    RawQuery(asked): RawQuery,
+) -> Answer<Vec<Version>> {
+    let path = query::path(asked.as_deref(), "path")?;
+    api.run(move |api| Ok(api.host.drive().history(&path)?.into_iter().map(version).collect())).await
+}
+
+fn version(version: vfs::VersionInfo) -> Version {
+    Version {
+        id: version.id,
+        time: moment::to_text(version.time),
+        size: version.size,
+        device: version.device,
+        current: version.current,
+        conflict: version.conflict,
+        deleted: version.deleted,
+    }
+}
+
+pub(in crate::api) async fn restore(
+    State(api): State<Api>,
+    RawQuery(asked): RawQuery,
+    body: Result<Json<RestoreAt>, JsonRejection>,
+) -> Answer<Restored> {
+    let path = query::path(asked.as_deref(), "path")?;
+    let to = query::value(asked.as_deref(), "to")?;
+    let at = match parsed(body)? {
+        RestoreAt::Version(id) => vfs::RestoreAt::Version(id),
+        RestoreAt::Time(time) => vfs::RestoreAt::At(moment::from_text(&time).map_err(ApiError::bad)?),
+    };
+    api.run(move |api| {
+        let restored = api.host.drive().restore(&path, &at, to.as_deref())?;
+        let path = String::from_utf8_lossy(&restored.path).into_owned();
+        Ok(Restored { path, version: restored.version, size: restored.size })
+    })
+    .await
+}
+
+pub(in crate::api) async fn whereabouts(
+    State(api): State<Api>,
+    RawQuery(asked): RawQuery,
+) -> Answer<Whereabouts> {
+    let path = query::path(asked.as_deref(), "path")?;
+    api.run(move |api| {
+        let drive = api.host.drive();
+        let found = drive.whereabouts(&path)?;
+        let here = Holding { device: drive.status()?.device, chunks: found.chunks };
+        Ok(Whereabouts {
+            path: String::from_utf8_lossy(&found.path).into_owned(),
+            version: found.version,
+            chunks: found.chunks,
+            bytes: found.bytes,
+            hosts: vec![here],
+            inline: found.inline,
+            fixed: found.fixed,
+            unsettled: found.unsettled,
+        })
+    })
+    .await
+}
+
+/// The body of a request, or what is wrong with it.
+pub(super) fn parsed<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, ApiError> {
+    body.map(|Json(value)| value).map_err(|refused| ApiError::new(refused.status(), refused.body_text()))
+}

@@ -1,0 +1,122 @@
+//! What is the case: status, devices, log.
+
+use super::Asked;
+use crate::answers::{Device, LogLine, Status, Workspace};
+use crate::cli::Failure;
+use crate::cli::shown::{count, plain, short_id, size, table};
+use crate::moment;
+
+pub(super) fn status(asked: &mut Asked<'_>) -> Result<(), Failure> {
+    let status: Status = asked.connect()?.get("/status")?;
+    if asked.output.is_json() {
+        return asked.output.json(&status);
+    }
+    for workspace in &status.workspaces {
+        for line in table(&about_drive(workspace, &status)) {
+            asked.output.line(line)?;
+        }
+        asked.output.line("")?;
+    }
+    for line in table(&about_computer(&status)) {
+        asked.output.line(line)?;
+    }
+    Ok(())
+}
+
+fn row(name: &str, told: impl Into<String>) -> Vec<String> {
+    vec![name.into(), told.into()]
+}
+
+fn about_drive(drive: &Workspace, status: &Status) -> Vec<Vec<String>> {
+    let mut rows = vec![
+        row("drive", format!("{} ({})", plain(&drive.name), short_id(&drive.id))),
+        row("mounted at", drive.mountpoint.as_deref().map_or_else(|| "not mounted".into(), plain)),
+        row(
+            "holds",
+            format!(
+                "{} in {}, {}",
+                count(drive.files, "file", "files"),
+                count(drive.directories, "folder", "folders"),
+                size(drive.bytes)
+            ),
+        ),
+        row("health", health(status)),
+        row("safety", safety(drive, status.peers.is_empty())),
+    ];
+    if drive.pending_files > 0 {
+        rows.push(row("storing", count(drive.pending_files, "file is", "files are") + " being stored now"));
+    }
+    if drive.conflicts > 0 {
+        rows.push(row(
+            "conflicts",
+            count(drive.conflicts, "file has", "files have") + " versions to choose from",
+        ));
+    }
+    rows
+}
+
+fn health(status: &Status) -> String {
+    if status.health == "ok" {
+        return "good".into();
+    }
+    let why = status.health_detail.as_deref().map(plain).unwrap_or_default();
+    format!("READ-ONLY after a disk failure ({why}): see `peerdrive doctor`")
+}
+
+fn safety(drive: &Workspace, alone: bool) -> String {
+    if alone {
+        return "on this computer alone: keep another copy of what matters".into();
+    }
+    format!("{} of {} safe", drive.safe_files, count(drive.files, "file", "files"))
+}
+
+fn about_computer(status: &Status) -> Vec<Vec<String>> {
+    let mut rows = vec![
+        row("computer", format!("{} ({})", plain(&status.name), short_id(&status.device))),
+        row("gives", format!("{}, {} used", size(status.contributed), size(status.used))),
+        row("keeps free", size(status.reserve)),
+        row("room for", format!("{} more", size(status.can_store))),
+    ];
+    if let Some(bytes) = status.rss_bytes {
+        rows.push(row("memory", size(bytes)));
+    }
+    rows.push(row("version", plain(&status.version)));
+    rows
+}
+
+pub(super) fn devices(asked: &mut Asked<'_>) -> Result<(), Failure> {
+    let devices: Vec<Device> = asked.connect()?.get("/devices")?;
+    if asked.output.is_json() {
+        return asked.output.json(&devices);
+    }
+    let mut rows = vec![["DEVICE", "NAME", "STATE", "GIVES", "USED"].map(String::from).to_vec()];
+    for device in &devices {
+        let state = if device.this { "this computer".into() } else { plain(&device.state) };
+        rows.push(vec![
+            short_id(&device.device).into(),
+            plain(&device.name),
+            state,
+            size(device.contributed),
+            size(device.used),
+        ]);
+    }
+    table(&rows).into_iter().try_for_each(|line| asked.output.line(line))
+}
+
+pub(super) fn log(asked: &mut Asked<'_>, limit: u64) -> Result<(), Failure> {
+    let lines: Vec<LogLine> = asked.connect()?.get(&format!("/log?limit={limit}"))?;
+    if asked.output.is_json() {
+        return asked.output.json(&lines);
+    }
+    let rows: Vec<Vec<String>> = lines.iter().map(log_row).collect();
+    if rows.is_empty() {
+        asked.output.hint("Nothing has happened in this drive yet.");
+    }
+    table(&rows).into_iter().try_for_each(|line| asked.output.line(line))
+}
+
+fn log_row(line: &LogLine) -> Vec<String> {
+    let what = plain(&line.what);
+    let told = line.path.as_deref().map_or_else(|| what.clone(), |path| format!("{what} {}", plain(path)));
+    vec![moment::shown(&line.time), short_id(&line.device).into(), told]
+}

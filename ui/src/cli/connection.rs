@@ -1,0 +1,139 @@
+//! The way to the daemon: its address and token lie in the data folder.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::http::{Method, Request};
+use ureq::{Agent, Body, SendBody};
+
+use super::computer::Computer;
+use super::failure::Failure;
+use crate::answers::Problem;
+use crate::api::{API_PREFIX, ApiToken};
+
+/// File in the data folder with the address the daemon listens on.
+pub(crate) const ADDRESS_FILE: &str = "api.addr";
+/// File in the data folder with the token.
+pub(crate) const TOKEN_FILE: &str = "api.token";
+/// Bytes of either file at most.
+const MAX_FILE_BYTES: u64 = 1024;
+/// Bytes of an answer at most.
+const MAX_ANSWER_BYTES: u64 = 64 << 20;
+/// How long a daemon that is starting may take until it listens.
+const START_WAIT: Duration = Duration::from_secs(10);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Longer than the daemon's own patience with one request.
+const ANSWER_WAIT: Duration = Duration::from_secs(150);
+
+/// A daemon that was found.
+pub(super) struct Connection {
+    agent: Agent,
+    base: String,
+    token: ApiToken,
+}
+
+impl Connection {
+    /// Finds the daemon of a data folder.
+    pub(super) fn open(data: &Path, computer: &dyn Computer) -> Result<Self, Failure> {
+        let address = find_address(data, computer)?;
+        let token = read_small(&data.join(TOKEN_FILE)).and_then(|file| ApiToken::parse(file.as_bytes()));
+        let token = token.ok_or_else(|| {
+            let path = data.join(TOKEN_FILE);
+            Failure::Failed(format!("cannot read {}: run as the user who started the daemon", path.display()))
+        })?;
+        // A proxy of the environment must never see the token.
+        let config = Agent::config_builder()
+            .proxy(None)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(ANSWER_WAIT))
+            .build();
+        Ok(Self { agent: config.into(), base: format!("http://{address}{API_PREFIX}"), token })
+    }
+
+    pub(super) fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, Failure> {
+        self.ask(Method::GET, route, SendBody::none())
+    }
+
+    pub(super) fn delete<T: DeserializeOwned>(&self, route: &str) -> Result<T, Failure> {
+        self.ask(Method::DELETE, route, SendBody::none())
+    }
+
+    pub(super) fn post<T: DeserializeOwned>(&self, route: &str, body: &impl Serialize) -> Result<T, Failure> {
+        let wrong = |error| Failure::Failed(format!("cannot write the request ({error}): report this bug"));
+        self.ask(Method::POST, route, SendBody::from_json(body).map_err(wrong)?)
+    }
+
+    fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        route: &str,
+        body: SendBody<'_>,
+    ) -> Result<T, Failure> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{route}", self.base))
+            .header("authorization", format!("Bearer {}", self.token.as_str()))
+            .header("content-type", "application/json")
+            .body(body)
+            .map_err(|error| Failure::Usage(format!("this cannot be asked of the daemon ({error})")))?;
+        let mut response = self.agent.run(request).map_err(|error| unreachable_daemon(&error))?;
+        let text = read_answer(response.body_mut())?;
+        if response.status().is_success() {
+            return serde_json::from_str(&text).map_err(|error| strange(&error.to_string()));
+        }
+        let problem: Problem = serde_json::from_str(&text)
+            .map_err(|_| strange(&format!("status {}", response.status().as_u16())))?;
+        Err(Failure::Failed(problem.detail))
+    }
+}
+
+/// The address of the daemon of a data folder. One that died leaves its file behind, and its port may be somebody
+/// else's by now: nothing is sent there unless the folder's lock is held.
+fn find_address(data: &Path, computer: &dyn Computer) -> Result<String, Failure> {
+    let path = data.join(ADDRESS_FILE);
+    let deadline = Instant::now() + START_WAIT;
+    while computer.daemon_runs(data) {
+        if let Some(address) = read_small(&path)
+            && address.trim().parse::<std::net::SocketAddr>().is_ok()
+        {
+            return Ok(address.trim().to_string());
+        }
+        if Instant::now() >= deadline {
+            let told = "the daemon is starting or stopping and does not answer yet: try again in a moment";
+            return Err(Failure::NoDaemon(told.into()));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    let told = format!("no daemon runs for {}: start one with `peerdrive up`", data.display());
+    Err(Failure::NoDaemon(told))
+}
+
+fn read_small(path: &PathBuf) -> Option<String> {
+    let mut text = String::new();
+    fs::File::open(path).ok()?.take(MAX_FILE_BYTES).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+fn read_answer(body: &mut Body) -> Result<String, Failure> {
+    let read = body.with_config().limit(MAX_ANSWER_BYTES).read_to_string();
+    read.map_err(|error| strange(&error.to_string()))
+}
+
+fn strange(why: &str) -> Failure {
+    Failure::Failed(format!(
+        "the daemon answered strangely ({why}): is it of another version than this command?"
+    ))
+}
+
+fn unreachable_daemon(error: &ureq::Error) -> Failure {
+    match error {
+        ureq::Error::Timeout(_) => Failure::Failed("the daemon does not answer: see its log".into()),
+        other => Failure::NoDaemon(format!("the daemon does not answer ({other}): is it stopping?")),
+    }
+}

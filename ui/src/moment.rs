@@ -1,0 +1,128 @@
+//! Times: RFC 3339 between programs, local and rounded for people.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, Unit};
+use vfs::Time;
+
+use crate::units::Span;
+
+/// `time` in RFC 3339, UTC. What lies beyond jiff's range (year ±9999) is shown as its end.
+pub(crate) fn to_text(time: Time) -> String {
+    timestamp(time).to_string()
+}
+
+/// The time of an RFC 3339 text.
+///
+/// # Errors
+/// A sentence that says what a time looks like.
+pub(crate) fn from_text(text: &str) -> Result<Time, String> {
+    let wrong = || "a time must be RFC 3339, like 2026-11-20T13:45:00Z".to_string();
+    text.parse().map(time).map_err(|_| wrong())
+}
+
+/// A time as a person means it, or none if the text is no time (then it may be a version's id):
+/// `2026-11-20`, `2026-11-20 13:45`, `2026-11-20T13:45:10Z`, `2h`, `3d ago`, `yesterday`.
+pub(crate) fn from_person(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    let text = text.trim();
+    let lower = text.to_ascii_lowercase();
+    if let Ok(exact) = text.parse::<Timestamp>() {
+        return Some(exact);
+    }
+    if let Ok(local) = text.parse::<DateTime>() {
+        return zone.to_timestamp(local).ok();
+    }
+    if let Ok(day) = text.parse::<Date>() {
+        return zone.to_timestamp(day.at(0, 0, 0, 0)).ok();
+    }
+    match lower.as_str() {
+        "now" => return Some(now),
+        "today" => return zone.to_timestamp(now.to_zoned(zone.clone()).date().at(0, 0, 0, 0)).ok(),
+        "yesterday" => {
+            return now.to_zoned(zone.clone()).checked_sub(1.day()).ok().map(|then| then.timestamp());
+        }
+        _ => {}
+    }
+    let ago = lower.strip_suffix("ago").map_or(lower.as_str(), str::trim_end);
+    let seconds = i64::try_from(ago.parse::<Span>().ok()?.0).ok()?;
+    now.checked_sub(jiff::SignedDuration::from_secs(seconds)).ok()
+}
+
+/// An RFC 3339 text in local time, to the second; what is none is shown as it is.
+pub(crate) fn shown(text: &str) -> String {
+    let Ok(exact) = text.parse::<Timestamp>() else { return text.to_string() };
+    let rounded = exact.round(Unit::Second).unwrap_or(exact);
+    rounded.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn timestamp(time: Time) -> Timestamp {
+    let end = if time.secs < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::new(time.secs, i32::try_from(time.nanos.min(999_999_999)).unwrap_or_default()).unwrap_or(end)
+}
+
+fn time(exact: Timestamp) -> Time {
+    // jiff counts nanoseconds towards zero; a Time's always count forwards.
+    let (secs, nanos) = (exact.as_second(), exact.subsec_nanosecond());
+    match u32::try_from(nanos) {
+        Ok(nanos) => Time { secs, nanos },
+        Err(_) => Time { secs: secs - 1, nanos: (nanos + 1_000_000_000) as u32 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn berlin() -> TimeZone {
+        TimeZone::fixed(jiff::tz::offset(1))
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-20T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn people_write_times_in_many_ways() {
+        for (text, utc) in [
+            ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00Z"),
+            ("2026-11-20T10:00:00+02:00", "2026-11-20T08:00:00Z"),
+            ("2026-11-19 13:45", "2026-11-19T12:45:00Z"),
+            ("2026-11-19T13:45:10", "2026-11-19T12:45:10Z"),
+            ("2026-11-19", "2026-11-18T23:00:00Z"),
+            ("2h", "2026-11-20T10:00:00Z"),
+            ("3d ago", "2026-11-17T12:00:00Z"),
+            ("1h30m ago", "2026-11-20T10:30:00Z"),
+            ("yesterday", "2026-11-19T12:00:00Z"),
+            ("today", "2026-11-19T23:00:00Z"),
+            ("now", "2026-11-20T12:00:00Z"),
+        ] {
+            assert_eq!(from_person(text, now(), &berlin()), Some(utc.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn version_ids_are_no_times() {
+        for text in ["", "0190a3b2c4d50001-77aa00bb", "v12", "tomorrow-ish", "7f3a"] {
+            assert_eq!(from_person(text, now(), &berlin()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_before_1970_keep_their_nanoseconds() {
+        let early = Time { secs: -1, nanos: 250_000_000 };
+        assert_eq!(to_text(early), "1969-12-31T23:59:59.25Z");
+        assert_eq!(from_text(&to_text(early)), Ok(early));
+        assert!(from_text("20.11.2026").is_err());
+        assert!(to_text(Time { secs: i64::MAX, nanos: u32::MAX }).starts_with("9999-"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_time_survives_its_text(secs in -60_000_000_000i64..200_000_000_000, nanos in 0u32..1_000_000_000) {
+            let exact = Time { secs, nanos };
+            prop_assert_eq!(from_text(&to_text(exact)), Ok(exact));
+        }
+    }
+}
