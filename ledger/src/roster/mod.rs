@@ -12,15 +12,16 @@
 //!
 //! Each record is signed by a user and names the records its author had seen (its *parents*). The roster is the set of
 //! records whose parents are all known and whose author was allowed to write it *by what the parents say*, so the
-//! verdict on a record never changes and does not depend on the order of arrival ([`graph`]). What the set means is a
-//! pure function of it ([`view`]): the same records give the same roster on every device.
+//! verdict on a record never changes and does not depend on the order of arrival (`graph.rs`). What the set means is a
+//! pure function of it (`view.rs`): the same records give the same roster on every device.
 //!
 //! | to change | open |
 //! |---|---|
-//! | the byte form of a record | [`record`] |
-//! | who may do what | [`role`], [`power`] |
-//! | what concurrent records come to | [`view`] |
-//! | how records are made | [`author`] |
+//! | the byte form of a record | `record.rs` |
+//! | who may do what | `role.rs`, `power.rs` |
+//! | which records count | `weighing.rs` |
+//! | what concurrent records come to | `view.rs` |
+//! | how records are made | `author.rs` |
 
 mod author;
 mod bits;
@@ -32,6 +33,7 @@ mod power;
 mod record;
 mod role;
 mod view;
+mod weighing;
 
 #[cfg(test)]
 mod tests;
@@ -54,7 +56,8 @@ pub use view::{Device, Member, WriteRight};
 
 use bits::Bits;
 use graph::Graph;
-use view::{View, Weighing};
+use view::View;
+use weighing::Weighing;
 
 /// The roster of one workspace.
 #[derive(Clone)]
