@@ -13,8 +13,14 @@
 //! | [`owner`] | who runs this process |
 //! | [`private_file`] | files only their owner may read, replaced whole or not at all |
 //! | [`lock`] | one process per folder |
+//! | [`folder_use`] | whether somebody holds that lock |
 //! | [`memory`] | resident bytes, and giving freed ones back |
+//! | [`computer_name`] | what this computer is called |
+//! | [`terminal`] | asking for a secret |
+//! | [`stop_signal`] | Ctrl+C and its kin |
 
+pub mod computer_name;
+pub mod folder_use;
 #[cfg(target_os = "linux")]
 mod fuse;
 pub mod lock;
@@ -23,6 +29,8 @@ pub mod mount;
 pub mod owner;
 pub mod paths;
 pub mod private_file;
+pub mod stop_signal;
+pub mod terminal;
 #[cfg(not(target_os = "linux"))]
 mod unmountable;
 

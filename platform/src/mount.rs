@@ -67,6 +67,11 @@ pub enum MountError {
     /// The kernel's FUSE device is missing.
     #[error("/dev/fuse is missing: load it with `modprobe fuse` (in a container, pass --device /dev/fuse)")]
     NoDevice,
+    /// The kernel's FUSE device may not be opened by this user.
+    #[error(
+        "/dev/fuse may not be opened ({0}): allow it with `sudo chmod 666 /dev/fuse`, as most systems do"
+    )]
+    DeviceDenied(String),
     /// The program that mounts for plain users is missing.
     #[error("fusermount3 is missing, and plain users need it to mount: install the package `fuse3`")]
     NoHelper,

@@ -20,10 +20,19 @@ pub fn peerdrive() -> PathBuf {
 }
 
 /// A conformance program, `None` when it is not installed.
+///
+/// # Panics
+/// When `$PEERDRIVE_TOOLS` says where the tools are, and it is not there: nothing is skipped silently in CI.
 #[must_use]
 pub fn tool(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("PEERDRIVE_TOOLS").map_or_else(|| target().join("tools"), PathBuf::from);
-    Some(folder.join("bin").join(name)).filter(|program| program.is_file())
+    let promised = std::env::var_os("PEERDRIVE_TOOLS").map(PathBuf::from);
+    let program = promised.clone().unwrap_or_else(|| target().join("tools")).join("bin").join(name);
+    assert!(
+        promised.is_none() || program.is_file(),
+        "{} is missing: run `cargo xtask tools`",
+        program.display()
+    );
+    program.is_file().then_some(program)
 }
 
 /// Whether this process may do everything on this computer.

@@ -1,2 +1,36 @@
-//! PeerDrive xtask.
-fn main() {}
+//! The chores of the project, one front door for people and for CI: `cargo xtask <chore>`.
+//!
+//! | chore | does |
+//! |---|---|
+//! | `tools` | installs what the tests need and is missing: Debian packages, conformance programs |
+//! | `fmt` | is everything formatted? |
+//! | `lint` | clippy over everything, warnings are errors |
+//! | `deny` | licences, sources and doubled versions of the dependencies |
+//! | `test [FILTER..]` | builds the release program once and runs every test against it |
+//! | `ci` | all of them, in this order |
+
+mod chores;
+mod packages;
+mod programs;
+mod run;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "usage: cargo xtask tools | fmt | lint | deny | test [FILTER..] | ci";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((chore, rest)) = args.split_first() else { bail!(USAGE) };
+    if chore != "test" && !rest.is_empty() {
+        bail!("`{chore}` takes no arguments; {USAGE}");
+    }
+    match chore.as_str() {
+        "tools" => chores::tools(),
+        "fmt" => chores::fmt(),
+        "lint" => chores::lint(),
+        "deny" => chores::deny(),
+        "test" => chores::test(rest),
+        "ci" => chores::ci(),
+        _ => bail!(USAGE),
+    }
+}

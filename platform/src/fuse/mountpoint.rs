@@ -11,8 +11,8 @@ use crate::owner::Owner;
 
 /// The type the mount shows in `mount` and `df`.
 pub const SUBTYPE: &str = "peerdrive";
-/// The kernel's door.
-pub const DEVICE: &str = "/dev/fuse";
+/// The kernel's door. Whoever mounts must open it himself, also where the helper mounts for him.
+const DEVICE: &str = "/dev/fuse";
 
 /// Dead mounts can lie on one another, one for each crash; more than this is not ours to repair.
 const MAX_DEAD_MOUNTS: usize = 16;
@@ -55,11 +55,6 @@ pub fn is_ours(entry: &MountEntry) -> bool {
     entry.kind.strip_prefix("fuse.") == Some(SUBTYPE)
 }
 
-/// Whether this process itself may open the kernel's door; a plain user's helper may where he may not.
-pub fn device_opens() -> bool {
-    OpenOptions::new().read(true).write(true).open(DEVICE).is_ok()
-}
-
 /// The program that mounts and unmounts for plain users.
 pub fn helper() -> Option<PathBuf> {
     if let Some(chosen) = std::env::var_os("FUSERMOUNT_PATH") {
@@ -100,8 +95,13 @@ fn remove_dead(path: &Path) -> Result<(), MountError> {
 }
 
 fn check_system(allow_other: bool) -> Result<(), MountError> {
-    if !Path::new(DEVICE).exists() {
-        return Err(MountError::NoDevice);
+    match OpenOptions::new().read(true).write(true).open(DEVICE) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            return Err(MountError::DeviceDenied(error.to_string()));
+        }
+        // Missing, or without the kernel's part behind it.
+        Err(_) => return Err(MountError::NoDevice),
     }
     if Owner::of_this_process().is_root() {
         return Ok(());

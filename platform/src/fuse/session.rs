@@ -81,17 +81,16 @@ impl Mounted {
     /// # Errors
     /// What the system says; the mount is then still there.
     pub fn unmount(&self) -> io::Result<()> {
-        if !self.is_mounted() {
+        if !self.is_mounted() || !self.is_in_table() {
             return Ok(());
         }
         match self.unmount_politely() {
-            Ok(()) => {}
+            Ok(()) => self.wait_for_end(),
             // Somebody else was faster.
-            Err(_) if !self.is_mounted() || !self.is_in_table() => {}
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => self.unmount_anyway()?,
-            Err(error) => return Err(error),
+            Err(_) if !self.is_mounted() || !self.is_in_table() => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => self.unmount_anyway(),
+            Err(error) => Err(error),
         }
-        self.wait_for_end()
     }
 
     fn unmount_politely(&self) -> io::Result<()> {
@@ -117,9 +116,10 @@ impl Mounted {
         if let Err(error) = unmount::flush(&self.mountpoint) {
             tracing::warn!(%error, "what programs wrote through memory maps may not all be saved");
         }
-        unmount::detach(&self.mountpoint)?;
-        // The connection lives as long as somebody has a file open: it must end with the drive.
-        unmount::abort(&self.device)
+        match unmount::force(&self.mountpoint, &self.device)? {
+            true => self.wait_for_end(),
+            false => Ok(()),
+        }
     }
 
     fn wait_for_end(&self) -> io::Result<()> {
@@ -158,8 +158,8 @@ fn config(options: &MountOptions) -> Config {
     ];
     config.acl = if options.allow_other { SessionACL::All } else { SessionACL::Owner };
     config.n_threads = Some(options.threads.max(1));
-    // Each thread with its own door, where this user may open it.
-    config.clone_fd = mountpoint::device_opens();
+    // Each thread with its own door.
+    config.clone_fd = true;
     config
 }
 

@@ -38,10 +38,17 @@ pub fn flush(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::syncfs(fs::File::open(path)?)?)
 }
 
-/// Ends the kernel's connection: everything that still waits for the drive fails. `device` is `major:minor`.
-pub fn abort(device: &str) -> io::Result<()> {
+/// Takes the path away now and ends the kernel's connection: whoever has files open gets errors from now on, for the
+/// drive behind them is about to close. `device` is `major:minor`. Answers whether the connection could be ended; where
+/// a plain user cannot reach it (fusectl is not mounted), it lives until this process ends.
+pub fn force(path: &Path, device: &str) -> io::Result<bool> {
+    if Owner::of_this_process().is_root() {
+        rustix::mount::unmount(path, UnmountFlags::FORCE | UnmountFlags::DETACH)?;
+        return Ok(true);
+    }
+    detach(path)?;
     let minor = device.split_once(':').map_or(device, |(_, minor)| minor);
-    fs::write(format!("/sys/fs/fuse/connections/{minor}/abort"), "1")
+    Ok(fs::write(format!("/sys/fs/fuse/connections/{minor}/abort"), "1").is_ok())
 }
 
 /// Who works inside `path`, as far as this user may see it.

@@ -1,0 +1,69 @@
+//! Debian packages the tests need.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::programs::on_path;
+use crate::run::{run, say};
+
+/// A package, and a file or program that shows that it (or something as good) is there.
+const NEEDED: [(&str, &str); 15] = [
+    // The mount of plain users.
+    ("fuse3", "fusermount3"),
+    // Programs whose work on the drive is compared.
+    ("sqlite3", "sqlite3"),
+    ("git", "git"),
+    ("rsync", "rsync"),
+    ("attr", "setfattr"),
+    ("acl", "setfacl"),
+    ("e2fsprogs", "lsattr"),
+    // pjdfstest is linked with it.
+    ("libacl1-dev", "/usr/include/sys/acl.h"),
+    // A file manager on an invisible screen.
+    ("xvfb", "Xvfb"),
+    ("pcmanfm", "pcmanfm"),
+    ("xdotool", "xdotool"),
+    ("scrot", "scrot"),
+    ("imagemagick", "convert"),
+    ("dbus-x11", "dbus-launch"),
+    ("procps", "ps"),
+];
+
+/// Installs the missing ones.
+pub fn install_packages() -> Result<()> {
+    let missing: Vec<&str> =
+        NEEDED.iter().filter(|(_, sign)| !is_there(sign)).map(|(package, _)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    ensure!(on_path("apt-get").is_some(), "please install what these Debian packages hold: {list}");
+    ensure!(is_root()?, "packages are missing: run `sudo apt-get install {list}`, then try again");
+    say(&format!("installing {list}"));
+    if !install(&missing) {
+        // The lists of packages may be missing or old.
+        run(apt().arg("update"))?;
+        ensure!(install(&missing), "apt-get could not install {list}");
+    }
+    Ok(())
+}
+
+fn install(packages: &[&str]) -> bool {
+    run(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages)).is_ok()
+}
+
+fn apt() -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.arg("--quiet=2").env("DEBIAN_FRONTEND", "noninteractive");
+    apt
+}
+
+fn is_there(sign: &str) -> bool {
+    if sign.starts_with('/') { Path::new(sign).exists() } else { on_path(sign).is_some() }
+}
+
+fn is_root() -> Result<bool> {
+    Ok(Command::new("id").arg("-u").output()?.stdout.trim_ascii() == b"0")
+}
