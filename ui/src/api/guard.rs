@@ -69,19 +69,19 @@ impl Guard {
     }
 
     fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        let host = only(headers, header::HOST)?;
+        let host = only(headers, &header::HOST)?;
         if !host.is_some_and(|host| self.is_own(host)) {
             let told = format!("ask http://{}, by that name", self.address);
             return Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, told));
         }
-        let origin = only(headers, header::ORIGIN)?;
+        let origin = only(headers, &header::ORIGIN)?;
         let own_origin = |origin: &str| origin.strip_prefix("http://").is_some_and(|rest| self.is_own(rest));
         let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
         let own_site = site.is_none_or(|site| ["same-origin", "none"].contains(&site));
         if !origin.is_none_or(own_origin) || !own_site {
             return Err(ApiError::new(StatusCode::FORBIDDEN, "pages of other sites may not ask this API"));
         }
-        let token = only(headers, header::AUTHORIZATION)?.and_then(|value| value.strip_prefix("Bearer "));
+        let token = only(headers, &header::AUTHORIZATION)?.and_then(|value| value.strip_prefix("Bearer "));
         if !token.is_some_and(|token| self.token.is(token.as_bytes())) {
             let told = "the token is missing or wrong: send the content of api.token in the data folder as \
                         \"Authorization: Bearer TOKEN\"";
@@ -92,8 +92,8 @@ impl Guard {
 }
 
 /// The value of a header that may stand there once at most.
-fn only(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&str>, ApiError> {
-    let mut values = headers.get_all(&name).iter();
+fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Result<Option<&'a str>, ApiError> {
+    let mut values = headers.get_all(name).iter();
     let first = values.next().map(HeaderValue::to_str).transpose();
     match (first, values.next()) {
         (Ok(value), None) => Ok(value),
