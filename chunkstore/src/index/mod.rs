@@ -119,6 +119,12 @@ pub(crate) struct PackUse {
     pub(crate) live_bytes: u64,
 }
 
+impl PackUse {
+    pub(crate) fn is_mostly_dead(&self) -> bool {
+        self.live_bytes * 2 < self.bytes
+    }
+}
+
 /// See the module.
 pub(crate) struct Index {
     database: Database,

@@ -116,8 +116,8 @@ mod tests {
         assert_eq!(record[..RECORD_HEADER_BYTES], expected);
     }
 
-    const GOLDEN_PACK_SUM: [u8; 4] = [0; 4];
-    const GOLDEN_RECORD_SUM: [u8; 4] = [0; 4];
+    const GOLDEN_PACK_SUM: [u8; 4] = [232, 255, 177, 185];
+    const GOLDEN_RECORD_SUM: [u8; 4] = [52, 225, 253, 69];
 
     #[test]
     fn headers_come_back_and_any_flipped_bit_is_noticed() {

@@ -25,7 +25,8 @@ pub(crate) use scan::{Scan, Verify};
 
 use crate::ids::ChunkId;
 
-/// A pack that would grow beyond this is sealed and the next one begun, bytes.
+/// A pack that would grow beyond this, or beyond what suits a small contribution, is sealed and the next one begun;
+/// bytes.
 pub(crate) const MAX_PACK_BYTES: u32 = 64 << 20;
 
 /// A place in the sequence of all packs; later appends have greater positions.

@@ -19,9 +19,7 @@ use super::space::Purpose;
 use crate::disk::DiskFile;
 use crate::error::{FullLimit, StoreError};
 use crate::ids::ChunkId;
-use crate::pack::{
-    Location, MAX_PACK_BYTES, PackFolder, Position, RECORD_HEADER_BYTES, encode_record_header,
-};
+use crate::pack::{Location, PackFolder, Position, RECORD_HEADER_BYTES, encode_record_header};
 
 /// A pack with bytes that are not known to be durable, kept open until they are: an error of the disk is told to
 /// those who had the file open when it happened.
@@ -118,7 +116,11 @@ impl Appender {
     /// Everything before this position is durable, and so are the names of these packs.
     pub(super) fn flushed(&self, to: Position, names: &[u64]) {
         let mut tail = self.tail.lock();
-        tail.unflushed.retain(|pack| pack.pack >= to.pack);
+        let open = tail.open.as_ref().map(|open| open.pack);
+        let end = tail.end;
+        tail.unflushed.retain(|pack| {
+            pack.pack > to.pack || (pack.pack == to.pack && (open == Some(pack.pack) || end > to))
+        });
         for pack in &mut tail.unflushed {
             pack.is_new &= !names.contains(&pack.pack);
         }
@@ -127,6 +129,19 @@ impl Appender {
     /// How many packs have unflushed bytes.
     pub(super) fn unflushed_packs(&self) -> usize {
         self.tail.lock().unflushed.len()
+    }
+
+    /// The pack that records are appended to.
+    pub(super) fn open_pack(&self) -> Option<u64> {
+        self.tail.lock().open.as_ref().map(|open| open.pack)
+    }
+
+    /// Ends the pack if it is still the one appended to; the next record begins a new one.
+    pub(super) fn seal(&self, pack: u64) {
+        let mut tail = self.tail.lock();
+        if tail.open.as_ref().is_some_and(|open| open.pack == pack) {
+            tail.open = None;
+        }
     }
 
     /// Whether the pack may still grow or is not yet durable.
@@ -181,7 +196,8 @@ impl Appender {
         let mut tail = self.tail.lock();
         inner.latch.check()?;
         inner.space.take(u64::from(record_bytes), purpose, &*inner.disk, &inner.dir)?;
-        if tail.open.as_ref().is_none_or(|open| open.end + record_bytes > MAX_PACK_BYTES)
+        let seal_at = inner.space.seal_packs_at();
+        if tail.open.as_ref().is_none_or(|open| open.end + record_bytes > seal_at)
             && let Err(error) = tail.begin_pack(inner)
         {
             inner.space.shrank(u64::from(record_bytes));

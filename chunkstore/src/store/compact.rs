@@ -20,6 +20,9 @@ use crate::error::StoreError;
 use crate::index::{ChunkState, Entry, PackUse};
 use crate::pack::{FoundRecord, PACK_HEADER_BYTES, RECORD_HEADER_BYTES, Scan, Verify};
 
+/// Dead bytes for which the pack that is appended to is ended early.
+const MIN_DEAD_TAIL_BYTES: u64 = 1 << 20;
+
 impl ChunkStore {
     /// Rewrites packs of which more than half is dead, the deadest first, until about `budget_bytes` of living
     /// records were copied; packs that are wholly dead cost no budget. One compaction runs at a time.
@@ -31,6 +34,7 @@ impl ChunkStore {
         let inner = &*self.inner;
         let mut stuck = inner.compacting.lock();
         let mut report = CompactReport::default();
+        inner.seal_dead_tail()?;
         for (pack, used) in inner.mostly_dead(&stuck) {
             inner.latch.check()?;
             if report.copied_bytes >= budget_bytes && used.live_bytes > 0 {
@@ -50,12 +54,24 @@ impl ChunkStore {
 }
 
 impl Inner {
+    /// The pack appended to can only be emptied once it is ended.
+    fn seal_dead_tail(&self) -> Result<(), StoreError> {
+        let Some(pack) = self.appender.open_pack() else { return Ok(()) };
+        let used = self.packs.lock().get(&pack).copied().unwrap_or_default();
+        if used.is_mostly_dead() && used.bytes - used.live_bytes >= MIN_DEAD_TAIL_BYTES {
+            self.appender.seal(pack);
+            self.flush()?;
+            self.appender.flushed(self.flusher.reached(), &[]);
+        }
+        Ok(())
+    }
+
     /// Packs worth rewriting, the deadest first.
     fn mostly_dead(&self, stuck: &HashSet<u64>) -> Vec<(u64, PackUse)> {
         let packs: Vec<_> = self.packs.lock().iter().map(|(pack, used)| (*pack, *used)).collect();
         let mut dead: Vec<_> = packs
             .into_iter()
-            .filter(|(pack, used)| used.live_bytes * 2 < used.bytes && !stuck.contains(pack))
+            .filter(|(pack, used)| used.is_mostly_dead() && !stuck.contains(pack))
             .filter(|(pack, _)| !self.appender.is_in_use(*pack))
             .collect();
         dead.sort_by_key(|(_, used)| used.live_bytes.saturating_mul(1000) / used.bytes.max(1));

@@ -29,6 +29,11 @@ impl Flusher {
     pub(super) fn resume(&self, to: Position) {
         self.state.lock().to = to;
     }
+
+    /// Everything before this is durable.
+    pub(super) fn reached(&self) -> Position {
+        self.state.lock().to
+    }
 }
 
 impl ChunkStore {

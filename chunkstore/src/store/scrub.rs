@@ -126,8 +126,9 @@ impl Scrub<'_> {
         Ok(if is_due { self.ask() } else { ControlFlow::Continue(()) })
     }
 
-    /// Chunks whose record header is damaged are not met on the walk: the index names them. They can be read, but a
-    /// rebuild of the index would lose them, so they count as bad and the next copy replaces them.
+    /// Chunks whose record header is damaged or whose record is cut off are not met on the walk: the index names
+    /// them. Behind a damaged header they can be read, but a rebuild of the index would lose them, so they count as
+    /// bad and the next copy replaces them.
     fn check_hidden(&mut self) -> Result<(), StoreError> {
         if self.incomplete.is_empty() {
             return Ok(());
@@ -135,7 +136,7 @@ impl Scrub<'_> {
         let (mut hidden, mut outcome) = (Vec::new(), Ok(()));
         let incomplete = std::mem::take(&mut self.incomplete);
         self.inner.index.walk(ChunkId([0; 32]), &mut |id, entry| {
-            if incomplete.contains(&entry.place.at.pack) && !self.has_good_header(id, &entry) {
+            if incomplete.contains(&entry.place.at.pack) && !self.is_good(id, &entry) {
                 hidden.push((id, entry.place));
             }
             if hidden.len() == MAX_REPORTED_BAD_CHUNKS {
@@ -149,7 +150,9 @@ impl Scrub<'_> {
 
     fn found_hidden(&mut self, hidden: &mut Vec<(ChunkId, Location)>) -> Result<(), StoreError> {
         for (id, place) in hidden.drain(..) {
-            if self.inner.index.get(&id)?.is_some_and(|now| now.place == place) {
+            // Those the walk met are in the report already.
+            let is_new = !self.report.bad.contains(&id);
+            if is_new && self.inner.index.get(&id)?.is_some_and(|now| now.place == place) {
                 self.progress.checked_chunks += 1;
                 self.found_bad(id, place)?;
             }
@@ -157,11 +160,13 @@ impl Scrub<'_> {
         Ok(())
     }
 
-    fn has_good_header(&self, id: ChunkId, entry: &Entry) -> bool {
+    fn is_good(&self, id: ChunkId, entry: &Entry) -> bool {
         let mut header = [0; RECORD_HEADER_BYTES];
         let read = self.inner.folder.file(entry.place.at.pack);
         let read = read.and_then(|file| file.read_at(u64::from(entry.place.at.offset), &mut header));
-        read.is_ok() && decode_record_header(&header).is_some_and(|found| found.id == id)
+        read.is_ok()
+            && decode_record_header(&header).is_some_and(|found| found.id == id)
+            && matches!(self.inner.read_place(&entry.place), Ok(Some(sealed)) if ChunkId::of(&sealed) == id)
     }
 
     fn found_bad(&mut self, id: ChunkId, place: Location) -> Result<(), StoreError> {

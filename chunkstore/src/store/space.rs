@@ -8,12 +8,15 @@ use parking_lot::Mutex;
 use super::report::Limits;
 use crate::disk::Disk;
 use crate::error::{FullLimit, StoreError};
+use crate::pack::MAX_PACK_BYTES;
 
 /// The system is asked for the free space after this many bytes of our own writes.
 const PROBE_EVERY_BYTES: u64 = 8 << 20;
-/// Kept below the contribution for compaction's copies, at most; else a sixteenth of it. Without it a full store
-/// could not free its dead bytes.
-const MAX_COMPACTION_ROOM_BYTES: u64 = 64 << 20;
+/// This share of the contribution is kept for compaction's copies, and no pack grows beyond it (both up to
+/// [`MAX_PACK_BYTES`]): without room to copy what lives in one pack, a full store could not free its dead bytes.
+const COMPACTION_SHARE: u64 = 16;
+/// Packs of the smallest contributions, bytes.
+const MIN_SEALED_PACK_BYTES: u64 = 8 << 20;
 
 /// Who wants room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,13 @@ impl Space {
 
     pub(super) fn set_limits(&self, limits: Limits) {
         *self.limits.lock() = limits;
+    }
+
+    /// Where a pack is sealed, bytes.
+    pub(super) fn seal_packs_at(&self) -> u32 {
+        let share = self.limits().contribute_bytes / COMPACTION_SHARE;
+        u32::try_from(share.max(MIN_SEALED_PACK_BYTES))
+            .map_or(MAX_PACK_BYTES, |share| share.min(MAX_PACK_BYTES))
     }
 
     pub(super) fn pack_bytes(&self) -> u64 {
@@ -112,6 +122,6 @@ fn ceiling(limits: &Limits, purpose: Purpose) -> u64 {
     let all = limits.contribute_bytes;
     match purpose {
         Purpose::Compact => all,
-        Purpose::Store => all - (all / 16).min(MAX_COMPACTION_ROOM_BYTES),
+        Purpose::Store => all - (all / COMPACTION_SHARE).min(u64::from(MAX_PACK_BYTES)),
     }
 }

@@ -58,8 +58,10 @@ fn compaction_moves_the_living_and_removes_the_pack() {
     assert_eq!(report.dead_chunks, 112);
     let before = store.usage();
     let report = store.compact(u64::MAX).unwrap();
-    assert_eq!((report.removed_packs, report.more_to_do), (2, false), "{report:?}");
-    assert_eq!(store.usage().pack_bytes, before.pack_bytes + report.copied_bytes - report.removed_bytes);
+    assert_eq!((report.removed_packs, report.more_to_do), (3, false), "{report:?}");
+    let header = crate::pack::PACK_HEADER_BYTES as u64;
+    assert_eq!(store.usage().pack_bytes, header + report.copied_bytes);
+    assert_eq!(report.removed_bytes, before.pack_bytes);
     assert_eq!(store.usage().live_bytes, before.live_bytes);
     assert_readable(&store, &living);
     drop(store);
@@ -85,15 +87,17 @@ fn a_damaged_living_chunk_keeps_its_pack() {
     let chunks = fill(&store, 0..100, LONG);
     sweep_but(&store, &chunks[..3]);
     damage(&disk, &store, &chunks[1].1.id);
-    let report = store.compact(u64::MAX).unwrap();
-    assert_eq!(report.removed_packs, 0);
+    let path = store.inner.folder.path(1);
+    store.compact(u64::MAX).unwrap();
+    assert!(disk.exists(&path).unwrap());
     assert_eq!(store.usage().damaged_chunks, 1);
     assert_readable(&store, &[chunks[0].clone(), chunks[2].clone()]);
     // Healed, nothing holds the pack any more once the store is opened anew.
     fill(&store, 1..2, LONG);
     drop(store);
     let store = open_on(&disk);
-    assert_eq!(store.compact(u64::MAX).unwrap().removed_packs, 1);
+    store.compact(u64::MAX).unwrap();
+    assert!(!disk.exists(&path).unwrap());
     assert_readable(&store, &chunks[..3]);
 }
 
@@ -118,4 +122,25 @@ fn a_compaction_cut_off_before_the_removal_leaves_a_pack_that_goes_later() {
     assert!(store.compact(u64::MAX).unwrap().removed_packs >= 1);
     assert!(!disk.exists(&path).unwrap());
     assert_readable(&store, &chunks[..3]);
+}
+
+#[test]
+fn the_pack_in_use_is_emptied_too_once_it_is_mostly_dead() {
+    let disk = memory();
+    let store = open_on(&disk);
+    let chunks = fill(&store, 0..10, LONG);
+    sweep_but(&store, &chunks[..2]);
+    let report = store.compact(u64::MAX).unwrap();
+    assert_eq!(report.removed_packs, 1);
+    assert!(store.usage().pack_bytes < 3 << 20);
+    assert_readable(&store, &chunks[..2]);
+    sweep_but(&store, &[]);
+    store.compact(0).unwrap();
+    assert_eq!((store.usage().pack_bytes, store.usage().chunks), (0, 0));
+    drop(store);
+    let store = open_on(&disk);
+    let again = fill(&store, 0..3, LONG);
+    assert_readable(&store, &again);
+    drop(store);
+    assert_readable(&open_on(&disk), &again);
 }
