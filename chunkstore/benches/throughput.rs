@@ -1,7 +1,7 @@
 //! How fast the store takes and gives chunks. Prints figures; decides nothing.
 //!
-//! `cargo bench -p chunkstore --bench throughput -- [DIR]`: DIR (default: the system's temporary folder) is where the
-//! store lies, so that a particular disk can be measured.
+//! `cargo bench -p chunkstore --bench throughput -- [DIR [CASE]]`: DIR (default: the system's temporary folder) is
+//! where the store lies, so that a particular disk can be measured. CASE is one of `small`, `one`, `two`, `cut`.
 
 #![allow(clippy::print_stdout)] // Printing figures is all it is for.
 
@@ -18,15 +18,25 @@ const TOTAL_BYTES: usize = 1024 * MIB;
 const SOURCE_BYTES: usize = 64 * MIB;
 
 fn main() {
-    let base = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
-    let base = base.map_or_else(std::env::temp_dir, PathBuf::from);
-    let dir = tempfile::tempdir_in(base).expect("a folder for the bench can be made");
-    small_chunks(dir.path());
-    for len in [64 << 10, 256 << 10, 1 << 20] {
-        one_thread(dir.path(), len);
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    let base = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    let chosen = arguments.next();
+    let is_chosen = |case: &str| chosen.as_deref().is_none_or(|chosen| chosen == case);
+    let fresh = || tempfile::tempdir_in(&base).expect("a folder for the bench can be made");
+    if is_chosen("small") {
+        small_chunks(fresh().path());
     }
-    two_threads(dir.path());
-    cut_only();
+    for len in [256 << 10, 64 << 10, 1 << 20] {
+        if is_chosen("one") {
+            one_thread(fresh().path(), len);
+        }
+    }
+    if is_chosen("two") {
+        two_threads(fresh().path());
+    }
+    if is_chosen("cut") {
+        cut_only();
+    }
 }
 
 fn open(dir: &Path, name: &str) -> ChunkStore {
