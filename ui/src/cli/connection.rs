@@ -16,9 +16,9 @@ use crate::answers::Problem;
 use crate::api::{API_PREFIX, ApiToken};
 
 /// File in the data folder with the address the daemon listens on.
-pub(crate) const ADDRESS_FILE: &str = "api.addr";
+pub const ADDRESS_FILE: &str = "api.addr";
 /// File in the data folder with the token.
-pub(crate) const TOKEN_FILE: &str = "api.token";
+pub const TOKEN_FILE: &str = "api.token";
 /// Bytes of either file at most.
 const MAX_FILE_BYTES: u64 = 1024;
 /// Bytes of an answer at most.

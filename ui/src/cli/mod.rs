@@ -28,6 +28,7 @@ use clap::error::ErrorKind;
 
 pub use arguments::{Arguments, Command, UpArguments};
 pub use computer::Computer;
+pub use connection::{ADDRESS_FILE, TOKEN_FILE};
 pub use failure::Failure;
 pub use output::Output;
 

@@ -1,0 +1,164 @@
+//! The daemon, as the API sees it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ui::answers::{Contribution, ContributionChange, Finding, Keys};
+use ui::api::{Facts, Host, Refusal};
+use ui::units::{ByteRate, ByteSize};
+use vfs::Drive;
+use zeroize::Zeroizing;
+
+use crate::data_folder::DataFolder;
+use crate::identity::{self, IdentityError};
+use crate::settings::{Settings, Value};
+use crate::stopping::{Reason, Stop};
+
+/// A running daemon.
+pub struct Running {
+    pub folder: DataFolder,
+    pub drive: Arc<Drive>,
+    pub mountpoint: Option<PathBuf>,
+    pub name: String,
+    pub given: Mutex<Given>,
+    pub stop: Stop,
+    /// One passphrase at a time: each costs 64 MiB.
+    pub keys: Mutex<()>,
+}
+
+/// What this computer gives.
+#[derive(Debug, Clone, Copy)]
+pub struct Given {
+    pub contribute: ByteSize,
+    pub reserve: ByteSize,
+    pub up: ByteRate,
+    pub down: ByteRate,
+}
+
+impl Running {
+    fn told(&self, given: Given) -> Contribution {
+        Contribution {
+            contributed: given.contribute.0,
+            reserve: given.reserve.0,
+            up: given.up.0,
+            down: given.down.0,
+            used: self.drive.status().map(|status| status.used_bytes).unwrap_or_default(),
+        }
+    }
+}
+
+impl Host for Running {
+    fn drive(&self) -> Arc<Drive> {
+        Arc::clone(&self.drive)
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            version: env!("CARGO_PKG_VERSION").into(),
+            name: self.name.clone(),
+            mountpoint: self.mountpoint.clone(),
+            resident_bytes: platform::memory::resident_bytes(),
+        }
+    }
+
+    fn contribution(&self) -> Contribution {
+        self.told(*locked(&self.given))
+    }
+
+    fn contribute(&self, change: &ContributionChange) -> Result<Contribution, Refusal> {
+        let mut given = locked(&self.given);
+        let (next, values) = changed(*given, change);
+        let failed = |error: crate::settings::SettingsError| Refusal::Failed(error.to_string());
+        Settings::store(&self.folder.config(), &values).map_err(failed)?;
+        *given = next;
+        self.drive.set_contribution(next.contribute.0, Some(next.reserve.0));
+        Ok(self.told(next))
+    }
+
+    fn keys(&self) -> Result<Keys, Refusal> {
+        let (user, locked) = identity::user_of(&self.folder).map_err(|error| refused(&error))?;
+        Ok(Keys { user: user.to_text(), locked })
+    }
+
+    fn set_passphrase(&self, old: Option<&str>, new: Option<&str>) -> Result<(), Refusal> {
+        let _one = locked(&self.keys);
+        identity::set_passphrase(&self.folder, old, new).map_err(|error| refused(&error))
+    }
+
+    fn recovery_phrase(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, Refusal> {
+        let _one = locked(&self.keys);
+        identity::recovery_phrase(&self.folder, passphrase).map_err(|error| refused(&error))
+    }
+
+    fn examine(&self) -> Vec<Finding> {
+        let Some(mountpoint) = &self.mountpoint else {
+            return vec![Finding::fine("the drive is not mounted, as it was started")];
+        };
+        match std::fs::metadata(mountpoint) {
+            Ok(_) => vec![Finding::fine(format!("the drive answers at {}", mountpoint.display()))],
+            Err(error) => {
+                let what = format!("the drive does not answer at {} ({error})", mountpoint.display());
+                vec![Finding::problem(what, "restart it: `peerdrive down`, then `peerdrive up`")]
+            }
+        }
+    }
+
+    fn stop(&self) {
+        self.stop.ask(Reason::Command);
+    }
+}
+
+fn changed(mut given: Given, change: &ContributionChange) -> (Given, Vec<(&'static str, Value)>) {
+    let mut values = Vec::new();
+    let mut write = |key, text: String| values.push((key, Value::Text(text)));
+    if let Some(bytes) = change.contribute {
+        given.contribute = ByteSize(bytes);
+        write("contribute", given.contribute.to_string());
+    }
+    if let Some(bytes) = change.reserve {
+        given.reserve = ByteSize(bytes);
+        write("reserve", given.reserve.to_string());
+    }
+    if let Some(bytes) = change.up {
+        given.up = ByteRate(bytes);
+        write("up", given.up.to_string());
+    }
+    if let Some(bytes) = change.down {
+        given.down = ByteRate(bytes);
+        write("down", given.down.to_string());
+    }
+    (given, values)
+}
+
+fn refused(error: &IdentityError) -> Refusal {
+    match error {
+        IdentityError::Secret(_) | IdentityError::OldPassphraseNeeded => Refusal::Secret(error.to_string()),
+        IdentityError::Io { .. } => Refusal::Failed(error.to_string()),
+        _ => Refusal::Refused(error.to_string()),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Plain data, replaced whole: a panic elsewhere left nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_named_changes() {
+        let given = Given {
+            contribute: ByteSize(10 << 30),
+            reserve: ByteSize(5 << 30),
+            up: ByteRate(0),
+            down: ByteRate(7),
+        };
+        let change =
+            ContributionChange { contribute: Some(1 << 30), up: Some(0), ..ContributionChange::default() };
+        let (next, values) = changed(given, &change);
+        assert_eq!((next.contribute.0, next.reserve.0, next.down.0), (1 << 30, 5 << 30, 7));
+        assert_eq!(values, [("contribute", Value::Text("1G".into())), ("up", Value::Text("off".into()))]);
+    }
+}

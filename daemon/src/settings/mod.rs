@@ -1,0 +1,262 @@
+//! Settings: `config.toml`, its defaults, and how the command line changes them.
+//!
+//! | module | is |
+//! |---|---|
+//! | `parse` | the file → [`Settings`]; unknown keys are refused naming the nearest right one |
+//! | `edit` | one value changed in the file, all else of it left as it is |
+
+mod edit;
+mod parse;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ui::cli::UpArguments;
+use ui::cli::arguments::{LogLevel, Panel};
+use ui::units::{ByteRate, ByteSize, Span};
+
+pub use edit::Value;
+
+/// Bytes of `config.toml` at most.
+const MAX_CONFIG_BYTES: usize = 256 << 10;
+/// Port of the panel when nobody says otherwise: `PEER` on a telephone's keys.
+pub const PANEL_PORT: u16 = 7337;
+/// What stays free on the disk, where that is less than [`RESERVE_PERCENT`] of it.
+const RESERVE_BYTES: u64 = 5 << 30;
+/// What stays free on small disks, percent.
+const RESERVE_PERCENT: u64 = 5;
+/// What a new drive may use of the free disk, percent.
+const CONTRIBUTE_PERCENT: u64 = 10;
+
+/// Everything that can be set. `None` stands for a default that depends on the computer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of this computer, as others see it.
+    pub name: Option<String>,
+    /// Where the drive is mounted.
+    pub mountpoint: Option<PathBuf>,
+    /// What the drive may use of the disk.
+    pub contribute: Option<ByteSize>,
+    /// What stays free on it.
+    pub reserve: Option<ByteSize>,
+    /// Sent to others at most; 0: no limit.
+    pub up: ByteRate,
+    /// Received from others at most; 0: no limit.
+    pub down: ByteRate,
+    /// Copies wanted of everything.
+    pub target: u32,
+    /// How long superseded versions and deleted files are kept.
+    pub history: Span,
+    /// Memory for caches and write buffers.
+    pub cache: ByteSize,
+    /// Address for other computers.
+    pub listen: Option<SocketAddr>,
+    /// Other computers are looked for on the local network.
+    pub discovery: bool,
+    /// Where panel and API listen.
+    pub panel: Option<Panel>,
+    /// Other users of this computer see the drive.
+    pub allow_other: bool,
+    /// Owners of files are kept as set.
+    pub posix_owners: bool,
+    /// How much is logged.
+    pub log: LogLevel,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: None,
+            mountpoint: None,
+            contribute: None,
+            reserve: None,
+            up: ByteRate(0),
+            down: ByteRate(0),
+            target: 3,
+            history: Span(30 * 86_400),
+            cache: ByteSize(64 << 20),
+            listen: None,
+            discovery: true,
+            panel: None,
+            allow_other: false,
+            posix_owners: false,
+            log: LogLevel::Warn,
+        }
+    }
+}
+
+/// What is wrong with `config.toml`.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It cannot be read or written.
+    #[error("cannot {what} {path} ({source}): check the folder's permissions and the disk")]
+    Io {
+        /// `read` or `write`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Its content makes no sense.
+    #[error("{path}: {why}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        why: String,
+    },
+}
+
+impl Settings {
+    /// Reads the file; a missing one is all defaults.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        let wrong = |why| SettingsError::Wrong { path: path.into(), why };
+        parse::parse(&read(path)?).map_err(wrong)
+    }
+
+    /// Changes `values` in the file, all else of it left as it is.
+    ///
+    /// # Errors
+    /// [`SettingsError`]; the file is then as it was.
+    pub fn store(path: &Path, values: &[(&'static str, Value)]) -> Result<(), SettingsError> {
+        let wrong = |why| SettingsError::Wrong { path: path.into(), why };
+        let before = read(path)?;
+        let mut text = before.clone();
+        for (key, value) in values {
+            text = edit::set(&text, key, value);
+        }
+        if text == before {
+            return Ok(());
+        }
+        // A file written in an unusual way must not be broken by a change: what is written must read back.
+        edit::check(&text, values).map_err(wrong)?;
+        let io = |source| SettingsError::Io { what: "write", path: path.into(), source };
+        platform::private_file::replace(path, text.as_bytes()).map_err(io)
+    }
+
+    /// These settings with what the command line says, and which of it is kept for later starts.
+    #[must_use]
+    pub fn with(mut self, up: &UpArguments) -> (Self, Vec<(&'static str, Value)>) {
+        let mut kept = Vec::new();
+        if let Some(name) = &up.name {
+            self.name = Some(name.clone());
+            kept.push(("name", Value::Text(name.clone())));
+        }
+        if let Some(size) = up.contribute {
+            self.contribute = Some(size);
+            kept.push(("contribute", Value::Text(size.to_string())));
+        }
+        if let Some(target) = up.target {
+            self.target = target;
+            kept.push(("target", Value::Number(target.into())));
+        }
+        if let Some(listen) = up.listen {
+            self.listen = Some(listen);
+            kept.push(("listen", Value::Text(listen.to_string())));
+        }
+        self.mountpoint = up.mountpoint.clone().or(self.mountpoint);
+        self.panel = up.panel.or(self.panel);
+        self.log = up.log.unwrap_or(self.log);
+        self.discovery &= !up.no_discovery;
+        self.allow_other |= up.allow_other;
+        self.posix_owners |= up.posix_owners;
+        (self, kept)
+    }
+
+    /// What this computer is called.
+    pub fn computer_name(&self) -> String {
+        let named = self.name.clone().or_else(platform::computer_name::computer_name);
+        named.unwrap_or_else(|| "this computer".into())
+    }
+
+    /// What stays free on a disk of this size.
+    pub fn reserve_of(&self, disk_bytes: u64) -> u64 {
+        self.reserve.map_or_else(|| RESERVE_BYTES.min(disk_bytes / 100 * RESERVE_PERCENT), |size| size.0)
+    }
+
+    /// Opened chunks kept in memory.
+    pub fn chunk_cache_bytes(&self) -> u64 {
+        self.cache.0 / 8
+    }
+
+    /// Writes kept in memory.
+    pub fn write_buffer_bytes(&self) -> usize {
+        usize::try_from(self.cache.0 / 2).unwrap_or(usize::MAX)
+    }
+}
+
+/// What a new drive may use of a disk with so much free.
+pub fn first_contribution(free_bytes: u64) -> ByteSize {
+    // In whole MiB, so that it is easy to read in the file.
+    ByteSize((free_bytes / 100 * CONTRIBUTE_PERCENT) >> 20 << 20)
+}
+
+fn read(path: &Path) -> Result<String, SettingsError> {
+    let failed = |source| SettingsError::Io { what: "read", path: path.into(), source };
+    let bytes = match platform::private_file::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        read => read.map_err(failed)?,
+    };
+    if bytes.len() > MAX_CONFIG_BYTES {
+        return Err(SettingsError::Wrong { path: path.into(), why: "this is too long for settings".into() });
+    }
+    let no_text = |_| SettingsError::Wrong { path: path.into(), why: "this is no UTF-8 text".into() };
+    String::from_utf8(bytes).map_err(no_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_suit_a_laptop() {
+        let settings = Settings::default();
+        assert_eq!(settings.reserve_of(4 << 40), 5 << 30);
+        assert_eq!(settings.reserve_of(20_000_000_000), 1_000_000_000);
+        assert_eq!(first_contribution(100 << 30), ByteSize(10 << 30));
+        assert_eq!(settings.history.to_string(), "30d".parse::<Span>().unwrap().to_string());
+        assert_eq!((settings.chunk_cache_bytes(), settings.write_buffer_bytes()), (8 << 20, 32 << 20));
+    }
+
+    #[test]
+    fn a_missing_file_is_all_defaults_and_a_change_makes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        assert_eq!(Settings::load(&path).unwrap(), Settings::default());
+        let change = [("contribute", Value::Text("10G".into())), ("target", Value::Number(2))];
+        Settings::store(&path, &change).unwrap();
+        let read = Settings::load(&path).unwrap();
+        assert_eq!((read.contribute, read.target), (Some(ByteSize(10 << 30)), 2));
+    }
+
+    #[test]
+    fn a_file_that_a_change_would_break_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let unusual = "name = \"\"\"\ntarget = 5\n\"\"\"\n";
+        std::fs::write(&path, unusual).unwrap();
+        assert!(Settings::store(&path, &[("target", Value::Number(2))]).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), unusual);
+    }
+
+    #[test]
+    fn the_command_line_wins_and_some_of_it_is_kept() {
+        let up = UpArguments {
+            name: Some("box".into()),
+            target: Some(2),
+            no_discovery: true,
+            log: Some(LogLevel::Debug),
+            ..UpArguments::default()
+        };
+        let (settings, kept) = Settings::default().with(&up);
+        assert_eq!((settings.name.as_deref(), settings.target), (Some("box"), 2));
+        assert!(!settings.discovery && settings.log == LogLevel::Debug);
+        let keys: Vec<&str> = kept.iter().map(|(key, _)| *key).collect();
+        assert_eq!(keys, ["name", "target"]);
+    }
+}

@@ -1,0 +1,301 @@
+//! `up`: the order of starting, and the order of ending, which is the other way round.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ledger::identity::DeviceId;
+use platform::lock::FolderLock;
+use platform::stop_signal::StopSignals;
+use platform::{MountOptions, Mounted};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use ui::api::{ApiServer, Host};
+use ui::cli::{Failure, Output, UpArguments};
+use ui::units::ByteSize;
+use vfs::Drive;
+use zeroize::Zeroizing;
+
+use crate::data_folder::DataFolder;
+use crate::drive::Room;
+use crate::host::{Given, Running};
+use crate::identity::{IdentityError, Opener};
+use crate::settings::{Settings, Value, first_contribution};
+use crate::stopping::{Reason, Stop, Stopped};
+use crate::{drive, identity, idle, logging, offline, stopping, web};
+
+/// How long the drive may take to answer through its mount.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// How long requests in work may hold up the end.
+const RUNTIME_WAIT: Duration = Duration::from_secs(3);
+/// Stack of the API's threads.
+const STACK_BYTES: usize = 512 << 10;
+/// Threads for API requests that touch the drive; they go when idle.
+const BLOCKING_THREADS: usize = 4;
+/// Idle threads of the API end after this time.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// One line: what did not start, or did not end well.
+pub fn up(folder: &DataFolder, arguments: &UpArguments, output: &mut Output) -> Result<(), Failure> {
+    let runtime = runtime().map_err(failed)?;
+    let (stop, stopped) = stopping::channel();
+    let signals = runtime.block_on(async { StopSignals::catch() }).map_err(failed)?;
+    runtime.spawn(stopping::listen(signals, stop.clone()));
+    let begun = Begun::begin(folder, arguments, &stopped, stop)?;
+    let ended = match begun {
+        None => Ok(()),
+        Some(begun) => begun.run(&runtime, &stopped, output),
+    };
+    runtime.shutdown_timeout(RUNTIME_WAIT);
+    ended
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
+        .thread_stack_size(STACK_BYTES)
+        .thread_name("api")
+        .enable_all()
+        .build()
+}
+
+fn failed(error: impl Display) -> Failure {
+    Failure::Failed(error.to_string())
+}
+
+/// The drive is open; nobody can reach it yet.
+struct Begun {
+    folder: DataFolder,
+    settings: Settings,
+    mountpoint: Option<PathBuf>,
+    given: Given,
+    device: DeviceId,
+    drive: Arc<Drive>,
+    stop: Stop,
+    /// Dropped last: the folder is free when everything else is done.
+    lock: FolderLock,
+}
+
+impl Begun {
+    /// Settings, folder, lock, keys, drive. None if the end was asked for meanwhile.
+    fn begin(
+        folder: &DataFolder,
+        arguments: &UpArguments,
+        stopped: &Stopped,
+        stop: Stop,
+    ) -> Result<Option<Self>, Failure> {
+        let (settings, mut kept) = Settings::load(&folder.config()).map_err(failed)?.with(arguments);
+        logging::start(settings.log);
+        let mountpoint = if arguments.no_mount { None } else { Some(mountpoint(folder, &settings)?) };
+        let passphrase = arguments.passphrase_file.as_deref().map(ui::cli::secret::first_line).transpose()?;
+        folder.prepare().map_err(failed)?;
+        let lock = folder.lock().map_err(failed)?;
+        let device = identity::device_key(folder).map_err(failed)?;
+        let opener = AtStart { given: passphrase, stopped };
+        let user = match identity::user_keys(folder, &opener) {
+            Err(IdentityError::Stopped) => return Ok(None),
+            keys => keys.map_err(failed)?,
+        };
+        let workspace = identity::workspace(folder, &user).map_err(failed)?;
+        let room = drive::room(folder).map_err(failed)?;
+        let given = given(&settings, room, &mut kept);
+        Settings::store(&folder.config(), &kept).map_err(failed)?;
+        let id = device.id();
+        let opened = drive::open(folder, &settings, given.contribute, room, device, &user, &workspace);
+        let drive = opened.map_err(failed)?;
+        let folder = folder.clone();
+        let begun = Self { folder, settings, mountpoint, given, device: id, drive, stop, lock };
+        // Stretching a passphrase and recovering after a crash leave much behind.
+        platform::memory::release_unused();
+        Ok(Some(begun))
+    }
+
+    /// API, mount, `ready`; then waits, and ends in the other order.
+    fn run(self, runtime: &Runtime, stopped: &Stopped, output: &mut Output) -> Result<(), Failure> {
+        let mut shown = Shown::default();
+        let worked =
+            if stopped.asked().is_none() { self.work(runtime, stopped, &mut shown, output) } else { Ok(()) };
+        let ended = self.end(runtime, shown);
+        worked.and(ended)
+    }
+
+    fn work(
+        &self,
+        runtime: &Runtime,
+        stopped: &Stopped,
+        shown: &mut Shown,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let token = web::token(&self.folder).map_err(failed)?;
+        let server = runtime.block_on(web::listen(self.settings.panel)).map_err(failed)?;
+        if let Some(mountpoint) = &self.mountpoint {
+            shown.mounted = Some(mount(&self.drive, mountpoint, &self.settings)?);
+        }
+        let mountpoint = shown.mounted.as_ref().map(|mounted| mounted.mountpoint().to_path_buf());
+        check_that_it_answers(&self.drive, mountpoint.clone())?;
+        web::announce(&self.folder, &server).map_err(failed)?;
+        self.print(mountpoint.as_deref(), &server, output)?;
+        let host = self.host(mountpoint);
+        let (end, told) = watch::channel(false);
+        shown.api = Some(end);
+        shown.serving = Some(runtime.spawn(server.serve(token, host, told)));
+        let (awake, asleep) = channel();
+        shown.idle = Some(awake);
+        idle::start(asleep).map_err(failed)?;
+        if let Some(mounted) = &shown.mounted {
+            watch_mount(Arc::clone(mounted), self.stop.clone()).map_err(failed)?;
+        }
+        output.line("ready")?;
+        output.flush()?;
+        if stopped.wait() == Reason::Unmounted {
+            output.hint("The drive was unmounted by somebody else: the daemon ends.");
+        }
+        Ok(())
+    }
+
+    fn host(&self, mountpoint: Option<PathBuf>) -> Arc<dyn Host> {
+        Arc::new(Running {
+            folder: self.folder.clone(),
+            drive: Arc::clone(&self.drive),
+            mountpoint,
+            name: self.settings.computer_name(),
+            given: Mutex::new(self.given),
+            stop: self.stop.clone(),
+            keys: Mutex::new(()),
+        })
+    }
+
+    fn print(
+        &self,
+        mountpoint: Option<&Path>,
+        server: &ApiServer,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let mounted = mountpoint.map_or_else(|| "not mounted".into(), |path| path.display().to_string());
+        output.line(format!("drive   {mounted}"))?;
+        output.line(format!("data    {}", self.folder.root().display()))?;
+        output.line(format!("API     http://{}/", server.address()))?;
+        output.line(format!("device  {}", self.device))
+    }
+
+    fn end(self, runtime: &Runtime, shown: Shown) -> Result<(), Failure> {
+        web::withdraw(&self.folder);
+        if let Some(api) = shown.api {
+            // Nobody listens any more if the server has ended.
+            let _ = api.send(true);
+        }
+        drop(shown.idle);
+        let unmounted = shown.mounted.as_ref().map_or(Ok(()), |mounted| mounted.unmount());
+        if let Some(serving) = shown.serving {
+            // It ends by itself within seconds; a panic in it was logged.
+            let _ = runtime.block_on(serving);
+        }
+        let closed = self.drive.close();
+        drop(self.lock);
+        let cannot_unmount =
+            |error| format!("the drive could not be unmounted ({error}): end the programs in it");
+        unmounted.map_err(cannot_unmount).map_err(failed)?;
+        let not_stored = |error| format!("the last changes could not be stored ({error}): check the disk");
+        closed.map_err(not_stored).map_err(failed)
+    }
+}
+
+/// What the world sees of the drive.
+#[derive(Default)]
+struct Shown {
+    mounted: Option<Arc<Mounted>>,
+    api: Option<watch::Sender<bool>>,
+    serving: Option<tokio::task::JoinHandle<()>>,
+    idle: Option<Sender<()>>,
+}
+
+/// The passphrase at a start: from the command, or from a person at a terminal.
+struct AtStart<'a> {
+    given: Option<Zeroizing<String>>,
+    stopped: &'a Stopped,
+}
+
+impl Opener for AtStart<'_> {
+    fn given(&self) -> Option<&str> {
+        self.given.as_deref().map(String::as_str)
+    }
+
+    fn ask(&self, again: bool) -> Result<Zeroizing<String>, IdentityError> {
+        let question = if again { "Wrong. Passphrase: " } else { "Passphrase: " };
+        let asked = platform::terminal::ask_secret(question, &|| self.stopped.asked().is_some());
+        asked.map_err(|error| match error.kind() {
+            std::io::ErrorKind::Interrupted => IdentityError::Stopped,
+            _ => IdentityError::PassphraseNeeded,
+        })
+    }
+}
+
+fn mountpoint(folder: &DataFolder, settings: &Settings) -> Result<PathBuf, Failure> {
+    let none = || Failure::Usage("this user has no home folder: say where to mount the drive".into());
+    let chosen = settings.mountpoint.clone().or_else(platform::paths::default_mountpoint).ok_or_else(none)?;
+    let path = std::path::absolute(&chosen).map_err(|error| Failure::Usage(error.to_string()))?;
+    if offline::entangled(&path, folder.root()) {
+        let told = format!(
+            "the mountpoint {} and the data folder {} lie in one another: choose folders apart",
+            path.display(),
+            folder.root().display()
+        );
+        return Err(Failure::Usage(told));
+    }
+    Ok(path)
+}
+
+/// What this computer gives; at the first start a share of the free disk, which is then kept.
+fn given(settings: &Settings, room: Room, kept: &mut Vec<(&'static str, Value)>) -> Given {
+    let contribute = settings.contribute.unwrap_or_else(|| {
+        let first = first_contribution(room.free_bytes);
+        kept.push(("contribute", Value::Text(first.to_string())));
+        first
+    });
+    let reserve = ByteSize(settings.reserve_of(room.disk_bytes));
+    Given { contribute, reserve, up: settings.up, down: settings.down }
+}
+
+fn mount(drive: &Arc<Drive>, mountpoint: &Path, settings: &Settings) -> Result<Arc<Mounted>, Failure> {
+    let mut options = MountOptions::new(mountpoint);
+    options.allow_other = settings.allow_other;
+    platform::mount(Arc::clone(drive), &options).map(Arc::new).map_err(failed)
+}
+
+/// `ready` is said when it is true: a real question through the mount, or to the drive where there is none.
+fn check_that_it_answers(drive: &Arc<Drive>, mountpoint: Option<PathBuf>) -> Result<(), Failure> {
+    let Some(mountpoint) = mountpoint else {
+        return drive
+            .attr(vfs::ROOT)
+            .map(drop)
+            .map_err(|error| failed(format!("the drive does not answer ({error})")));
+    };
+    let (answer, answered) = channel();
+    let ask = move || {
+        // The one who waits has given up: there is nobody to tell.
+        let _ = answer.send(std::fs::metadata(mountpoint).map(drop));
+    };
+    std::thread::Builder::new().name("check".into()).spawn(ask).map_err(failed)?;
+    match answered.recv_timeout(ANSWER_WAIT) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(failed(format!("the mounted drive does not answer ({error}): see the log"))),
+        Err(_) => Err(failed("the mounted drive does not answer: see the log")),
+    }
+}
+
+/// Whoever unmounts the drive ends the daemon: without its folder nobody would know that it runs.
+fn watch_mount(mounted: Arc<Mounted>, stop: Stop) -> std::io::Result<()> {
+    let watch = move || {
+        mounted.wait();
+        stop.ask(Reason::Unmounted);
+    };
+    std::thread::Builder::new().name("mount-watch".into()).stack_size(64 << 10).spawn(watch)?;
+    Ok(())
+}

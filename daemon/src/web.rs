@@ -1,0 +1,103 @@
+//! The API's socket, token and address file.
+
+use std::io;
+use std::path::PathBuf;
+
+use ui::api::{ApiServer, ApiToken, ServeError};
+use ui::cli::arguments::Panel;
+
+use crate::data_folder::DataFolder;
+use crate::entropy;
+use crate::settings::PANEL_PORT;
+
+/// What is wrong with the files of the API.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// A file cannot be read or written.
+    #[error("cannot {what} {path} ({source}): check the permissions and the disk")]
+    Io {
+        /// `read` or `write`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The token's file holds something else.
+    #[error("{0} holds no token: delete it, and the next start makes a new one")]
+    Token(PathBuf),
+    /// The socket.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// The token of this daemon, made at the first start.
+///
+/// # Errors
+/// [`WebError`].
+pub fn token(folder: &DataFolder) -> Result<ApiToken, WebError> {
+    let path = folder.token();
+    match platform::private_file::read(&path) {
+        Ok(file) => ApiToken::parse(&file).ok_or(WebError::Token(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut random = [0; 32];
+            entropy::fill(&mut random);
+            let token = ApiToken::from_random(&random);
+            let failed = |source| WebError::Io { what: "write", path: path.clone(), source };
+            platform::private_file::create(&path, token.as_str().as_bytes()).map_err(failed)?;
+            Ok(token)
+        }
+        Err(source) => Err(WebError::Io { what: "read", path, source }),
+    }
+}
+
+/// Listens as the settings say. Without a panel the commands still need a way in, on a port of its own.
+///
+/// # Errors
+/// [`WebError::Serve`].
+pub async fn listen(panel: Option<Panel>) -> Result<ApiServer, WebError> {
+    let server = match panel {
+        Some(Panel::At(address)) => ApiServer::bind(address).await,
+        Some(Panel::Off) => ApiServer::bind_near(0).await,
+        None => ApiServer::bind_near(PANEL_PORT).await,
+    };
+    Ok(server?)
+}
+
+/// Tells the commands where to ask.
+///
+/// # Errors
+/// [`WebError::Io`].
+pub fn announce(folder: &DataFolder, server: &ApiServer) -> Result<(), WebError> {
+    let path = folder.address();
+    let text = format!("{}\n", server.address());
+    let failed = |source| WebError::Io { what: "write", path: path.clone(), source };
+    platform::private_file::replace(&path, text.as_bytes()).map_err(failed)
+}
+
+/// Takes that back.
+pub fn withdraw(folder: &DataFolder) {
+    match std::fs::remove_file(folder.address()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "the address of the API stays behind; commands see by the lock that nobody is there");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_stays_the_same_and_garbage_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = DataFolder::new(dir.path());
+        let first = token(&folder).unwrap();
+        assert_eq!(token(&folder).unwrap().as_str(), first.as_str());
+        assert!(!platform::private_file::is_open_to_others(&folder.token()).unwrap());
+        std::fs::write(folder.token(), "garbage").unwrap();
+        assert!(matches!(token(&folder), Err(WebError::Token(_))));
+        assert_eq!(std::fs::read(folder.token()).unwrap(), b"garbage");
+    }
+}
