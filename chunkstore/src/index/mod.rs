@@ -9,10 +9,13 @@
 //! not flushed. What lies behind that position is walked at the next start. Both layers are bounded by the store,
 //! which checkpoints in time.
 
+mod commit;
 mod layer;
+mod partition;
+mod state;
 mod tables;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,8 +26,11 @@ use crate::disk::{DatabaseFile, Disk};
 use crate::error::StoreError;
 use crate::ids::{ChunkId, Fingerprint, ID_BYTES};
 use crate::pack::{Location, Position};
+use commit::{count_in, prepare_tables, write_layer};
 use layer::Layer;
-use tables::{CHUNKS, DAMAGED, FORMAT, INDEX_VERSION, META, PACKS, PARTITION_SUMS, PRINTS, VALID_TO};
+pub use partition::PartitionSum;
+pub use state::ChunkState;
+use tables::{CHUNKS, DAMAGED, META, PACKS, PARTITION_SUMS, PRINTS, VALID_TO};
 
 const FILE_NAME: &str = "index.redb";
 /// The kernel's page cache does the rest.
@@ -35,81 +41,6 @@ const DATABASE_CACHE_BYTES: usize = 4 << 20;
 pub(crate) struct Entry {
     pub(crate) place: Location,
     pub(crate) state: ChunkState,
-}
-
-/// State bits of a chunk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ChunkState(pub u32);
-
-impl ChunkState {
-    /// Placement names this computer as a host of it.
-    pub const PLACED: Self = Self(1);
-    /// The user wants it here.
-    pub const PINNED: Self = Self(1 << 1);
-    /// Here only because it was read: may be given up when room is needed.
-    pub const CACHED: Self = Self(1 << 2);
-    /// Not known to be on enough hosts: must not be given up.
-    pub const UNREPLICATED: Self = Self(1 << 3);
-    /// Its bytes did not verify: it is not served, and the next copy that comes along replaces it.
-    pub const DAMAGED: Self = Self(1 << 4);
-
-    /// Whether all these bits are set.
-    #[must_use]
-    pub const fn has(self, bits: Self) -> bool {
-        self.0 & bits.0 == bits.0
-    }
-
-    /// With these bits as well.
-    #[must_use]
-    pub const fn with(self, bits: Self) -> Self {
-        Self(self.0 | bits.0)
-    }
-
-    /// Without these bits.
-    #[must_use]
-    pub const fn without(self, bits: Self) -> Self {
-        Self(self.0 & !bits.0)
-    }
-}
-
-/// Order-free fingerprint of the ids in one partition: two hosts with equal sums hold the same chunks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PartitionSum {
-    /// Sum of the ids as 256-bit little-endian numbers, wrapping.
-    pub sum: [u8; ID_BYTES],
-    /// How many there are.
-    pub count: u64,
-}
-
-impl PartitionSum {
-    fn add(&mut self, id: &ChunkId) {
-        self.combine(id, |left, right, carry| {
-            let (sum, first) = left.overflowing_add(right);
-            let (sum, second) = sum.overflowing_add(u64::from(carry));
-            (sum, first || second)
-        });
-        self.count += 1;
-    }
-
-    fn subtract(&mut self, id: &ChunkId) {
-        self.combine(id, |left, right, borrow| {
-            let (rest, first) = left.overflowing_sub(right);
-            let (rest, second) = rest.overflowing_sub(u64::from(borrow));
-            (rest, first || second)
-        });
-        self.count = self.count.saturating_sub(1);
-    }
-
-    fn combine(&mut self, id: &ChunkId, step: impl Fn(u64, u64, bool) -> (u64, bool)) {
-        let mut carry = false;
-        let (ours, _) = self.sum.as_chunks_mut::<8>();
-        let (theirs, _) = id.0.as_chunks::<8>();
-        for (left, right) in ours.iter_mut().zip(theirs) {
-            let (word, over) = step(u64::from_le_bytes(*left), u64::from_le_bytes(*right), carry);
-            *left = word.to_le_bytes();
-            carry = over;
-        }
-    }
 }
 
 /// Size of a pack and of what lives in it, bytes.
@@ -359,127 +290,9 @@ impl Committed {
     }
 }
 
-/// Makes the tables of a new index; refuses one of a newer version before it is touched.
-fn prepare_tables(database: &Database, path: &Path) -> Result<(), StoreError> {
-    let read = database.begin_read().map_err(StoreError::index)?;
-    let found = match read.open_table(META) {
-        Ok(meta) => {
-            let row = meta.get(FORMAT).map_err(StoreError::index)?;
-            row.and_then(|row| row.value().try_into().ok().map(u32::from_le_bytes))
-        }
-        Err(redb::TableError::TableDoesNotExist(_)) => None,
-        Err(error) => return Err(StoreError::index(error)),
-    };
-    match found {
-        Some(found) if found > INDEX_VERSION => {
-            return Err(StoreError::NewerFormat { path: path.to_owned(), found, known: INDEX_VERSION });
-        }
-        Some(_) => return Ok(()),
-        None => {}
-    }
-    let write = database.begin_write().map_err(StoreError::index)?;
-    {
-        let mut meta = write.open_table(META).map_err(StoreError::index)?;
-        meta.insert(FORMAT, &INDEX_VERSION.to_le_bytes()[..]).map_err(StoreError::index)?;
-        write.open_table(CHUNKS).map_err(StoreError::index)?;
-        write.open_table(PRINTS).map_err(StoreError::index)?;
-        write.open_table(PARTITION_SUMS).map_err(StoreError::index)?;
-        write.open_table(PACKS).map_err(StoreError::index)?;
-    }
-    write.commit().map_err(StoreError::index)
-}
-
-fn count_in(
-    meta: &impl ReadableTable<&'static str, &'static [u8]>,
-    name: &'static str,
-) -> Result<u64, StoreError> {
-    let row = meta.get(name).map_err(StoreError::index)?;
-    Ok(row.and_then(|row| row.value().try_into().ok().map(u64::from_le_bytes)).unwrap_or(0))
-}
-
-fn write_layer(
-    write: &redb::WriteTransaction,
-    layer: &Layer,
-    valid_to: Option<Position>,
-    sizes: &BTreeMap<u64, Option<u64>>,
-) -> Result<(), StoreError> {
-    let mut sums: HashMap<u16, Vec<(ChunkId, bool)>> = HashMap::new();
-    let mut live: BTreeMap<u64, i64> = BTreeMap::new();
-    let mut damaged = 0_i64;
-    let mut chunks = write.open_table(CHUNKS).map_err(StoreError::index)?;
-    let mut sorted: Vec<_> = layer.chunks.iter().collect();
-    sorted.sort_unstable_by_key(|(id, _)| **id);
-    for (id, entry) in sorted {
-        let old = match entry {
-            Some(entry) => chunks.insert(&id.0, &tables::entry_row(entry)),
-            None => chunks.remove(&id.0),
-        };
-        let old = old.map_err(StoreError::index)?.map(|row| tables::row_entry(&row.value()));
-        for (entry, sign) in [(old.as_ref(), -1), (entry.as_ref(), 1)] {
-            if let Some(entry) = entry {
-                *live.entry(entry.place.at.pack).or_default() += sign * entry.place.record_bytes() as i64;
-                damaged += sign * i64::from(entry.state.has(ChunkState::DAMAGED));
-            }
-        }
-        if old.is_some() != entry.is_some() {
-            sums.entry(id.partition()).or_default().push((*id, entry.is_some()));
-        }
-    }
-    let mut prints = write.open_table(PRINTS).map_err(StoreError::index)?;
-    for (print, id) in &layer.prints {
-        prints.insert(&print.0, &id.0).map_err(StoreError::index)?;
-    }
-    write_sums(write, &sums)?;
-    write_packs(write, &live, sizes)?;
-    let mut meta = write.open_table(META).map_err(StoreError::index)?;
-    let damaged = count_in(&meta, DAMAGED)?.saturating_add_signed(damaged);
-    meta.insert(DAMAGED, &damaged.to_le_bytes()[..]).map_err(StoreError::index)?;
-    if let Some(at) = valid_to {
-        meta.insert(VALID_TO, &tables::position_row(at)[..]).map_err(StoreError::index)?;
-    }
-    Ok(())
-}
-
-fn write_sums(
-    write: &redb::WriteTransaction,
-    changes: &HashMap<u16, Vec<(ChunkId, bool)>>,
-) -> Result<(), StoreError> {
-    let mut table = write.open_table(PARTITION_SUMS).map_err(StoreError::index)?;
-    for (partition, changes) in changes {
-        let row = table.get(partition).map_err(StoreError::index)?.map(|row| tables::row_sum(&row.value()));
-        let mut sum = row.unwrap_or_default();
-        for (id, is_new) in changes {
-            if *is_new { sum.add(id) } else { sum.subtract(id) }
-        }
-        table.insert(partition, &tables::sum_row(&sum)).map_err(StoreError::index)?;
-    }
-    Ok(())
-}
-
-fn write_packs(
-    write: &redb::WriteTransaction,
-    live: &BTreeMap<u64, i64>,
-    sizes: &BTreeMap<u64, Option<u64>>,
-) -> Result<(), StoreError> {
-    let mut table = write.open_table(PACKS).map_err(StoreError::index)?;
-    let touched: std::collections::BTreeSet<u64> = live.keys().chain(sizes.keys()).copied().collect();
-    for pack in touched {
-        let row = table.get(pack).map_err(StoreError::index)?.map(|row| tables::row_pack(&row.value()));
-        let (bytes, live_bytes) = row.unwrap_or_default();
-        let live_bytes = live_bytes.saturating_add_signed(live.get(&pack).copied().unwrap_or(0));
-        match sizes.get(&pack) {
-            Some(None) => drop(table.remove(pack).map_err(StoreError::index)?),
-            size => {
-                let bytes = size.copied().flatten().unwrap_or(bytes);
-                table.insert(pack, &tables::pack_row(bytes, live_bytes)).map_err(StoreError::index)?;
-            }
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::tables::FORMAT;
     use super::*;
     use crate::disk::MemoryDisk;
     use crate::testing::noise;
@@ -546,16 +359,6 @@ mod tests {
         let packs = index.packs().unwrap();
         assert_eq!(packs[&1], PackUse { bytes: 1000, live_bytes: 900 });
         assert_eq!(packs[&2], PackUse { bytes: 0, live_bytes: 100 });
-    }
-
-    #[test]
-    fn a_partition_sum_does_not_depend_on_the_order() {
-        let (mut forward, mut backward) = (PartitionSum::default(), PartitionSum::default());
-        (0..20).for_each(|seed| forward.add(&id(seed)));
-        (0..20).rev().for_each(|seed| backward.add(&id(seed)));
-        assert_eq!(forward, backward);
-        (0..20).for_each(|seed| forward.subtract(&id(seed)));
-        assert_eq!(forward, PartitionSum::default());
     }
 
     #[test]

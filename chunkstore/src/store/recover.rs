@@ -50,6 +50,9 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, limits: Limits) -> Result<In
         tracing::warn!("the chunk index names packs that are not on disk and is rebuilt");
         valid_to = None;
     }
+    if valid_to.is_none() && !on_disk.is_empty() {
+        tracing::warn!(packs = on_disk.len(), "building the chunk index from the packs");
+    }
     if valid_to.is_none() && !known.is_empty() {
         drop(index);
         index = Index::create_empty(&disk, dir)?;

@@ -207,3 +207,19 @@ fn a_torn_tail_is_cut_off_and_appending_goes_on_in_the_same_pack() {
     assert_readable(&store, &[chunks, more].concat());
     assert_eq!(store.inner.packs.lock().len(), 1);
 }
+
+#[test]
+fn a_write_the_disk_lost_is_noticed_and_healed() {
+    let plan = FaultPlan::new(Vec::new());
+    let disk: Arc<dyn Disk> = Arc::new(FaultyDisk::new(memory(), Arc::clone(&plan)));
+    let store = open_on(&disk);
+    let mut chunks = fill(&store, 0..3, 700);
+    plan.set(vec![Fault::once(plan.count(), FaultKind::Drop)]);
+    chunks.extend(fill(&store, 3..6, 700));
+    assert_eq!(store.get(&chunks[3].1).unwrap_err().kind(), StoreErrorKind::Damaged);
+    fill(&store, 3..4, 700);
+    assert_readable(&store, &chunks);
+    drop(store);
+    forget_index(&disk);
+    assert_readable(&open_on(&disk), &chunks);
+}

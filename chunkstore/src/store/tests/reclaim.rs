@@ -144,3 +144,46 @@ fn the_pack_in_use_is_emptied_too_once_it_is_mostly_dead() {
     drop(store);
     assert_readable(&open_on(&disk), &again);
 }
+
+#[test]
+fn storing_reading_sweeping_and_compacting_go_on_at_the_same_time() {
+    let disk = memory();
+    // Small packs and no cache, so that chunks move while they are read.
+    let limits = Limits { contribute_bytes: 128 << 20, cache_bytes: 0, ..Limits::default() };
+    let store = ChunkStore::open(Arc::clone(&disk), Path::new(DIR), limits).unwrap();
+    let kept = fill(&store, 0..60, 100_000);
+    let begin = std::sync::Barrier::new(3);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            begin.wait();
+            for round in 0..12_u64 {
+                // Garbage, among which some content that lives comes again.
+                fill(&store, 1000 + round * 20..1020 + round * 20, 100_000);
+                fill(&store, round * 5..round * 5 + 5, 100_000);
+                store.flush().unwrap();
+            }
+        });
+        scope.spawn(|| {
+            begin.wait();
+            (0..12).for_each(|_| assert_readable(&store, &kept));
+        });
+        begin.wait();
+        for _ in 0..12 {
+            sweep_but(&store, &kept);
+            store.compact(u64::MAX).unwrap();
+            assert_eq!(store.scrub(None, &mut |_| Pace::Continue).unwrap().bad_chunks, 0);
+        }
+    });
+    sweep_but(&store, &kept);
+    store.compact(u64::MAX).unwrap();
+    assert_eq!(store.usage().chunks, 60);
+    let used = store.usage();
+    drop(store);
+    let store = ChunkStore::open(Arc::clone(&disk), Path::new(DIR), limits).unwrap();
+    assert_readable(&store, &kept);
+    let again = store.usage();
+    assert_eq!(
+        (again.chunks, again.live_bytes, again.pack_bytes),
+        (used.chunks, used.live_bytes, used.pack_bytes)
+    );
+}
