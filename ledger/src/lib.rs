@@ -29,6 +29,9 @@ pub mod transaction;
 mod tree;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use content::{
     ChunkRef, Content, INLINE_MAX_BYTES, PAGE_DEPTH_MAX, PAGES_IN_VERSION, PIECES_IN_VERSION, Page, Piece,
 };
@@ -44,6 +47,6 @@ pub use node::{
     VersionInfo, XATTR_NAME_MAX_BYTES, XATTR_VALUE_MAX_BYTES, is_name,
 };
 pub use stamp::{CLOCK_AHEAD_MAX_MS, Now, Stamp, Time, VersionId};
-pub use store::{Backing, Batch, MemoryBacking, RedbBacking, StoreError, Table};
+pub use store::{Backing, Batch, EachChange, MemoryBacking, RedbBacking, StoreError, Table};
 pub use tree::decode_inode_row;
 pub use wire::WireError;

@@ -8,7 +8,7 @@ use crate::merge::decode_xattr;
 use crate::node::{Ino, Kind, ROOT};
 use crate::stamp::{Stamp, Time};
 use crate::store::Table;
-use crate::tree::{InodeRow, decode_slot, name_of_key, prefix_end};
+use crate::tree::{InodeRow, Slots, decode_slot, name_of_key, prefix_end};
 
 impl Ledger {
     /// Hash of the merged tree: names, kinds, attributes, extended attributes, heads and what is hidden behind names.
@@ -33,7 +33,7 @@ impl Ledger {
         Ok(*hasher.finalize().as_bytes())
     }
 
-    fn slots_for_digest(&self, dir: Ino) -> Result<Vec<(Vec<u8>, Vec<crate::tree::Claim>)>, LedgerError> {
+    fn slots_for_digest(&self, dir: Ino) -> Result<Slots, LedgerError> {
         let from = dir.to_be_bytes();
         let mut slots = Vec::new();
         self.state.layers.scan(Table::Children, &from, prefix_end(&from).as_deref(), &mut |key, value| {

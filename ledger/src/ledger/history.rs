@@ -1,5 +1,6 @@
 //! Versions, deleted names, conflicts: what can be had back.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::Ledger;
@@ -25,7 +26,7 @@ impl Ledger {
         for claimant in self.claimants_of(ino)? {
             self.versions_of(claimant, claimant == ino, &mut infos)?;
         }
-        infos.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+        infos.sort_unstable_by_key(|info| Reverse(info.id));
         Ok(infos)
     }
 

@@ -38,7 +38,7 @@ impl Ledger {
         let (mut roster, mut keyring) = (self.roster.clone(), self.keyring.clone());
         let records = change(&mut roster, &mut keyring)?;
         self.keyring = keyring;
-        self.take_records(now, roster, records)
+        self.take_records(now, roster, &records)
     }
 
     /// Logs records that `roster` holds already.
@@ -46,9 +46,9 @@ impl Ledger {
         &mut self,
         now: Now,
         roster: Roster,
-        records: Vec<RosterRecord>,
+        records: &[RosterRecord],
     ) -> Result<(), LedgerError> {
-        for record in &records {
+        for record in records {
             self.keep_record(record);
         }
         let edits = records.iter().map(|record| Edit::Roster(record.as_bytes().to_vec())).collect();

@@ -12,6 +12,8 @@ mod accept;
 mod commit;
 mod digest;
 mod history;
+#[cfg(test)]
+mod inspect;
 mod local;
 mod log;
 mod members;

@@ -123,7 +123,7 @@ impl Ledger {
 
 impl crate::tree::State {
     /// Up to `limit` inode numbers from `from` on.
-    fn inodes_from(&self, from: Ino, limit: usize) -> Result<Vec<Ino>, LedgerError> {
+    pub(super) fn inodes_from(&self, from: Ino, limit: usize) -> Result<Vec<Ino>, LedgerError> {
         let mut inodes = std::collections::BTreeSet::new();
         let layers = &self.layers;
         inodes.extend(layers.active.inodes.range(from..).take(limit).map(|(ino, _)| *ino));

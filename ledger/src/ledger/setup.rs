@@ -54,7 +54,7 @@ impl Ledger {
     ) -> Result<Self, LedgerError> {
         let (roster, records) = Roster::found(user, &device, &keyring, names)?;
         let mut ledger = Self::join(backing, device, user, keyring, names.workspace, now)?;
-        ledger.take_records(now, roster, records)?;
+        ledger.take_records(now, roster, &records)?;
         let change =
             AttributeChange { mode: Some(0o755), mtime: Some(now.wall), ..AttributeChange::default() };
         ledger.set_attributes(now, ROOT, change)?;

@@ -15,11 +15,12 @@ use crate::tree::State;
 type Fallbacks = BTreeMap<Ino, u8>;
 
 impl State {
-    /// Settles where the directories of `moved`, and those that fell back before, stand.
-    pub(super) fn settle_fallbacks(&mut self, moved: &BTreeSet<Ino>) -> Result<(), LedgerError> {
+    /// Settles where the directories of `moved`, and those that fell back before, stand; adds those that now stand
+    /// elsewhere to `moved`.
+    pub(super) fn settle_fallbacks(&mut self, moved: &mut BTreeSet<Ino>) -> Result<(), LedgerError> {
         let mut work = Vec::new();
         let mut any_dir = false;
-        for ino in moved {
+        for ino in &*moved {
             let row = self.known_row(*ino)?;
             any_dir |= row.is_dir();
             // Nothing is placed in an empty directory, so no loop goes through it.
@@ -41,18 +42,21 @@ impl State {
             work.extend([ino, last]);
         }
         for (ino, fallback) in fallbacks {
-            self.set_fallback(ino, fallback)?;
+            if self.set_fallback(ino, fallback)? {
+                moved.insert(ino);
+            }
         }
         Ok(())
     }
 
-    fn set_fallback(&mut self, ino: Ino, fallback: u8) -> Result<(), LedgerError> {
+    fn set_fallback(&mut self, ino: Ino, fallback: u8) -> Result<bool, LedgerError> {
         self.set_fallen(ino, fallback > 0);
         let row = self.known_row(ino)?;
-        if row.links.iter().any(|link| link.fallback != fallback) {
+        let changes = row.links.iter().any(|link| link.fallback != fallback);
+        if changes {
             self.row_mut(ino)?.links.iter_mut().for_each(|link| link.fallback = fallback);
         }
-        Ok(())
+        Ok(changes)
     }
 
     // Walks up from `start`; the members of the loop it ends in, if any.

@@ -23,8 +23,8 @@ impl State {
     /// Brings what is derived up to date with the registers that changed.
     pub(crate) fn derive(&mut self) -> Result<(), LedgerError> {
         let dirty = std::mem::take(&mut self.dirty);
-        let moved = self.settle_alive(dirty)?;
-        self.settle_fallbacks(&moved)?;
+        let mut moved = self.settle_alive(dirty)?;
+        self.settle_fallbacks(&mut moved)?;
         self.settle_claims(&moved)
     }
 }

@@ -54,7 +54,7 @@ impl State {
             }
             Edit::Xattr { inode, name, value } => {
                 let ino = self.resolve(inode)?;
-                self.set_xattr_register(ino, &name, value, stamp)
+                self.set_xattr_register(ino, &name, value.as_deref(), stamp)
             }
             Edit::Publish { inode, parents, size, mtime, content } => {
                 let ino = self.resolve(inode)?;
@@ -86,6 +86,8 @@ impl State {
         row.mtime.set(time, stamp);
         row.atime = time;
         row.ctime = wall;
+        // Even if its place is known already, from edits that came before: only now can it show.
+        self.dirty.push(ino);
         self.place(ino, id, Place::standing(parent, at.name, stamp))
     }
 
@@ -139,7 +141,7 @@ impl State {
         &mut self,
         ino: Ino,
         name: &[u8],
-        value: Option<Vec<u8>>,
+        value: Option<&[u8]>,
         stamp: Stamp,
     ) -> Result<(), LedgerError> {
         let key = xattr_key(ino, name);
@@ -149,7 +151,7 @@ impl State {
             return Ok(());
         }
         let (was, is) = (u32::from(old_value.is_some()), u32::from(value.is_some()));
-        self.layers.put(Table::Xattrs, key, encode_xattr(stamp, value.as_deref()));
+        self.layers.put(Table::Xattrs, key, encode_xattr(stamp, value));
         let wall = self.wall;
         let row = self.row_mut(ino)?;
         row.xattrs = (row.xattrs + is).saturating_sub(was);

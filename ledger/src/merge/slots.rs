@@ -11,7 +11,7 @@ use super::claims::{Slot, extra_entry, holds_dir};
 use crate::error::LedgerError;
 use crate::node::{EntryId, Ino, Kind};
 use crate::store::Table;
-use crate::tree::{Claim, InodeRow, State, displaced_name, name_of_key, prefix_end, slot_key};
+use crate::tree::{Claim, InodeRow, Slots, State, displaced_name, name_of_key, prefix_end, slot_key};
 
 /// Names in [`Table::Contested`] that begin so are slots with several claims.
 pub(crate) const SEVERAL_CLAIMS: u8 = b's';
@@ -152,7 +152,7 @@ impl State {
         Ok(())
     }
 
-    fn slots_of(&self, dir: Ino) -> Result<Vec<(Vec<u8>, Vec<Claim>)>, LedgerError> {
+    fn slots_of(&self, dir: Ino) -> Result<Slots, LedgerError> {
         let from = dir.to_be_bytes();
         let mut slots = Vec::new();
         let mut bad = None;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{Backing, StoreError, Table};
+use super::{Backing, EachChange, StoreError, Table};
 use crate::identity::DeviceTag;
 use crate::node::Ino;
 use crate::tree::InodeRow;
@@ -61,7 +61,7 @@ impl Layer {
         self.tables[table as usize].get(key)
     }
 
-    pub(crate) fn for_each_change(&self, f: &mut dyn FnMut(Table, &[u8], Option<&[u8]>)) {
+    pub(crate) fn for_each_change(&self, f: &mut EachChange<'_>) {
         for table in Table::ALL {
             if table == Table::Inodes {
                 for (ino, row) in &self.inodes {

@@ -79,6 +79,9 @@ pub enum StoreError {
     Foreign,
 }
 
+/// What is told of each change: table, key and value (none: deleted).
+pub type EachChange<'a> = dyn FnMut(Table, &[u8], Option<&[u8]>) + 'a;
+
 /// A set of changes that reaches the disk whole or not at all. A cheap handle.
 #[derive(Clone)]
 pub struct Batch {
@@ -87,7 +90,7 @@ pub struct Batch {
 
 impl Batch {
     /// Calls `f` with each changed row, by table and key in rising order; `None` deletes.
-    pub fn for_each(&self, f: &mut dyn FnMut(Table, &[u8], Option<&[u8]>)) {
+    pub fn for_each(&self, f: &mut EachChange<'_>) {
         self.layer.for_each_change(f);
     }
 

@@ -26,6 +26,9 @@ pub(crate) struct Claim {
     pub(crate) displaced: bool,
 }
 
+/// A directory's slots as they are walked: key and claims.
+pub(crate) type Slots = Vec<(Vec<u8>, Vec<Claim>)>;
+
 /// Position of a name in listings: 16..2^62.
 pub(crate) fn cookie_of(name: &[u8]) -> u64 {
     let hash = blake3::hash(name);

@@ -1,0 +1,1 @@
+//! Bytes that must never change without a new format number.

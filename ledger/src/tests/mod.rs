@@ -1,0 +1,11 @@
+//! What the ledger as a whole must do.
+
+mod accepting;
+mod apart;
+mod committing;
+mod fixture;
+mod golden;
+mod hostile;
+mod local;
+mod model;
+mod random;
