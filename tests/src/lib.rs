@@ -5,11 +5,30 @@
 //!
 //! The program is `$PEERDRIVE_BIN`, or the newest one in this workspace's target folder. [`tool`] finds the outside
 //! conformance programs that `cargo xtask tools` installs.
+//!
+//! | module | is |
+//! |---|---|
+//! | `daemon` | a daemon of one's own |
+//! | `program` | where the programs under test and the conformance programs lie |
+//! | `outside` | running outside programs |
+//! | `deadline` | waiting for what tells nobody |
+//! | `noise` | bytes without a pattern |
+//! | `tree` | a folder's whole content, to be compared |
+//! | `sources` | real files, and odd ones |
 
 #![cfg(unix)]
 
 mod daemon;
+mod deadline;
+mod noise;
+mod outside;
 mod program;
+mod sources;
+pub mod tree;
 
 pub use daemon::{Daemon, Start};
+pub use deadline::eventually;
+pub use noise::noise;
+pub use outside::{output, program, refused, run, script, told};
 pub use program::{is_root, peerdrive, tool};
+pub use sources::{is_long, make_oddities, make_sources};
