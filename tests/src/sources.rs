@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::{noise, program, run};
+use crate::{noise, program, run, script};
 
 /// Bytes of real files in a run that people wait for.
 const SHORT_BYTES: u64 = 50 << 20;
@@ -85,6 +85,9 @@ pub fn make_oddities(folder: &Path) {
             rustix::fs::setxattr(&path, name, &value, rustix::fs::XattrFlags::empty()).unwrap();
         }
     }
+    // What is of this very second, some copying programs take for copied.
+    let age = "find . -newermt 2020-01-01 -exec touch -h -d '2021-03-04 05:06:07.123456789 UTC' {} +";
+    run(&mut script(folder, age));
 }
 
 fn make_sparse(path: &Path) {
