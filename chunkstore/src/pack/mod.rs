@@ -7,7 +7,7 @@
 //!  └────────────┴───────────────┴────────────┴───────────────┴────────────┴─
 //! ```
 //!
-//! Bytes once written are never edited. All appends of a store go to one pack at a time, so that a [`Position`]
+//! Bytes once written are never edited. All appends of a store go to one pack at a time, so that a `Position`
 //! tells old from new: what lies before a flushed position is durable.
 
 mod folder;

@@ -30,6 +30,10 @@ pub struct Sweep<'a> {
 impl ChunkStore {
     /// Begins a sweep: from now on every chunk that is put, imported or found stored counts as living. A sweep
     /// begun earlier and not finished will refuse to finish.
+    ///
+    /// A chunk that was put before this call and is named nowhere yet (its file is still being settled) is known
+    /// to the caller only: it must be marked like all that is named. The simple way is to let all pending
+    /// publications finish after this call and to look up what is named only then.
     #[must_use]
     pub fn begin_sweep(&self) -> Sweep<'_> {
         let filter = Arc::new(SweepFilter::for_chunks(self.usage().chunks));
