@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::packages::install_packages;
 use crate::programs::{cargo_plugin, install_programs, tools_folder};
-use crate::run::{cargo, root, run, step, target_folder};
+use crate::run::{cargo, root, run, say, step, target_folder};
 
 /// Installs what is missing; with nothing missing it only looks.
 pub fn tools() -> Result<()> {
@@ -27,14 +27,35 @@ pub fn lint() -> Result<()> {
     })
 }
 
-/// Offline on purpose: the same commit gives the same answer. Advisories are looked up by a person, or a timed job.
+/// Licences, sources and bans of every dependency on every platform; offline, so that the same commit gives the same
+/// answer. Known vulnerabilities are looked up where a database of them is on this computer, and it is said where not.
 pub fn deny() -> Result<()> {
     step("deny", || {
         let program = cargo_plugin("cargo-deny").context("cargo-deny is missing: run `cargo xtask tools`")?;
-        let mut deny = std::process::Command::new(program);
-        deny.current_dir(root()).args(["--offline", "check", "bans", "licenses", "sources"]);
-        run(&mut deny)
+        let check = |what: &[&str]| {
+            let mut deny = std::process::Command::new(&program);
+            run(deny.current_dir(root()).args(["--offline", "check"]).args(what))
+        };
+        // Those of other platforms too, which a build here does not need.
+        run(cargo().args(["fetch", "--locked", "--quiet"]))?;
+        check(&["bans", "licenses", "sources"])?;
+        if has_advisories() {
+            return check(&["advisories"]);
+        }
+        say("NOT checked: known vulnerabilities, yanked versions. No advisory database is on this computer:");
+        say(
+            "`cargo deny fetch` gets it from github.com/rustsec/advisory-db, for the next `cargo xtask deny`.",
+        );
+        Ok(())
     })
+}
+
+/// Whether cargo-deny has a database of advisories where it looks for one.
+fn has_advisories() -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let databases = home.and_then(|home| std::fs::read_dir(home.join("advisory-dbs")).ok());
+    databases.is_some_and(|mut found| found.any(|entry| entry.is_ok_and(|entry| entry.path().is_dir())))
 }
 
 /// Every test, against the program people would run. Filters are names, as the test runner takes them.

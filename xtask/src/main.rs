@@ -8,20 +8,23 @@
 //! | `deny` | licences, sources and doubled versions of the dependencies |
 //! | `test [FILTER..]` | builds the release program once and runs every test against it |
 //! | `ci` | all of them, in this order |
+//! | `fuzz [SECONDS] [TARGET..]` | every decoder against made-up input, each target for so long (60 s) |
 
 mod chores;
+mod fuzz;
 mod packages;
 mod programs;
 mod run;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "usage: cargo xtask tools | fmt | lint | deny | test [FILTER..] | ci";
+const USAGE: &str =
+    "usage: cargo xtask tools | fmt | lint | deny | test [FILTER..] | ci | fuzz [SECONDS] [TARGET..]";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let Some((chore, rest)) = args.split_first() else { bail!(USAGE) };
-    if chore != "test" && !rest.is_empty() {
+    if !["test", "fuzz"].contains(&chore.as_str()) && !rest.is_empty() {
         bail!("`{chore}` takes no arguments; {USAGE}");
     }
     match chore.as_str() {
@@ -31,6 +34,7 @@ fn main() -> Result<()> {
         "deny" => chores::deny(),
         "test" => chores::test(rest),
         "ci" => chores::ci(),
+        "fuzz" => fuzz::fuzz(rest),
         _ => bail!(USAGE),
     }
 }
