@@ -44,7 +44,7 @@ impl Ledger {
         }
         let parent = self.free_spot(dir, name)?;
         let mut edits = self.firming(parent)?;
-        let number = self.state.allot();
+        let number = self.state.allot()?;
         edits.push(Edit::Create {
             number,
             at: self.spot(parent, name)?,
@@ -76,7 +76,7 @@ impl Ledger {
         }
         let parent = self.free_spot(dir, name)?;
         let mut edits = self.firming(parent)?;
-        let number = self.state.allot();
+        let number = self.state.allot()?;
         edits.push(Edit::Link { number, inode: row.id, at: self.spot(parent, name)?, time: now.wall });
         // The link's number leads to its inode here, as any other device's would.
         self.perform(now, edits)?;
@@ -378,7 +378,7 @@ impl Ledger {
     // it shows before anybody works in it: else it would vanish or jump under their hands.
     fn firming(&self, dir: Ino) -> Result<Vec<Edit>, LedgerError> {
         let row = self.state.known_row(dir)?;
-        let Some(link) = row.links.first().filter(|link| link.place.deleted || link.fallback != 0) else {
+        let Some(link) = row.own_link().filter(|link| link.place.deleted || link.fallback != 0) else {
             return Ok(Vec::new());
         };
         let Some((parent, name)) = link.shown_at() else { return Ok(Vec::new()) };
@@ -454,7 +454,7 @@ impl Ledger {
                 return Err(LedgerError::Loop);
             }
             let row = self.state.known_row(at)?;
-            let Some((parent, _)) = row.links.first().and_then(Link::shown_at) else { break };
+            let Some((parent, _)) = row.own_link().and_then(Link::shown_at) else { break };
             at = self.state.canonical(parent)?;
         }
         Ok(())

@@ -28,7 +28,9 @@ impl State {
             }
             let Some(dir) = doubtful.pop_first() else { return Ok(moved) };
             for member in self.self_supporting(dir)? {
-                self.set_counted(member, 0, None, &mut queue)?;
+                let row = self.known_row(member)?;
+                let own = row.links.iter().position(|link| link.entry == row.id);
+                self.set_counted(member, own.expect("a member has its own link"), None, &mut queue)?;
                 queue.push_back(member);
             }
         }
@@ -81,7 +83,7 @@ impl State {
         let mut at = dir;
         loop {
             let row = self.known_row(at)?;
-            let Some(link) = row.links.iter().find(|link| link.entry == row.id) else {
+            let Some(link) = row.own_link() else {
                 return Ok(Vec::new());
             };
             if at == ROOT || !row.is_dir() || !link.is_alive() || !link.place.deleted || row.supports != 1 {

@@ -82,7 +82,8 @@ impl State {
 
     fn standing_parent(&self, dir: Ino, fallback: Option<u8>) -> Result<Option<Ino>, LedgerError> {
         let row = self.known_row(dir)?;
-        let Some(link) = row.links.iter().find(|link| link.entry == row.id && link.is_alive()) else {
+        // Nothing shows in what is no directory, whatever a confused device placed there.
+        let Some(link) = row.own_link().filter(|link| link.is_alive() && row.is_dir()) else {
             return Ok(None);
         };
         // A directory that is not looked at stands as it did.
@@ -97,7 +98,7 @@ impl State {
         let mut last = None;
         for ino in looped {
             let row = self.known_row(*ino)?;
-            let stamp = row.links.iter().find(|link| link.entry == row.id).map(|link| link.place.stamp);
+            let stamp = row.own_link().map(|link| link.place.stamp);
             last = last.max(Some((stamp, row.id, *ino)));
         }
         Ok(last.map(|(_, _, ino)| ino).expect("a loop has members"))
@@ -105,8 +106,7 @@ impl State {
 
     fn next_fallback(&self, dir: Ino, current: u8) -> Result<u8, LedgerError> {
         let row = self.known_row(dir)?;
-        let link = row.links.iter().find(|link| link.entry == row.id);
-        let origin = link.and_then(|link| link.place.origin.as_ref()).map(|(parent, _)| *parent);
+        let origin = row.own_link().and_then(|link| link.place.origin.as_ref()).map(|(parent, _)| *parent);
         match origin {
             Some(parent) if current == 0 && self.is_living_dir(parent)? => Ok(1),
             _ => Ok(2),

@@ -4,7 +4,7 @@
 use crate::edit::{Edit, Spot, Stamped};
 use crate::error::LedgerError;
 use crate::identity::DeviceTag;
-use crate::node::{EntryId, Ino, InodeId};
+use crate::node::{EntryId, Ino, InodeId, ROOT};
 use crate::stamp::{Stamp, Time};
 use crate::store::Table;
 use crate::tree::{Born, InodeRow, Link, Place, State, VersionBody, grave_key};
@@ -58,6 +58,9 @@ impl State {
             }
             Edit::Publish { inode, parents, size, mtime, content } => {
                 let ino = self.resolve(inode)?;
+                if ino == ROOT {
+                    return Ok(());
+                }
                 self.add_version(ino, stamp, VersionBody { parents, size, mtime, content })
             }
             // The roster is not part of the tree.
@@ -112,6 +115,10 @@ impl State {
 
     fn place(&mut self, ino: Ino, entry: EntryId, mut place: Place) -> Result<(), LedgerError> {
         let wall = self.wall;
+        if ino == ROOT {
+            // It has no name and cannot be given one.
+            return Ok(());
+        }
         let row = self.row_mut(ino)?;
         if !row.is_dir() && row.born.is_some() {
             // Only directories can close a loop and need to know the way back.

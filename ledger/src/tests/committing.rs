@@ -177,7 +177,7 @@ fn a_foreign_file_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(super::fixture::cases(24))]
 
     #[test]
     fn redb_and_memory_keep_the_same_tree(ops in proptest::collection::vec((0..6u8, 0..12u8), 1..60)) {

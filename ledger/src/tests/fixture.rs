@@ -11,6 +11,13 @@ use std::sync::Arc;
 /// Where the tests' time begins: 2026-01-01.
 pub(super) const START_SECS: i64 = 1_767_225_600;
 
+/// So many cases of a property, unless `PROPTEST_CASES` says otherwise.
+pub(super) fn cases(cases: u32) -> proptest::test_runner::Config {
+    let chosen = std::env::var_os("PROPTEST_CASES").is_some();
+    let usual = proptest::test_runner::Config::default();
+    if chosen { usual } else { proptest::test_runner::Config { cases, ..usual } }
+}
+
 pub(super) fn at(millis: i64) -> Now {
     let nanos = millis.rem_euclid(1000) as u32 * 1_000_000;
     Now { wall: Time { secs: START_SECS + millis.div_euclid(1000), nanos } }

@@ -7,5 +7,6 @@ mod fixture;
 mod golden;
 mod hostile;
 mod local;
+mod measure;
 mod model;
 mod random;

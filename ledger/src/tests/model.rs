@@ -81,6 +81,9 @@ impl Model {
     }
 
     fn place(&mut self, inode: InodeId, entry: EntryId, placed: Placed) {
+        if inode == InodeId::ROOT {
+            return;
+        }
         let links = &mut self.nodes.entry(inode).or_default().links;
         if links.get(&entry).is_none_or(|old| old.stamp < placed.stamp) {
             links.insert(entry, placed);
@@ -101,6 +104,10 @@ impl Model {
                 let id = InodeId { device: stamp.device, number };
                 self.enter(at.parent, stamp, time);
                 let node = self.nodes.entry(id).or_default();
+                if node.born.is_some() {
+                    // Its author said so twice; the first counts.
+                    return;
+                }
                 node.born = Some((stamp, kind));
                 set(&mut node.mode, mode, stamp);
                 set(&mut node.owner, (uid, gid), stamp);
@@ -130,6 +137,7 @@ impl Model {
                 let xattrs = &mut self.nodes.entry(inode).or_default().xattrs;
                 set(xattrs.entry(name).or_default(), value, stamp);
             }
+            Edit::Publish { inode, .. } if inode == InodeId::ROOT => {}
             Edit::Publish { inode, parents, size, mtime, .. } => {
                 let node = self.nodes.entry(inode).or_default();
                 set(&mut node.mtime, mtime, stamp);

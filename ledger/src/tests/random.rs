@@ -111,7 +111,7 @@ fn play(steps: &[Step], ledgers: &mut [Ledger]) {
         millis += i64::from(step.millis);
         let who = usize::from(step.device) % ledgers.len();
         let skewed = millis + who as i64 * 30_000;
-        if step.a % 11 == 0 && ledgers.len() > 1 {
+        if step.a % 13 == 0 && ledgers.len() > 1 {
             let other = (who + 1 + usize::from(step.b) % (ledgers.len() - 1)) % ledgers.len();
             let [from, to] = ledgers.get_disjoint_mut([who, other]).unwrap();
             sync(from, to, at(skewed));
@@ -123,13 +123,27 @@ fn play(steps: &[Step], ledgers: &mut [Ledger]) {
     }
 }
 
+/// Everybody hears of everything. Answers the tree as it must be.
+fn meet_all(ledgers: &mut [Ledger]) -> Vec<String> {
+    for _ in 0..2 {
+        for a in 0..ledgers.len() {
+            for b in 0..ledgers.len() {
+                if let Ok([from, to]) = ledgers.get_disjoint_mut([a, b]) {
+                    sync(from, to, at(10_000_000));
+                }
+            }
+        }
+    }
+    Model::of(&edits_of(ledgers)).lines()
+}
+
 /// What the ledger derives must fit what it keeps.
 fn check(ledger: &Ledger) {
     ledger.check_derived_for_test();
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(super::fixture::cases(48))]
 
     #[test]
     fn one_device_keeps_the_tree_a_full_recomputation_makes(steps in steps(80)) {
@@ -143,21 +157,31 @@ proptest! {
     fn any_history_of_several_devices_ends_in_one_tree(count in 2..5u64, steps in steps(90)) {
         let mut ledgers = Cast::new().devices(count);
         play(&steps, &mut ledgers);
-        let late = at(10_000_000);
-        for _ in 0..2 {
-            for a in 0..ledgers.len() {
-                for b in 0..ledgers.len() {
-                    if let Ok([from, to]) = ledgers.get_disjoint_mut([a, b]) {
-                        sync(from, to, late);
-                    }
-                }
-            }
-        }
-        let expected = Model::of(&edits_of(&ledgers)).lines();
+        let expected = meet_all(&mut ledgers);
         for ledger in &ledgers {
             check(ledger);
             prop_assert_eq!(&lines_of(ledger), &expected);
             prop_assert_eq!(ledger.digest().unwrap(), ledgers[0].digest().unwrap());
+        }
+    }
+
+    #[test]
+    fn directories_moved_into_each_other_end_in_one_tree(count in 2..5u64, mut steps in steps(120)) {
+        // Few directories, many moves, deletions now and then, files to bring back what was deleted.
+        for step in &mut steps {
+            step.verb = match step.verb {
+                0..3 => 0,
+                3..9 => 4,
+                9..13 => 10,
+                _ => 13,
+            };
+        }
+        let mut ledgers = Cast::new().devices(count);
+        play(&steps, &mut ledgers);
+        let expected = meet_all(&mut ledgers);
+        for ledger in &ledgers {
+            check(ledger);
+            prop_assert_eq!(&lines_of(ledger), &expected);
         }
     }
 

@@ -184,6 +184,11 @@ impl InodeRow {
         self.kind() == Some(Kind::Directory)
     }
 
+    /// The link that was made with the inode. It is the only one of a directory that counts.
+    pub(crate) fn own_link(&self) -> Option<&Link> {
+        self.links.iter().find(|link| link.entry == self.id)
+    }
+
     pub(crate) fn is_alive(&self) -> bool {
         self.id == InodeId::ROOT || self.links.iter().any(Link::is_alive)
     }

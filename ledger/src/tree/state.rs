@@ -54,6 +54,8 @@ pub(crate) struct State {
     /// Slots that changed since this was last taken, for whoever tells caches.
     pub(crate) changed_slots: Vec<(Ino, Vec<u8>)>,
     next: u64,
+    // Somebody named an inode of this device that it never made; such numbers are passed over.
+    mentioned: bool,
     touched: BTreeMap<Ino, Share>,
 }
 
@@ -70,11 +72,19 @@ impl State {
             fallen: BTreeSet::new(),
             changed_slots: Vec::new(),
             next: ROOT + 1,
+            mentioned: false,
             touched: BTreeMap::new(),
         };
         if let Some(bytes) = state.layers.get(Table::Meta, COUNTERS_KEY)? {
             state.read_counters(&bytes)?;
         }
+        let own_ids = own.0.to_be_bytes();
+        let mut mentioned = false;
+        state.layers.scan(Table::Ids, &own_ids, prefix_end(&own_ids).as_deref(), &mut |_, _| {
+            mentioned = true;
+            false
+        })?;
+        state.mentioned = mentioned;
         let mut fallen = BTreeSet::new();
         state.layers.scan(Table::Contested, &[FALLEN], Some(&[FALLEN + 1]), &mut |key, _| {
             fallen.extend(key.get(1..).and_then(|ino| ino.first_chunk().copied()).map(u64::from_be_bytes));
@@ -121,9 +131,15 @@ impl State {
     }
 
     /// The next number of an inode or a link.
-    pub(crate) fn allot(&mut self) -> u64 {
-        self.next += 1;
-        self.next - 1
+    pub(crate) fn allot(&mut self) -> Result<u64, LedgerError> {
+        loop {
+            let number = self.next;
+            self.next += 1;
+            let id = InodeId { device: self.own, number };
+            if !self.mentioned || self.layers.get(Table::Ids, &id_key(id))?.is_none() {
+                return Ok(number);
+            }
+        }
     }
 
     pub(crate) fn row(&self, ino: Ino) -> Result<Option<Arc<InodeRow>>, LedgerError> {
@@ -192,7 +208,8 @@ impl State {
         if let Some(ino) = self.ino_of(id)? {
             return Ok(ino);
         }
-        let ino = self.allot();
+        let ino = self.allot()?;
+        self.mentioned |= id.device == self.own;
         self.layers.put(Table::Ids, id_key(id), ino.to_be_bytes().to_vec());
         self.insert_row(ino, InodeRow::unborn(id));
         Ok(ino)
