@@ -185,7 +185,11 @@ impl Core {
     /// Refuses what needs room when there is none.
     pub(crate) fn has_room(&self, bytes: u64) -> Result<(), Error> {
         self.writable()?;
-        if self.store.usage().can_store_bytes < bytes.saturating_add(1) { Err(Error::NoSpace) } else { Ok(()) }
+        if self.store.usage().can_store_bytes < bytes.saturating_add(1) {
+            Err(Error::NoSpace)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -88,7 +88,9 @@ pub enum OpenError {
         source: ledger::LedgerError,
     },
     /// Files that were synced before a crash could not be brought back.
-    #[error("files synced before the last stop could not be settled ({0}); nothing was dropped, mend the cause and start again")]
+    #[error(
+        "files synced before the last stop could not be settled ({0}); nothing was dropped, mend the cause and start again"
+    )]
     Recovery(Error),
     /// No thread could be started.
     #[error("no thread could be started: {0}")]
@@ -186,7 +188,8 @@ fn open_tree(open: &Open<'_>) -> Result<Ledger, OpenError> {
     match Ledger::open(backing()?, open.device.clone(), open.user, keyring(), now()) {
         // Nothing was ever committed: the first start, or one that was cut off before its first commit.
         Err(LedgerError::Setup(_)) => {
-            Ledger::create(backing()?, open.device.clone(), open.user, keyring(), open.name, now()).map_err(in_tree)
+            Ledger::create(backing()?, open.device.clone(), open.user, keyring(), open.name, now())
+                .map_err(in_tree)
         }
         opened => opened.map_err(in_tree),
     }

@@ -101,7 +101,9 @@ impl Core {
             let next = self
                 .ledger
                 .read()
-                .for_each_live_content(cursor, MARK_STEP_INODES, &mut |content| contents.push(content.clone()))
+                .for_each_live_content(cursor, MARK_STEP_INODES, &mut |content| {
+                    contents.push(content.clone())
+                })
                 .map_err(|error| self.ledger_error(&error))?;
             for content in &contents {
                 each_chunk(&self.store, content, mark)?;

@@ -52,7 +52,6 @@ impl Keeper {
         self.more.notify_one();
     }
 
-
     /// Ends the thread.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;

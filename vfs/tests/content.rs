@@ -125,7 +125,10 @@ fn a_large_stream_is_cut_while_it_arrives_and_reads_back() {
     sync_all(&drive);
     let new = drive.status().unwrap().chunks - before;
     assert!(new <= 6, "{new} new chunks for seven bytes");
-    assert_eq!(read(&drive, handle, (100 << 20) - 1, 9), [&data[(100 << 20) - 1..100 << 20], b"changed", &data[(100 << 20) + 7..(100 << 20) + 8]].concat());
+    assert_eq!(
+        read(&drive, handle, (100 << 20) - 1, 9),
+        [&data[(100 << 20) - 1..100 << 20], b"changed", &data[(100 << 20) + 7..(100 << 20) + 8]].concat()
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use chunkstore::disk::{Fault, FaultKind, FaultPlan, FaultyDisk, MemoryDisk};
-use fixture::{Fixture, noise, node, read_file};
+use fixture::{Fixture, node, noise, read_file};
 use vfs::{Drive, Error, Kind, ROOT, wait};
 
 /// In the short form every so manieth operation breaks; `PEERDRIVE_LONG=1` breaks each one.

@@ -161,7 +161,9 @@ impl Manifest {
             Form::Pieces(pieces) => Ok(pieces.at(offset).cloned()),
             Form::Pages { pages, last, .. } => {
                 let index = pages.partition_point(|page| page.start + page.covers <= offset);
-                let Some(page) = pages.get(index).filter(|page| page.start <= offset) else { return Ok(None) };
+                let Some(page) = pages.get(index).filter(|page| page.start <= offset) else {
+                    return Ok(None);
+                };
                 let mut last = last.lock();
                 if let Some((start, pieces)) = &*last
                     && *start == page.start

@@ -66,9 +66,10 @@ impl Segment {
                 Source::Memory(tail)
             }
             Source::Zero => Source::Zero,
-            Source::Chunk { chunk, skip } => {
-                Source::Chunk { chunk: chunk.clone(), skip: *skip + u32::try_from(at).expect("inside a chunk") }
-            }
+            Source::Chunk { chunk, skip } => Source::Chunk {
+                chunk: chunk.clone(),
+                skip: *skip + u32::try_from(at).expect("inside a chunk"),
+            },
         };
         Segment { len, source }
     }
@@ -96,20 +97,9 @@ impl Overlay {
         self.segments.len()
     }
 
-    /// Nothing was changed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.segments.is_empty()
-    }
-
     /// All segments in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Segment)> {
         self.segments.iter().map(|(start, segment)| (*start, segment))
-    }
-
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        self.segments.clear();
-        self.memory_bytes = 0;
     }
 
     /// The first segment that ends after `offset`.

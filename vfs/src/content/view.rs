@@ -125,7 +125,10 @@ impl FileContent {
             Source::Sealing { bytes, .. } => (What::Sealing(bytes.slice(from..to)), inside),
             Source::Zero => (What::Zero, inside && segment.len >= HOLE_MIN_BYTES),
             Source::Chunk { chunk, skip } => (
-                What::Chunk { chunk: chunk.clone(), skip: skip + u32::try_from(from).expect("inside a chunk") },
+                What::Chunk {
+                    chunk: chunk.clone(),
+                    skip: skip + u32::try_from(from).expect("inside a chunk"),
+                },
                 inside && *skip == 0 && segment.len == u64::from(chunk.len),
             ),
         };
@@ -133,13 +136,7 @@ impl FileContent {
     }
 
     /// What shows of the base at `at`, where no segment lies until `gap_end`.
-    fn of_base(
-        &self,
-        store: &ChunkStore,
-        at: u64,
-        to: u64,
-        gap_end: u64,
-    ) -> Result<Visible<'static>, Error> {
+    fn of_base(&self, store: &ChunkStore, at: u64, to: u64, gap_end: u64) -> Result<Visible<'static>, Error> {
         let shown = gap_end.min(self.base_limit);
         if at >= shown {
             let hole_start = self.overlay.end_before(at).max(self.base_limit);
@@ -151,7 +148,9 @@ impl FileContent {
             let bytes = bytes.slice(position(at)..position(end));
             return Ok(Visible { start: at, len: end - at, what: What::Inline(bytes), intact: false });
         }
-        let Some(Placed { start, len, chunk }) = self.base.piece_at(store, at)? else { return Err(Error::Io) };
+        let Some(Placed { start, len, chunk }) = self.base.piece_at(store, at)? else {
+            return Err(Error::Io);
+        };
         let end = (start + len).min(shown);
         let intact = self.overlay.end_before(at) <= start && start + len <= shown;
         let what = match chunk {

@@ -32,8 +32,7 @@ pub(crate) struct Handles {
 impl Handles {
     /// A handle for an open file.
     pub(crate) fn add_file(&self, node: Arc<Node>, flags: OpenFlags) -> Handle {
-        let file =
-            OpenFile { node, flags, read_end: AtomicU64::new(0), atime_done: AtomicBool::new(false) };
+        let file = OpenFile { node, flags, read_end: AtomicU64::new(0), atime_done: AtomicBool::new(false) };
         let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         self.files.write().insert(number, Arc::new(file));
         Handle(number)

@@ -38,7 +38,12 @@ impl NodeTable {
 
     /// Lets go of a node that is neither open nor dirty nor about to be settled.
     pub(crate) fn release(&self, node: &Arc<Node>, mut state: MutexGuard<'_, State>) {
-        if state.opens == 0 && state.dirty.is_none() && !state.queued && state.seals_under_way == 0 && !state.gone {
+        if state.opens == 0
+            && state.dirty.is_none()
+            && !state.queued
+            && state.seals_under_way == 0
+            && !state.gone
+        {
             state.gone = true;
             self.nodes.lock().remove(&node.ino);
         }

@@ -2,9 +2,9 @@
 
 use ledger::{AttributeChange, Now};
 
+use super::write::FILE_MAX_BYTES;
 use crate::core::{Core, now, wall_time};
 use crate::node::State;
-use super::write::FILE_MAX_BYTES;
 use crate::{Attr, AttrChange, Drive, Error, Handle, Ino, Kind, Ownership, Reply, Time, TimeChange};
 
 impl Drive {

@@ -12,7 +12,11 @@ impl Drive {
     /// # Errors
     /// [`Error::NotFound`], [`Error::IsDirectory`].
     pub fn unlink(&self, dir: Ino, name: &[u8]) -> Result<(), Error> {
-        self.core.remove(dir, name, |kind| if kind == Kind::Directory { Err(Error::IsDirectory) } else { Ok(()) })
+        self.core.remove(
+            dir,
+            name,
+            |kind| if kind == Kind::Directory { Err(Error::IsDirectory) } else { Ok(()) },
+        )
     }
 
     /// Removes an empty directory.
@@ -20,7 +24,11 @@ impl Drive {
     /// # Errors
     /// [`Error::NotFound`], [`Error::NotDirectory`], [`Error::NotEmpty`].
     pub fn remove_dir(&self, dir: Ino, name: &[u8]) -> Result<(), Error> {
-        self.core.remove(dir, name, |kind| if kind == Kind::Directory { Ok(()) } else { Err(Error::NotDirectory) })
+        self.core.remove(
+            dir,
+            name,
+            |kind| if kind == Kind::Directory { Ok(()) } else { Err(Error::NotDirectory) },
+        )
     }
 }
 

@@ -21,7 +21,8 @@ impl Drive {
         let mut found = None;
         content.visit(&core.store, offset, content.size, &mut |visible| {
             // Zeros too short for a hole of their own are kept as data once they are settled: say so from the start.
-            let hole = matches!(visible.what, What::Zero) && (visible.intact || visible.len >= HOLE_MIN_BYTES);
+            let hole =
+                matches!(visible.what, What::Zero) && (visible.intact || visible.len >= HOLE_MIN_BYTES);
             if hole == (to == Seek::Hole) {
                 found = Some(visible.start);
             }

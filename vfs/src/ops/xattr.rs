@@ -94,7 +94,8 @@ impl Core {
         if name.starts_with(VIRTUAL) {
             return Err(Error::NotPermitted);
         }
-        let known = [b"user.".as_slice(), b"trusted.", b"security."].iter().any(|space| name.starts_with(space));
+        let known =
+            [b"user.".as_slice(), b"trusted.", b"security."].iter().any(|space| name.starts_with(space));
         if !known {
             return Err(Error::Unsupported);
         }

@@ -21,7 +21,8 @@ impl Drive {
         let core = &self.core;
         let mut versions = Vec::new();
         if let Ok(ino) = self.resolve(path) {
-            core.versions_of(ino, false, &mut versions).map_err(|error| told("the history cannot be read", error))?;
+            core.versions_of(ino, false, &mut versions)
+                .map_err(|error| told("the history cannot be read", error))?;
         }
         for gone in self.deleted_at(path)? {
             core.versions_of(gone.ino, true, &mut versions)

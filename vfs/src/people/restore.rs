@@ -33,11 +33,7 @@ impl Drive {
             _ => self.restore_as(target, &found.version),
         };
         restored.map_err(|error| told(&format!("{} was not restored", shown(path)), error))?;
-        Ok(Restored {
-            path: target.to_vec(),
-            version: to_text(found.version.id),
-            size: found.version.size,
-        })
+        Ok(Restored { path: target.to_vec(), version: to_text(found.version.id), size: found.version.size })
     }
 
     fn find_state(&self, path: &[u8], at: &RestoreAt) -> Result<Found, PeopleError> {
@@ -58,7 +54,10 @@ impl Drive {
                     PeopleError(format!("«{text}» is no version; `peerdrive history` lists them"))
                 })?;
                 states.into_iter().find(|found| found.version.id == wanted).ok_or_else(|| {
-                    PeopleError(format!("{} has no version {text}; `peerdrive history` lists them", shown(path)))
+                    PeopleError(format!(
+                        "{} has no version {text}; `peerdrive history` lists them",
+                        shown(path)
+                    ))
                 })
             }
             RestoreAt::At(time) => states
@@ -67,7 +66,10 @@ impl Drive {
                 .filter(|found| found.gone.as_ref().is_none_or(|gone| gone.time > *time))
                 .max_by_key(|found| found.version.time)
                 .ok_or_else(|| {
-                    PeopleError(format!("{} held nothing that is kept at that time; see `peerdrive history`", shown(path)))
+                    PeopleError(format!(
+                        "{} held nothing that is kept at that time; see `peerdrive history`",
+                        shown(path)
+                    ))
                 }),
         }
     }
@@ -76,7 +78,10 @@ impl Drive {
     fn revive(&self, path: &[u8], gone: &DeletedEntry, version: &LedgerVersion) -> Result<(), Error> {
         let core = &self.core;
         let dir = self.directories_of(path)?;
-        core.ledger.write().revive(now(), gone.ino, dir, &gone.name).map_err(|error| core.ledger_error(&error))?;
+        core.ledger
+            .write()
+            .revive(now(), gone.ino, dir, &gone.name)
+            .map_err(|error| core.ledger_error(&error))?;
         core.changes.tell(&Change::Entry { dir, name: gone.name.clone() });
         core.changes.tell(&Change::Attributes(dir));
         core.committer.wake();
@@ -89,14 +94,8 @@ impl Drive {
         let dir = self.directories_of(path)?;
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
         let old = core.inode(version.ino)?;
-        let node = NewNode {
-            kind: Kind::File,
-            mode: old.mode,
-            uid: old.uid,
-            gid: old.gid,
-            rdev: 0,
-            target: b"",
-        };
+        let node =
+            NewNode { kind: Kind::File, mode: old.mode, uid: old.uid, gid: old.gid, rdev: 0, target: b"" };
         let made = self.make_node(dir, name, node)?;
         core.publish_copy(made.ino, version)?;
         core.changes.tell(&Change::Entry { dir, name: name.to_vec() });
@@ -149,7 +148,8 @@ impl Core {
             let wrong = |error| self.ledger_error(&error);
             let (_, content) = ledger.content_of(version.ino, version.id).map_err(wrong)?;
             self.note_live(&content);
-            let base = ledger.inode(ino).map_err(wrong)?.and_then(|inode| inode.head).map(|head| head.version);
+            let base =
+                ledger.inode(ino).map_err(wrong)?.and_then(|inode| inode.head).map(|head| head.version);
             let new =
                 ledger::NewVersion { base, size: version.size, mtime: crate::core::wall_time(), content };
             ledger.publish(now(), ino, new).map_err(wrong)?;

@@ -32,10 +32,8 @@ impl Drive {
         let report = core
             .store
             .scrub(bytes_per_second, &mut |at| {
-                let go_on = progress(&ScrubProgress {
-                    done_bytes: at.checked_bytes,
-                    total_bytes: at.total_bytes,
-                });
+                let go_on =
+                    progress(&ScrubProgress { done_bytes: at.checked_bytes, total_bytes: at.total_bytes });
                 stopped |= !go_on;
                 match at.earliest.checked_sub(began.elapsed()) {
                     _ if !go_on => Pace::Stop,

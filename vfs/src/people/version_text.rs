@@ -29,7 +29,8 @@ mod tests {
 
     #[test]
     fn a_version_is_read_as_it_was_shown() {
-        let version = VersionId(Stamp { clock: 0x0194_f0c2_a8c1_0003, device: DeviceTag(0x5b7e_19aa_02c4_d811) });
+        let version =
+            VersionId(Stamp { clock: 0x0194_f0c2_a8c1_0003, device: DeviceTag(0x5b7e_19aa_02c4_d811) });
         assert_eq!(to_text(version), "0194f0c2a8c10003-5b7e19aa02c4d811");
         assert_eq!(from_text(&to_text(version)), Some(version));
         for wrong in ["", "-", "0194f0c2a8c10003", "xx94f0c2a8c10003-5b7e19aa02c4d811", "1-2"] {

@@ -27,7 +27,8 @@ impl Drive {
         if let Some((id, _, content)) = content {
             version = Some(to_text(id));
             inline = matches!(content, Content::Inline(_));
-            fixed = matches!(content, Content::Chunks { fixed: true, .. } | Content::Pages { fixed: true, .. });
+            fixed =
+                matches!(content, Content::Chunks { fixed: true, .. } | Content::Pages { fixed: true, .. });
             each_chunk(&core.store, &content, &mut |_| chunks += 1).map_err(wrong)?;
         }
         Ok(Whereabouts { path: path.to_vec(), version, chunks, bytes: attr.size, inline, fixed, unsettled })

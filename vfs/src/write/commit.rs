@@ -145,7 +145,9 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
     let core = core.clone();
     std::thread::Builder::new().name("commit".into()).spawn(move || {
         while let Some(replies) = core.committer.next() {
-            let outcome = core.commit();
+            let committed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| core.commit()));
+            let outcome =
+                committed.unwrap_or_else(|_| Err(core.fail(&"a commit broke an invariant; see the log")));
             core.committer.done();
             for reply in replies {
                 reply(outcome);

@@ -44,7 +44,8 @@ impl Core {
     /// Whether a file's changes are few enough, and of the kind, to be kept as rows.
     pub(crate) fn fits_in_rows(state: &mut State) -> bool {
         let content = state.content();
-        content.overlay.memory_bytes() <= ROWS_MAX_BYTES.max(if state.persisted { ROWS_BUSY_BYTES } else { 0 })
+        content.overlay.memory_bytes()
+            <= ROWS_MAX_BYTES.max(if state.persisted { ROWS_BUSY_BYTES } else { 0 })
             && fresh_bytes(state) <= ROWS_MAX_BYTES as u64
             && state.content().overlay.iter().all(|(_, segment)| matches!(segment.source, Source::Memory(_)))
     }
@@ -127,10 +128,14 @@ impl Core {
         let mut keys = Vec::new();
         let wrong = |error| self.ledger_error(&error);
         ledger
-            .local_scan(EXTENTS, (Included(&extent_key(ino, 0)), Excluded(&extent_key(ino + 1, 0))), &mut |key, _| {
-                keys.push(key.to_vec());
-                true
-            })
+            .local_scan(
+                EXTENTS,
+                (Included(&extent_key(ino, 0)), Excluded(&extent_key(ino + 1, 0))),
+                &mut |key, _| {
+                    keys.push(key.to_vec());
+                    true
+                },
+            )
             .map_err(wrong)?;
         for key in keys {
             ledger.local_delete(EXTENTS, &key).map_err(wrong)?;
@@ -163,9 +168,8 @@ impl Core {
     }
 
     fn recover_file(&self, ino: Ino, head: &[u8]) -> Result<bool, Error> {
-        let (node, outcome) = self.nodes.with(ino, |node, state| {
-            (node.clone(), self.read_back(ino, state, head))
-        });
+        let (node, outcome) =
+            self.nodes.with(ino, |node, state| (node.clone(), self.read_back(ino, state, head)));
         if outcome? {
             self.settle(&node)?;
             return Ok(true);
@@ -194,14 +198,19 @@ impl Core {
         content.resize(head.size);
         self.ledger
             .read()
-            .local_scan(EXTENTS, (Included(&extent_key(ino, 0)), Excluded(&extent_key(ino + 1, 0))), &mut |key, row| {
-                if let (Some(block), Some((start, bytes))) = (block_of(key), row.split_first_chunk::<2>()) {
-                    let offset = block * BLOCK_BYTES + u64::from(u16::from_le_bytes(*start));
-                    let fits = head.size.saturating_sub(offset).min(bytes.len() as u64);
-                    content.overlay.write(offset, &bytes[..usize::try_from(fits).unwrap_or(0)]);
-                }
-                true
-            })
+            .local_scan(
+                EXTENTS,
+                (Included(&extent_key(ino, 0)), Excluded(&extent_key(ino + 1, 0))),
+                &mut |key, row| {
+                    if let (Some(block), Some((start, bytes))) = (block_of(key), row.split_first_chunk::<2>())
+                    {
+                        let offset = block * BLOCK_BYTES + u64::from(u16::from_le_bytes(*start));
+                        let fits = head.size.saturating_sub(offset).min(bytes.len() as u64);
+                        content.overlay.write(offset, &bytes[..usize::try_from(fits).unwrap_or(0)]);
+                    }
+                    true
+                },
+            )
             .map_err(|error| self.ledger_error(&error))?;
         let now = std::time::Instant::now();
         let time = |(secs, nanos)| Time { secs, nanos };
@@ -229,4 +238,3 @@ fn inode_of(key: &[u8]) -> Ino {
 fn block_of(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
 }
-

@@ -81,9 +81,12 @@ fn piece_of(visible: Visible<'_>) -> Result<Piece, Error> {
         What::Zero => Ok(Piece::Hole(visible.len)),
         // Settling left a range that is no chunk: nothing may be published that is not there.
         _ => {
-            tracing::error!(start = visible.start, len = visible.len, "a range was not settled before publishing");
+            tracing::error!(
+                start = visible.start,
+                len = visible.len,
+                "a range was not settled before publishing"
+            );
             Err(Error::Io)
         }
     }
 }
-

@@ -48,12 +48,7 @@ pub(crate) fn next_loose(content: &FileContent, store: &ChunkStore, from: u64) -
 }
 
 /// A gap of the overlay shows base pieces; only its first and last can be damaged.
-fn loose_in_gap(
-    content: &FileContent,
-    store: &ChunkStore,
-    from: u64,
-    to: u64,
-) -> Result<Option<u64>, Error> {
+fn loose_in_gap(content: &FileContent, store: &ChunkStore, from: u64, to: u64) -> Result<Option<u64>, Error> {
     if !is_intact(content, store, from)? {
         return Ok(Some(from));
     }
@@ -139,8 +134,14 @@ struct Run {
 
 impl Run {
     fn read(content: &FileContent, store: &ChunkStore, start: u64) -> Result<Self, Error> {
-        let mut run =
-            Self { start, bytes: Vec::new(), loose_len: 0, borders: Vec::new(), ends: true, cut_short: false };
+        let mut run = Self {
+            start,
+            bytes: Vec::new(),
+            loose_len: 0,
+            borders: Vec::new(),
+            ends: true,
+            cut_short: false,
+        };
         let mut first = true;
         content.visit(store, start, content.size, &mut |visible| {
             // The chunk that an append continues is intact by itself, yet belongs to the run.

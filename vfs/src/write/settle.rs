@@ -49,10 +49,22 @@ impl Core {
         self.load(node.ino, state)?;
         self.choose_cutting(state);
         let (mut from, mut steps) = (0, 0);
-        while state.content().size > INLINE_MAX_BYTES as u64 {
+        loop {
             node.sealed.wait_while(state, |state| state.seals_under_way > 0);
+            // The lock was let go: the file may have been deleted and forgotten, or settled by somebody else.
+            if state.dirty.is_none() {
+                return Ok(());
+            }
+            self.load(node.ino, state)?;
+            if state.content().size <= INLINE_MAX_BYTES as u64 {
+                break;
+            }
             let Some(start) = recut::next_loose(state.content(), &self.store, from)? else {
-                if from == 0 { break } else { from = 0 }
+                if from == 0 {
+                    break;
+                } else {
+                    from = 0
+                }
                 continue;
             };
             from = self.settle_step(state, start)?;
@@ -74,8 +86,7 @@ impl Core {
     fn settle_step(&self, state: &mut State, start: u64) -> Result<u64, Error> {
         let cutting = if state.fixed { Cutting::Fixed } else { Cutting::Content };
         let content = state.content();
-        let Recut { start, bytes, cuts } =
-            recut::recut(content, &self.store, &self.cutter, cutting, start)?;
+        let Recut { start, bytes, cuts } = recut::recut(content, &self.store, &self.cutter, cutting, start)?;
         let mut at = 0;
         for len in cuts {
             let plain = &bytes[at..at + len];
@@ -113,7 +124,9 @@ impl Core {
     pub(crate) fn recount(&self, state: &mut State) {
         let bytes = match (&state.content, &state.dirty) {
             (Some(content), Some(_)) => {
-                content.overlay.memory_bytes() + super::buffer::NODE_OVERHEAD_BYTES + 64 * content.overlay.len()
+                content.overlay.memory_bytes()
+                    + super::buffer::NODE_OVERHEAD_BYTES
+                    + 64 * content.overlay.len()
             }
             _ => 0,
         };

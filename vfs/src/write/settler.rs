@@ -81,6 +81,12 @@ impl SettleQueue {
     }
 }
 
+/// A broken invariant must not end the thread unseen: the drive would never settle again.
+fn settle_or_latch(core: &Core, node: &Arc<Node>) -> Result<(), Error> {
+    let settled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| core.settle(node)));
+    settled.unwrap_or_else(|_| Err(core.fail(&"settling a file broke an invariant; see the log")))
+}
+
 /// Starts the threads.
 pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<Vec<JoinHandle<()>>> {
     (0..SETTLERS)
@@ -88,11 +94,13 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<Vec<JoinHandle<()>>> {
             let core = core.clone();
             std::thread::Builder::new().name(format!("settle-{number}")).spawn(move || {
                 while let Some((node, then)) = core.settler.next() {
-                    let outcome = core.settle(&node);
+                    let outcome = settle_or_latch(&core, &node);
                     core.settler.done();
                     match (outcome, then) {
                         (outcome, Some(then)) => then(outcome),
-                        (Err(error), None) => tracing::warn!(ino = node.ino, %error, "a file was not settled"),
+                        (Err(error), None) => {
+                            tracing::warn!(ino = node.ino, %error, "a file was not settled")
+                        }
                         (Ok(()), None) => {}
                     }
                 }

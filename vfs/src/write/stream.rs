@@ -24,8 +24,8 @@ impl Core {
         }
         let content = state.content();
         let Some((start, segment)) = content.overlay.at_or_after(end - 1) else { return Ok(()) };
-        let window = STREAM_WINDOW_BYTES
-            .max(STREAM_WINDOW_CHUNKS * Cutter::max_len(Cutting::Content, start) as u64);
+        let window =
+            STREAM_WINDOW_BYTES.max(STREAM_WINDOW_CHUNKS * Cutter::max_len(Cutting::Content, start) as u64);
         if segment.len < window
             || !matches!(segment.source, Source::Memory(_))
             || !self.begins_at_a_cut(state, start)?
