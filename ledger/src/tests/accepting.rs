@@ -95,8 +95,8 @@ fn forged_and_forked_transactions_are_refused() {
         to.accept(at(2000), &forged).unwrap(),
         Accepted::Refused(RefusedReason::Transaction(_))
     ));
-    let header = SealedTransaction::parse(&missing[0]).unwrap().header().clone();
-    let forked = TransactionHeader { previous: [1; 32], ..header.clone() };
+    let header = *SealedTransaction::parse(&missing[0]).unwrap().header();
+    let forked = TransactionHeader { previous: [1; 32], ..header };
     let sealed = seal(&forked, b"", &cast.keyring.epochs[0].1, &cast.device(0)).unwrap();
     assert_eq!(to.accept(at(2000), &sealed).unwrap(), Accepted::Refused(RefusedReason::Fork));
     let garbage = seal(&header, b"no edits", &cast.keyring.epochs[0].1, &cast.device(0)).unwrap();

@@ -157,7 +157,7 @@ impl Model {
                         .extend(standing.iter().filter(|(entry, _)| *entry == id).map(|(e, _)| (*id, **e)));
                 }
                 Some(_) if !standing.is_empty() => {
-                    self.alive.extend(standing.iter().map(|(e, _)| (*id, **e)))
+                    self.alive.extend(standing.iter().map(|(e, _)| (*id, **e)));
                 }
                 Some(_) => {
                     let seen: BTreeSet<_> = node.links.values().flat_map(|placed| &placed.seen).collect();
@@ -229,12 +229,12 @@ impl Model {
     /// The whole tree, one line for each claim of each name.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.describe("/", InodeId::ROOT)];
-        self.show(String::new(), &[InodeId::ROOT], &mut lines);
+        self.show("", &[InodeId::ROOT], &mut lines);
         lines.sort();
         lines
     }
 
-    fn show(&self, path: String, class: &[InodeId], lines: &mut Vec<String>) {
+    fn show(&self, path: &str, class: &[InodeId], lines: &mut Vec<String>) {
         let mut slots: BTreeMap<Vec<u8>, Vec<(InodeId, EntryId, bool)>> = BTreeMap::new();
         for (id, entry) in &self.alive {
             let (parent, name) = self.standing(*id, *entry);
@@ -263,7 +263,7 @@ impl Model {
             let dirs: Vec<_> =
                 claims.iter().map(|(id, ..)| *id).filter(|id| self.nodes[id].is_dir()).collect();
             if !dirs.is_empty() {
-                self.show(path, &dirs, lines);
+                self.show(&path, &dirs, lines);
             }
         }
     }

@@ -62,7 +62,7 @@ fn act(ledger: &mut Ledger, step: Step, millis: i64) -> Result<(), LedgerError> 
             ledger.rename(now, (from, &entry.name), (dir, &name), Rename::Exchange).map(drop)
         }
         (22, Some((_, entry))) => {
-            let mtime = (step.b % 2 == 0).then_some(Time { secs: i64::from(step.b), nanos: 5 });
+            let mtime = (step.b.is_multiple_of(2)).then_some(Time { secs: i64::from(step.b), nanos: 5 });
             let change =
                 AttributeChange { mode: Some(u32::from(step.b) & 0o777), uid: Some(7), gid: None, mtime };
             ledger.set_attributes(now, entry.ino, change)
@@ -75,7 +75,7 @@ fn act(ledger: &mut Ledger, step: Step, millis: i64) -> Result<(), LedgerError> 
             let Some(version) = versions.get(usize::from(step.b) % versions.len().max(1)) else {
                 return Ok(());
             };
-            if step.b % 2 == 0 {
+            if step.b.is_multiple_of(2) {
                 ledger.resolve_conflict(now, entry.ino, version.id).map(drop)
             } else {
                 ledger.restore_version(now, entry.ino, version.id).map(drop)
