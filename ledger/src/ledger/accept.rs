@@ -5,7 +5,8 @@
 //!              Duplicate          Held (gap)                Held (unknown) / Refused       Held      Refused
 //! ```
 //!
-//! What is held is kept in memory only: it comes again with the next exchange of frontiers.
+//! What is held is kept in memory only, and only if a member signed or sealed it, so that strangers cannot fill the room
+//! for it. It comes again with the next exchange of frontiers.
 
 use std::collections::BTreeMap;
 
@@ -90,6 +91,8 @@ pub enum RefusedReason {
 /// A verdict that is not "apply".
 enum Verdict {
     Hold(HeldReason),
+    /// The same, but nobody vouches for it yet: it is not kept.
+    Later(HeldReason),
     Refuse(RefusedReason),
     Fail(LedgerError),
 }
@@ -214,6 +217,7 @@ impl Ledger {
                 self.held.put(device, sequence, reason, bytes);
                 Ok(Accepted::Held(reason))
             }
+            Err(Verdict::Later(reason)) => Ok(Accepted::Held(reason)),
             Err(Verdict::Refuse(reason)) => {
                 self.refused_transactions += 1;
                 Ok(Accepted::Refused(reason))
@@ -232,19 +236,27 @@ impl Ledger {
         if tag == self.state.own {
             return Err(RefusedReason::OwnLog.into());
         }
+        // A known device's signature is checked before anything else is believed, a stranger's transaction must open.
+        let known = self.roster.device_by_id(&header.device);
+        if let Some(device) = known {
+            sealed.verify(&device.key)?;
+        }
+        let hold = if known.is_some() { Verdict::Hold } else { Verdict::Later };
         let last = self.frontier.get(&tag);
         if header.sequence != last.map_or(0, |row| row.sequence) + 1 {
-            return Err(Verdict::Hold(HeldReason::Gap));
+            return Err(hold(HeldReason::Gap));
         }
         if header.previous != last.map_or([0; 32], |row| row.hash) {
             return Err(RefusedReason::Fork.into());
         }
-        // A known device's signature is checked before anything is opened.
-        if self.roster.device_by_id(&header.device).is_some() {
-            check_author(&self.roster, sealed)?;
+        if self.keyring.epoch_keys(header.epoch).next().is_none() {
+            return Err(hold(HeldReason::UnknownEpoch));
+        }
+        if known.is_some() && !self.roster.may_write(tag, header.sequence) {
+            return Err(RefusedReason::NotAllowed.into());
         }
         let edits = self.open_edits(sealed, tag)?;
-        if self.roster.device_by_id(&header.device).is_none() {
+        if known.is_none() {
             self.check_newcomer(sealed, &edits)?;
         }
         check_stamps(&edits, last.map_or(0, |row| row.clock), now)?;
@@ -252,9 +264,6 @@ impl Ledger {
     }
 
     fn open_edits(&self, sealed: &SealedTransaction<'_>, tag: DeviceTag) -> Result<Vec<Stamped>, Verdict> {
-        if self.keyring.epoch_keys(sealed.header().epoch).next().is_none() {
-            return Err(Verdict::Hold(HeldReason::UnknownEpoch));
-        }
         let plain = self.open_sealed(sealed)?;
         decode_list(&plain, tag).map_err(|error| RefusedReason::Edits(error).into())
     }
