@@ -12,7 +12,7 @@ use crate::node::{
 };
 use crate::stamp::{Now, Stamp, Time, VersionId};
 use crate::store::Table;
-use crate::tree::{Claim, InodeRow, Link};
+use crate::tree::{Claim, InodeRow, Link, slot_key};
 
 /// What stands under a name: all that claim it, the one that shows first.
 struct Group {
@@ -310,6 +310,7 @@ impl Ledger {
         self.check_usable()?;
         self.state.wall = now.wall;
         self.state.changed_slots.clear();
+        self.state.known_empty = None;
         Ok(())
     }
 
@@ -358,12 +359,17 @@ impl Ledger {
         }
     }
 
-    fn free_spot(&self, dir: Ino, name: &[u8]) -> Result<Ino, LedgerError> {
+    fn free_spot(&mut self, dir: Ino, name: &[u8]) -> Result<Ino, LedgerError> {
         if !is_name(name) {
             return Err(LedgerError::BadName);
         }
         let dir = self.living_dir(dir)?;
-        if self.state.slot(dir, name)?.is_empty() { Ok(dir) } else { Err(LedgerError::Exists) }
+        let key = slot_key(dir, name);
+        if !self.state.slot_at(&key)?.is_empty() {
+            return Err(LedgerError::Exists);
+        }
+        self.state.known_empty = Some(key);
+        Ok(dir)
     }
 
     // All directories of the name, or all files of it: what a person means by the name.

@@ -156,7 +156,8 @@ impl State {
         change: impl FnOnce(&mut Vec<Claim>),
     ) -> Result<(), LedgerError> {
         let key = slot_key(dir, name);
-        let mut claims = self.slot_at(&key)?;
+        let empty = self.known_empty.take().is_some_and(|empty| empty == key);
+        let mut claims = if empty { Vec::new() } else { self.slot_at(&key)? };
         let (named, a_dir, several) = (!claims.is_empty(), holds_dir(&claims), claims.len() > 1);
         change(&mut claims);
         let row = self.row_mut(dir)?;

@@ -96,7 +96,7 @@ impl State {
 
     // The number of an inode that is being made: on its own device that is the number in its id.
     fn resolve_new(&mut self, id: InodeId) -> Result<Ino, LedgerError> {
-        if id.device == self.own && self.row(id.number)?.is_none() {
+        if id.device == self.own && (self.is_fresh(id.number) || self.row(id.number)?.is_none()) {
             self.insert_row(id.number, InodeRow::unborn(id));
             return Ok(id.number);
         }

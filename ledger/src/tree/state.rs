@@ -53,6 +53,8 @@ pub(crate) struct State {
     pub(crate) fallen: BTreeSet<Ino>,
     /// Slots that changed since this was last taken, for whoever tells caches.
     pub(crate) changed_slots: Vec<(Ino, Vec<u8>)>,
+    /// Key of a slot that was just looked up and is empty: saves looking again.
+    pub(crate) known_empty: Option<Vec<u8>>,
     next: u64,
     // Somebody named an inode of this device that it never made; such numbers are passed over.
     mentioned: bool,
@@ -71,6 +73,7 @@ impl State {
             dirty: Vec::new(),
             fallen: BTreeSet::new(),
             changed_slots: Vec::new(),
+            known_empty: None,
             next: ROOT + 1,
             mentioned: false,
             touched: BTreeMap::new(),
@@ -140,6 +143,11 @@ impl State {
                 return Ok(number);
             }
         }
+    }
+
+    /// Whether `number` is the one allotted last, so that nothing can be known under it yet.
+    pub(crate) fn is_fresh(&self, number: u64) -> bool {
+        number + 1 == self.next && !self.layers.active.inodes.contains_key(&number)
     }
 
     pub(crate) fn row(&self, ino: Ino) -> Result<Option<Arc<InodeRow>>, LedgerError> {
