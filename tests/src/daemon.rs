@@ -159,6 +159,21 @@ impl Daemon {
         self.wait_for_exit()
     }
 
+    /// Like [`Daemon::stop`], where it may have ended by itself meanwhile: then `None`, or how it ended.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub fn stop_if_running(&mut self) -> Option<ExitStatus> {
+        let process = self.process.as_mut()?;
+        match process.child.try_wait() {
+            Ok(None) => Some(self.stop()),
+            ended => {
+                self.process = None;
+                ended.ok().flatten()
+            }
+        }
+    }
+
     /// Ends it at once (SIGKILL), as a crash would; the dead mount stays.
     ///
     /// # Panics

@@ -10,25 +10,30 @@
 //! |---|---|
 //! | `daemon` | a daemon of one's own |
 //! | `program` | where the programs under test and the conformance programs lie |
+//! | `settled` | waiting for the drive's own work |
 //! | `outside` | running outside programs |
 //! | `deadline` | waiting for what tells nobody |
 //! | `noise` | bytes without a pattern |
 //! | `tree` | a folder's whole content, to be compared |
-//! | `sources` | real files, and odd ones |
+//! | `sources` | real files |
+//! | `oddities` | files that copies often lose something of |
 
 #![cfg(unix)]
 
 mod daemon;
 mod deadline;
 mod noise;
+mod oddities;
 mod outside;
 mod program;
+mod settled;
 mod sources;
 pub mod tree;
 
 pub use daemon::{Daemon, Start};
 pub use deadline::eventually;
 pub use noise::noise;
+pub use oddities::make_oddities;
 pub use outside::{output, program, refused, run, script, told};
 pub use program::{is_root, peerdrive, tool};
-pub use sources::{is_long, make_oddities, make_sources};
+pub use sources::{is_long, make_sources};

@@ -1,5 +1,6 @@
 //! Outside programs: started, waited for, and never silently missing.
 
+use std::borrow::BorrowMut;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -26,8 +27,9 @@ pub fn program(name: &str) -> Command {
 ///
 /// # Panics
 /// When it fails; the text shows what it said.
-pub fn run(command: &mut Command) -> String {
-    let output = output(command);
+pub fn run(mut command: impl BorrowMut<Command>) -> String {
+    let command = command.borrow_mut();
+    let output = output(&mut *command);
     assert!(output.status.success(), "{command:?}: {}\n{}", output.status, told(&output));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -36,8 +38,9 @@ pub fn run(command: &mut Command) -> String {
 ///
 /// # Panics
 /// When it succeeds.
-pub fn refused(command: &mut Command) -> String {
-    let output = output(command);
+pub fn refused(mut command: impl BorrowMut<Command>) -> String {
+    let command = command.borrow_mut();
+    let output = output(&mut *command);
     assert!(!output.status.success(), "{command:?} succeeded\n{}", told(&output));
     told(&output)
 }
@@ -46,7 +49,8 @@ pub fn refused(command: &mut Command) -> String {
 ///
 /// # Panics
 /// When it cannot be started.
-pub fn output(command: &mut Command) -> Output {
+pub fn output(mut command: impl BorrowMut<Command>) -> Output {
+    let command = command.borrow_mut();
     command.output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
 }
 

@@ -19,20 +19,16 @@ pub fn peerdrive() -> PathBuf {
     newest.expect("no peerdrive to test: run `cargo xtask test`, or `cargo build` and try again")
 }
 
-/// A conformance program, `None` when it is not installed.
+/// A conformance program, from `$PEERDRIVE_TOOLS` or `target/tools`.
 ///
 /// # Panics
-/// When `$PEERDRIVE_TOOLS` says where the tools are, and it is not there: nothing is skipped silently in CI.
+/// When it is not installed: nothing is skipped silently.
 #[must_use]
-pub fn tool(name: &str) -> Option<PathBuf> {
-    let promised = std::env::var_os("PEERDRIVE_TOOLS").map(PathBuf::from);
-    let program = promised.clone().unwrap_or_else(|| target().join("tools")).join("bin").join(name);
-    assert!(
-        promised.is_none() || program.is_file(),
-        "{} is missing: run `cargo xtask tools`",
-        program.display()
-    );
-    program.is_file().then_some(program)
+pub fn tool(name: &str) -> PathBuf {
+    let folder = std::env::var_os("PEERDRIVE_TOOLS").map_or_else(|| target().join("tools"), PathBuf::from);
+    let program = folder.join("bin").join(name);
+    assert!(program.is_file(), "{} is missing: run `cargo xtask tools`", program.display());
+    program
 }
 
 /// Whether this process may do everything on this computer.

@@ -14,10 +14,7 @@ const SEEDS: [u64; 4] = [1, 7, 20_260_301, 4_242_424_242];
 
 #[test]
 fn a_file_holds_what_was_written_to_it() {
-    let Some(exerciser) = tool("fsx") else {
-        eprintln!("skipped: needs fsx (`cargo xtask tools`)");
-        return;
-    };
+    let exerciser = tool("fsx");
     let daemon = Daemon::start();
     for seed in SEEDS {
         exercise(&exerciser, &daemon, seed);

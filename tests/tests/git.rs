@@ -1,6 +1,7 @@
 //! A repository on the drive, worked on by the real git.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic, in the functions it is made of too")]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,7 +9,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tests::{Daemon, eventually, noise, program, run, script};
+use tests::{Daemon, noise, program, run, script};
 
 /// Size of the repository that is cloned.
 const COMMITS: usize = 400;
@@ -24,9 +25,7 @@ fn a_repository_lives_on_the_drive() {
         .arg(format!("file://{}", origin.display()))
         .arg(&clone));
     assert_clean(&clone);
-    eventually("the drive has settled everything", || {
-        daemon.json(&["status"])["workspaces"][0]["pending_files"] == 0
-    });
+    daemon.wait_until_settled();
     assert_clean(&clone);
 
     work_on(&clone);
@@ -63,7 +62,7 @@ fn commits_survive_crashes() {
         daemon.kill();
         daemon.start_again();
         // Git says so itself: after a crash, its lock files are for a person to remove.
-        run(&mut script(&repository, "find .git -name '*.lock' -delete"));
+        run(script(&repository, "find .git -name '*.lock' -delete"));
         run(git(&repository).args(["fsck", "--full", "--strict"]));
         let found = head(&repository);
         assert!(found == after || (!synced && found == before), "round {round}: at {found}");
