@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Ledger;
 use crate::edit::Stamped;
-use crate::node::{Ino, Kind, ROOT, Stats};
+use crate::node::{Ino, InodeId, Kind, ROOT, Stats};
+use crate::stamp::VersionId;
 use crate::tree::InodeRow;
 
 impl Ledger {
@@ -23,6 +24,12 @@ impl Ledger {
         let mut edits: Vec<_> = (1..=last).flat_map(|sequence| self.logged(own, sequence).unwrap()).collect();
         edits.extend(self.pending.iter().cloned());
         edits
+    }
+
+    /// Whether the content of a version can still be had.
+    pub(crate) fn keeps_version_for_test(&self, inode: InodeId, version: VersionId) -> bool {
+        let ino = self.state.ino_of(inode).unwrap().unwrap();
+        self.content_of(ino, version).is_ok()
     }
 
     /// Counts everything derived anew and compares.

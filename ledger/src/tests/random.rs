@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::fixture::{Cast, at, commit, node, sync, try_write};
 use super::model::{Model, lines_of};
-use crate::edit::Stamped;
+use crate::edit::{Edit, Stamped};
 use crate::node::{AttributeChange, Entry, Ino, Kind, ROOT, Rename};
-use crate::{Accepted, Ledger, LedgerError, Time};
+use crate::{Accepted, Ledger, LedgerError, Time, VersionId};
 
 /// One thing a device does; the numbers pick what it does it to.
 #[derive(Debug, Clone, Copy)]
@@ -158,8 +158,14 @@ proptest! {
         let mut ledgers = Cast::new().devices(count);
         play(&steps, &mut ledgers);
         let expected = meet_all(&mut ledgers);
+        let edits = edits_of(&ledgers);
         for ledger in &ledgers {
             check(ledger);
+            for Stamped { stamp, edit } in &edits {
+                if let Edit::Publish { inode, .. } = edit {
+                    prop_assert!(ledger.keeps_version_for_test(*inode, VersionId(*stamp)), "content lost");
+                }
+            }
             prop_assert_eq!(&lines_of(ledger), &expected);
             prop_assert_eq!(ledger.digest().unwrap(), ledgers[0].digest().unwrap());
         }
