@@ -30,9 +30,8 @@ pub fn set(adapter: &Adapter, ino: INodeNo, name: &OsStr, value: &[u8], flags: i
 
 pub fn get(adapter: &Adapter, ino: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
     if !is_kept(name) {
-        // Asked for often (capabilities at every execution, lists by `ls -l`): answered without looking.
-        let lists = name.as_bytes().starts_with(b"system.");
-        return reply.error(if lists { Errno::EOPNOTSUPP } else { Errno::ENODATA });
+        // Asked for often, and told so once, `ls` and others stop asking for labels, capabilities and lists.
+        return reply.error(Errno::EOPNOTSUPP);
     }
     match adapter.drive.get_xattr(ino.0, name.as_bytes()) {
         Ok(value) => fit(reply, &value, room),
