@@ -95,7 +95,8 @@ fn replace_and_crash(synced: bool) {
         let path = daemon.mount().join(format!("file{size}"));
         let content = |generation: u64| noise(generation, size + generation as usize);
         let mut generation = 1_000 * round;
-        replace(&path, &content(generation), true);
+        assert!(replace(&path, &content(generation), true));
+        File::open(daemon.mount()).unwrap().sync_all().unwrap();
         let stop = AtomicBool::new(false);
         let last = std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
