@@ -164,16 +164,22 @@ fn config(options: &MountOptions) -> Config {
 }
 
 /// Watches for the end of the session; the receiver then disconnects.
-fn watch(session: BackgroundSession, mountpoint: PathBuf) -> io::Result<Receiver<Infallible>> {
+fn watch(mut session: BackgroundSession, mountpoint: PathBuf) -> io::Result<Receiver<Infallible>> {
+    let threads = std::mem::replace(&mut session.guard, std::thread::Builder::new().spawn(|| Ok(()))?);
     let (alive, end) = bounded(0);
     let watch = move || {
-        if let Err(error) = session.join() {
-            tracing::warn!(%error, "the mount ended with an error");
+        match threads.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the mount ended with an error"),
+            Err(_) => tracing::error!("a thread of the mount panicked"),
         }
         remove_if_dead(&mountpoint);
         drop(alive);
     };
     std::thread::Builder::new().name("fuse-watch".into()).spawn(watch)?;
+    // Dropped, it would unmount the path a second time after the end, whoever is mounted there by then. What is leaked
+    // is one descriptor of a connection that has ended.
+    std::mem::forget(session);
     Ok(end)
 }
 
