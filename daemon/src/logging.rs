@@ -8,8 +8,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use ui::cli::arguments::LogLevel;
 
-/// Crates whose log is ours to choose. Others know of requests by name and stay quiet.
+/// Crates whose log is ours to choose; the others only warn.
 const OWN_CRATES: [&str; 6] = ["peerdrive", "chunkstore", "ledger", "vfs", "platform", "ui"];
+
+/// Knows of requests by name, and complains of what does no harm: a caller that was killed, a mount already gone.
+const SILENT_CRATE: &str = "fuser";
 
 /// Begins to log.
 pub fn start(level: LogLevel) {
@@ -25,6 +28,7 @@ pub fn start(level: LogLevel) {
     let filter = OWN_CRATES
         .iter()
         .fold(Targets::new().with_default(others), |filter, name| filter.with_target(*name, level));
+    let filter = filter.with_target(SILENT_CRATE, LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

@@ -280,7 +280,7 @@ fn check_that_it_answers(drive: &Arc<Drive>, mountpoint: Option<PathBuf>) -> Res
     let (answer, answered) = channel();
     let ask = move || {
         // The one who waits has given up: there is nobody to tell.
-        let _ = answer.send(std::fs::metadata(mountpoint).map(drop));
+        let _ = answer.send(std::fs::read_dir(mountpoint).map(drop));
     };
     std::thread::Builder::new().name("check".into()).spawn(ask).map_err(failed)?;
     match answered.recv_timeout(ANSWER_WAIT) {

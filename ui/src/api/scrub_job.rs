@@ -58,7 +58,6 @@ impl ScrubJob {
             let mut scrub = self.locked();
             scrub.bytes = progress.done_bytes;
             scrub.total_bytes = progress.total_bytes;
-            scrub.bad_chunks = progress.bad_chunks;
             !self.stop.load(Ordering::Relaxed)
         });
         let mut scrub = self.locked();

@@ -1,1 +1,324 @@
-//! t
+//! The API over a real drive in memory, asked as any program on this computer could ask.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chunkstore::Limits;
+use chunkstore::disk::MemoryDisk;
+use ledger::keys::{DeviceKey, Keyring, UserKeys};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use vfs::{Drive, Kind, NewNode, Open, OpenFlags, Ownership, ROOT, Settings, WorkspaceFiles};
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::answers::{Contribution, ContributionChange, Finding, Keys};
+
+struct TestHost {
+    drive: Arc<Drive>,
+    stopped: AtomicBool,
+}
+
+impl Host for TestHost {
+    fn drive(&self) -> Arc<Drive> {
+        Arc::clone(&self.drive)
+    }
+
+    fn facts(&self) -> Facts {
+        Facts { version: "1".into(), name: "box".into(), mountpoint: None, resident_bytes: Some(7) }
+    }
+
+    fn contribution(&self) -> Contribution {
+        Contribution { contributed: 1, reserve: 2, up: 3, down: 4, used: 5 }
+    }
+
+    fn contribute(&self, change: &ContributionChange) -> Result<Contribution, Refusal> {
+        if change.contribute == Some(13) {
+            return Err(Refusal::Failed("the disk is broken: mend it".into()));
+        }
+        Ok(Contribution { contributed: change.contribute.unwrap_or(1), ..self.contribution() })
+    }
+
+    fn keys(&self) -> Result<Keys, Refusal> {
+        Ok(Keys { user: "ann".into(), locked: false })
+    }
+
+    fn set_passphrase(&self, old: Option<&str>, new: Option<&str>) -> Result<(), Refusal> {
+        match (old, new) {
+            (Some("wrong"), _) => Err(Refusal::Secret("wrong passphrase".into())),
+            _ => Ok(()),
+        }
+    }
+
+    fn recovery_phrase(&self, _passphrase: Option<&str>) -> Result<Zeroizing<String>, Refusal> {
+        Ok(Zeroizing::new("one two".into()))
+    }
+
+    fn examine(&self) -> Vec<Finding> {
+        vec![Finding::fine("the test looks")]
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+}
+
+struct Served {
+    runtime: Option<Runtime>,
+    address: SocketAddr,
+    token: ApiToken,
+    host: Arc<TestHost>,
+    stop: watch::Sender<bool>,
+}
+
+fn drive() -> Arc<Drive> {
+    let mut counter = 0u8;
+    let mut entropy = move |buffer: &mut [u8]| {
+        for byte in buffer {
+            counter = counter.wrapping_mul(31).wrapping_add(7);
+            *byte = counter;
+        }
+    };
+    let user = UserKeys::generate(&mut entropy);
+    let keyring = Keyring::generate(&user.id(), &mut entropy);
+    let open = Open {
+        disk: Arc::new(MemoryDisk::new()),
+        files: WorkspaceFiles { chunks: "/data/chunks".into(), workspace: "/data/workspace".into() },
+        device: DeviceKey::generate(&mut entropy),
+        user: &user,
+        keyring: &keyring,
+        name: "drive",
+        settings: Settings {
+            ownership: Ownership::Posix,
+            write_buffer_bytes: 1 << 20,
+            retention: std::time::Duration::from_secs(86_400),
+        },
+        limits: Limits::default(),
+    };
+    Drive::start(open).unwrap()
+}
+
+fn write(drive: &Drive, name: &[u8], content: &'static [u8]) {
+    let node = NewNode { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, rdev: 0, target: b"" };
+    let flags = OpenFlags { write: true, ..OpenFlags::default() };
+    let opened = match drive.lookup(ROOT, name) {
+        Ok(attr) => drive.open(attr.ino, OpenFlags { truncate: true, ..flags }).unwrap(),
+        Err(_) => drive.create(ROOT, name, node, flags).unwrap().1,
+    };
+    vfs::wait(|reply| drive.write(opened.handle, 0, content, reply)).unwrap();
+    drive.flush(opened.handle).unwrap();
+    drive.release(opened.handle);
+    vfs::wait(|reply| drive.sync_all(reply)).unwrap();
+}
+
+impl Served {
+    fn start() -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let server = runtime.block_on(ApiServer::bind_near(0)).unwrap();
+        let address = server.address();
+        let token = ApiToken::from_random(&[9; 32]);
+        let host = Arc::new(TestHost { drive: drive(), stopped: AtomicBool::new(false) });
+        let (stop, told) = watch::channel(false);
+        runtime.spawn(server.serve(token.clone(), Arc::clone(&host) as Arc<dyn Host>, told));
+        Self { runtime: Some(runtime), address, token, host, stop }
+    }
+
+    /// Sends exactly these lines and gives status, head and body.
+    fn raw(&self, method: &str, route: &str, headers: &[&str], body: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut text = format!("{method} {route} HTTP/1.1\r\nconnection: close\r\n");
+        for header in headers {
+            text.push_str(header);
+            text.push_str("\r\n");
+        }
+        text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_ascii_lowercase(), body.to_string())
+    }
+
+    fn ask(&self, method: &str, route: &str, body: &Value) -> (u16, Value) {
+        let host = format!("host: {}", self.address);
+        let token = format!("authorization: Bearer {}", self.token.as_str());
+        let headers = [&host, &token, "content-type: application/json"];
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, head, body) = self.raw(method, &format!("{API_PREFIX}{route}"), &headers, &text);
+        assert!(head.contains("cache-control: no-store"), "{head}");
+        (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+    }
+
+    fn get(&self, route: &str) -> (u16, Value) {
+        self.ask("GET", route, &Value::Null)
+    }
+
+    fn post(&self, route: &str, body: &Value) -> (u16, Value) {
+        self.ask("POST", route, body)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+        let _ = self.host.drive.close();
+    }
+}
+
+#[test]
+fn who_is_not_entitled_learns_nothing() {
+    let served = Served::start();
+    let host = format!("host: {}", served.address);
+    let token = format!("authorization: Bearer {}", served.token.as_str());
+    let wrong = format!("authorization: Bearer {}", "0".repeat(TOKEN_CHARS));
+    let basic = format!("authorization: Basic {}", served.token.as_str());
+    let own_origin = format!("origin: http://{}", served.address);
+    let localhost = format!("host: localhost:{}", served.address.port());
+    let route = format!("{API_PREFIX}/status");
+    for (headers, expected) in [
+        (vec![host.as_str(), &token], 200),
+        (vec![localhost.as_str(), &token], 200),
+        (vec![host.as_str(), &token, &own_origin], 200),
+        (vec![host.as_str()], 401),
+        (vec![host.as_str(), &wrong], 401),
+        (vec![host.as_str(), &basic], 401),
+        (vec![host.as_str(), "authorization: Bearer "], 401),
+        (vec![host.as_str(), &token, &token], 400),
+        (vec!["host: evil.example", &token], 421),
+        (vec!["host: 127.0.0.1:1", &token], 421),
+        (vec![token.as_str()], 421),
+        (vec![host.as_str(), &token, "origin: http://evil.example"], 403),
+        (vec![host.as_str(), &token, "origin: null"], 403),
+        (vec![host.as_str(), &token, "sec-fetch-site: cross-site"], 403),
+    ] {
+        let (status, head, body) = served.raw("GET", &route, &headers, "");
+        assert_eq!(status, expected, "{headers:?}: {body}");
+        if status != 200 {
+            assert!(head.contains("application/problem+json"), "{head}");
+            assert!(!body.contains("workspaces"), "{body}");
+        }
+    }
+    let (status, _, _) = served.raw("GET", &format!("{API_PREFIX}/none"), &[&host], "");
+    assert_eq!(status, 401, "not even which routes there are");
+}
+
+#[test]
+fn only_loopback_is_listened_on() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bound = runtime.block_on(ApiServer::bind("0.0.0.0:0".parse().unwrap()));
+    assert!(matches!(bound, Err(ServeError::NotLoopback(_))));
+    let first = runtime.block_on(ApiServer::bind_near(0)).unwrap();
+    let second = runtime.block_on(ApiServer::bind_near(first.address().port())).unwrap();
+    assert_ne!(first.address(), second.address());
+    let taken = runtime.block_on(ApiServer::bind(first.address()));
+    assert!(matches!(taken, Err(ServeError::Listen { .. })));
+}
+
+#[test]
+fn status_names_what_scripts_rely_on() {
+    let served = Served::start();
+    write(&served.host.drive, b"letter", b"dear all");
+    let (status, told) = served.get("/status");
+    assert_eq!(status, 200);
+    for key in ["device", "workspaces", "peers", "contributed", "used", "rss_bytes"] {
+        assert!(told.get(key).is_some(), "{key} in {told}");
+    }
+    let workspace = &told["workspaces"][0];
+    for key in ["id", "name", "mountpoint", "safe_files", "pending_files", "only_here_files", "conflicts"] {
+        assert!(workspace.get(key).is_some(), "{key} in {told}");
+    }
+    assert_eq!((&workspace["files"], &workspace["bytes"]), (&json!(1), &json!(8)));
+    let (_, devices) = served.get("/devices");
+    assert_eq!(devices[0]["device"], told["device"]);
+    assert_eq!((&devices[0]["name"], &devices[0]["this"]), (&json!("box"), &json!(true)));
+    let (_, log) = served.get("/log?limit=1000");
+    assert!(log.as_array().unwrap().iter().all(|line| line["time"].as_str().unwrap().ends_with('Z')));
+    assert_eq!(served.get("/log?limit=100000").0, 400);
+}
+
+#[test]
+fn an_earlier_version_comes_back() {
+    let served = Served::start();
+    write(&served.host.drive, b"a b\xff", b"first");
+    write(&served.host.drive, b"a b\xff", b"second one");
+    let (status, versions) = served.get("/history?path=a%20b%FF");
+    assert_eq!(status, 200, "{versions}");
+    let versions = versions.as_array().unwrap();
+    assert_eq!(versions.len(), 2);
+    assert_eq!((&versions[0]["size"], &versions[0]["current"]), (&json!(10), &json!(true)));
+    assert_eq!(versions[0]["conflict"], json!(false));
+    let old = json!({ "version": versions[1]["id"] });
+    let (status, restored) = served.post("/restore?path=a%20b%FF&to=old", &old);
+    assert_eq!((status, &restored["size"]), (200, &json!(5)), "{restored}");
+    let (_, place) = served.get("/where?path=old");
+    assert_eq!((&place["path"], &place["bytes"]), (&json!("old"), &json!(5)));
+    assert!(place["hosts"][0]["device"].is_string());
+    assert_eq!(served.post("/restore?path=old", &json!({ "version": "none" })).0, 409);
+    assert_eq!(served.post("/restore?path=old", &json!({ "time": "soon" })).0, 400);
+    assert_eq!(served.post("/restore?path=old", &json!({ "when": 1 })).0, 422);
+    assert_eq!(served.post("/restore", &old).0, 400);
+    assert_eq!(served.get("/history").0, 400);
+    assert_eq!(served.get("/history?path=none").0, 409);
+}
+
+#[test]
+fn the_drive_is_looked_after() {
+    let served = Served::start();
+    write(&served.host.drive, b"big", &[7; 100_000]);
+    let (_, safe) = served.post("/wait", &json!({ "until": "safe" }));
+    assert_eq!(safe["done"], json!(false));
+    assert!(safe["why"].as_str().unwrap().contains("never safe"));
+    assert_eq!(served.post("/wait", &json!({ "until": "synced" })).1["done"], json!(true));
+    assert_eq!(served.get("/scrub").1["state"], json!("idle"));
+    assert_eq!(served.post("/scrub", &json!({})).0, 202);
+    let ended = loop {
+        let (_, scrub) = served.get("/scrub");
+        if scrub["state"] != json!("running") {
+            break scrub;
+        }
+    };
+    assert_eq!((&ended["state"], &ended["bad_chunks"]), (&json!("done"), &json!(0)), "{ended}");
+    assert_eq!(served.ask("DELETE", "/scrub", &Value::Null).0, 200);
+    let (_, findings) = served.get("/doctor");
+    assert_eq!(findings[0]["what"], json!("the test looks"));
+    assert!(findings.as_array().unwrap().len() > 1);
+}
+
+#[test]
+fn what_the_daemon_decides_is_passed_on() {
+    let served = Served::start();
+    assert_eq!(served.get("/contribute").1["contributed"], json!(1));
+    assert_eq!(served.post("/contribute", &json!({ "contribute": 99 })).1["contributed"], json!(99));
+    let (status, problem) = served.post("/contribute", &json!({ "contribute": 13 }));
+    assert_eq!((status, &problem["detail"]), (500, &json!("the disk is broken: mend it")));
+    assert_eq!(served.get("/keys").1, json!({ "user": "ann", "locked": false }));
+    assert_eq!(served.post("/keys/passphrase", &json!({ "old": "wrong", "new": "x" })).0, 403);
+    assert_eq!(served.post("/keys/passphrase", &json!({ "new": "x" })).0, 200);
+    assert_eq!(served.post("/keys/recovery", &json!({})).1["phrase"], json!("one two"));
+    assert_eq!(served.post("/keys/lock", &json!({})).0, 409);
+    assert!(!served.host.stopped.load(Ordering::SeqCst));
+    assert_eq!(served.post("/down", &json!({})).0, 202);
+    assert!(served.host.stopped.load(Ordering::SeqCst));
+}
+
+#[test]
+fn too_much_and_nonsense_are_refused() {
+    let served = Served::start();
+    assert_eq!(served.get("/none").0, 404);
+    assert_eq!(served.ask("DELETE", "/status", &Value::Null).0, 405);
+    let long = json!({ "new": "x".repeat(20 << 10) });
+    assert_eq!(served.post("/keys/passphrase", &long).0, 413);
+    let host = format!("host: {}", served.address);
+    let token = format!("authorization: Bearer {}", served.token.as_str());
+    let headers = [&host, &token, "content-type: application/json"];
+    assert_eq!(served.raw("POST", &format!("{API_PREFIX}/wait"), &headers, "{").0, 400);
+    assert_eq!(served.raw("POST", &format!("{API_PREFIX}/wait"), &[&host, &token], "{}").0, 415);
+}
