@@ -117,7 +117,7 @@ fn assert_search_works(daemon: &Daemon) {
         let mut content = noise(1, 5000);
         content.extend_from_slice(&form);
         fs::write(&planted, content).unwrap();
-        assert_eq!(findings(&[daemon.data()]), [planted.clone()]);
+        assert_eq!(findings(&[daemon.data()]).as_slice(), std::slice::from_ref(&planted));
     }
     fs::remove_file(planted).unwrap();
 }
