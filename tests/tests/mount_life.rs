@@ -7,7 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use tests::{Daemon, Start, eventually, is_root, program, run};
+use tests::{Daemon, Start, eventually, is_root, output, program};
 
 #[test]
 fn the_drive_is_a_file_system_of_its_own_and_then_is_gone() {
@@ -66,12 +66,13 @@ fn somebody_else_unmounts_and_the_daemon_ends_well() {
     let mut daemon = Daemon::start();
     fs::write(daemon.mount().join("file"), "content").expect("written");
     let mount = daemon.mount();
-    if is_root() {
-        run(program("umount").arg(&mount));
-    } else {
-        run(program("fusermount3").arg("-u").arg(&mount));
-    }
-    eventually("the mount is gone", || kind(&mount).is_none());
+    // Busy as long as the kernel has not let go of what was just written.
+    eventually("nobody is inside", || {
+        let mut unmount = if is_root() { program("umount") } else { program("fusermount3") };
+        let unmount = if is_root() { &mut unmount } else { unmount.arg("-u") };
+        output(unmount.arg(&mount)).status.success()
+    });
+    assert_eq!(kind(&mount), None);
     assert!(daemon.stop_if_running().is_none_or(|status| status.success()), "{}", daemon.log_tail());
     daemon.start_again();
     assert_eq!(fs::read(mount.join("file")).expect("read"), b"content");
@@ -79,9 +80,9 @@ fn somebody_else_unmounts_and_the_daemon_ends_well() {
 
 /// Starts on another mountpoint than its own; must fail with `reason` in one line.
 fn refused(daemon: &Daemon, mountpoint: &Path, reason: &str) {
-    let output = daemon.command(["up".as_ref(), mountpoint.as_os_str()]);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let ended = daemon.command(["up".as_ref(), mountpoint.as_os_str()]);
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{told}");
     assert!(told.contains(reason), "{told}");
 }
 
