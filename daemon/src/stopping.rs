@@ -1,15 +1,19 @@
 //! Who asked the daemon to end.
 //!
-//! The first request begins an orderly end. A second Ctrl+C or SIGTERM ends the process at once, as a power cut would:
-//! what was synced is kept.
+//! The first request begins an orderly end. A second Ctrl+C or SIGTERM, later, ends the process at once, as a power cut
+//! would: what was synced is kept.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
 use platform::stop_signal::StopSignals;
 
 /// Exit code of a hurried end, as shells know it for Ctrl+C.
 const HURRIED_EXIT_CODE: i32 = 130;
+
+/// A request this soon after the first is the same one: `timeout` and some supervisors signal a process and its group.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// Who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +70,10 @@ pub async fn listen(mut signals: StopSignals, stop: Stop) {
     signals.next().await;
     tracing::info!("asked to end");
     stop.ask(Reason::Signal);
-    signals.next().await;
+    let first = Instant::now();
+    while first.elapsed() < SAME_REQUEST {
+        signals.next().await;
+    }
     tracing::warn!("asked again: ending at once; what was not synced may be lost");
     std::process::exit(HURRIED_EXIT_CODE);
 }

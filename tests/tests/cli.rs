@@ -294,12 +294,23 @@ fn every_way_of_ending_stores_what_was_written() {
 }
 
 #[test]
+fn a_signal_sent_twice_is_one_request() {
+    let mut daemon = Daemon::start();
+    fs::write(daemon.mount().join("file"), "content").expect("written");
+    daemon.signal(Signal::TERM);
+    daemon.signal(Signal::INT);
+    assert_eq!(daemon.wait_for_exit().code(), Some(0), "{}", daemon.log_tail());
+    daemon.start_again();
+    assert_eq!(fs::read_to_string(daemon.mount().join("file")).expect("read"), "content");
+}
+
+#[test]
 fn names_are_not_in_the_log() {
     let mut daemon = Start::default().arg("--log").arg("trace").start();
     let file = daemon.mount().join("a-telling-name");
     fs::write(&file, "a telling content").expect("written");
     daemon.wait_until_settled();
-    daemon.json(&["history", "a-telling-name"]);
+    done(&daemon, &["history", "a-telling-name"]);
     fs::rename(&file, daemon.mount().join("another-telling-name")).expect("renamed");
     fs::remove_file(daemon.mount().join("another-telling-name")).expect("removed");
     assert!(daemon.stop().success());
