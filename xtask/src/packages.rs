@@ -9,7 +9,7 @@ use crate::programs::on_path;
 use crate::run::{run, say};
 
 /// A package, and a file or program that shows that it (or something as good) is there.
-const NEEDED: [(&str, &str); 15] = [
+const NEEDED: [(&str, &str); 17] = [
     // The mount of plain users.
     ("fuse3", "fusermount3"),
     // Programs whose work on the drive is compared.
@@ -24,10 +24,13 @@ const NEEDED: [(&str, &str); 15] = [
     // A file manager on an invisible screen.
     ("xvfb", "Xvfb"),
     ("pcmanfm", "pcmanfm"),
+    // Its trash, and the menu that restores from it.
+    ("gvfs", "/usr/share/doc/gvfs"),
+    ("libfm-modules", "/usr/share/doc/libfm-modules"),
     ("xdotool", "xdotool"),
     ("scrot", "scrot"),
     ("imagemagick", "convert"),
-    ("dbus-x11", "dbus-launch"),
+    ("dbus-daemon", "dbus-daemon"),
     ("procps", "ps"),
 ];
 
