@@ -45,6 +45,9 @@ pub(crate) struct Core {
     pub(crate) sweep: LiveSweep,
     /// What the store may take; changed while it runs.
     pub(crate) limits: Mutex<Limits>,
+    /// Files published since the last batch was frozen, and in the batch that is being written.
+    pub(crate) unsaved: AtomicU64,
+    pub(crate) saving: AtomicU64,
     /// Numbers of sealing jobs.
     pub(crate) tickets: AtomicU64,
     failure: OnceLock<String>,
@@ -88,6 +91,8 @@ impl Core {
             read_ahead: ReadAhead::default(),
             sweep: LiveSweep::default(),
             limits: Mutex::new(parts.limits),
+            unsaved: AtomicU64::new(0),
+            saving: AtomicU64::new(0),
             tickets: AtomicU64::new(1),
             failure: OnceLock::new(),
         })

@@ -116,16 +116,21 @@ impl Drive {
     /// # Errors
     /// [`OpenError`]; nothing was changed, or what was is as good as before.
     pub fn start(open: Open<'_>) -> Result<Arc<Self>, OpenError> {
-        let store = ChunkStore::open(open.disk.clone(), &open.files.chunks, open.limits.clone())
+        let store = ChunkStore::open(open.disk.clone(), &open.files.chunks, open.limits)
             .map_err(|source| OpenError::Store { path: open.files.chunks.clone(), source })?;
         let device = open.device.id().to_string();
         let workspace = open.keyring.workspace.to_string();
         let secret = Arc::new(DedupSecret::new(open.keyring.dedup_secret));
-        let settings = open.settings.clone();
-        let limits = open.limits.clone();
         let ledger = open_tree(&open)?;
-        let core =
-            Core::new(Parts { settings, device, workspace, ledger, store: Arc::new(store), secret, limits });
+        let core = Core::new(Parts {
+            device,
+            workspace,
+            ledger,
+            settings: open.settings,
+            store: Arc::new(store),
+            secret,
+            limits: open.limits,
+        });
         let recovered = core.recover_dirty_rows().map_err(OpenError::Recovery)?;
         if recovered > 0 {
             tracing::info!(files = recovered, "settled what was synced before the last stop");

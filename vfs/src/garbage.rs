@@ -102,7 +102,7 @@ impl Core {
                 .ledger
                 .read()
                 .for_each_live_content(cursor, MARK_STEP_INODES, &mut |content| {
-                    contents.push(content.clone())
+                    contents.push(content.clone());
                 })
                 .map_err(|error| self.ledger_error(&error))?;
             for content in &contents {

@@ -145,6 +145,13 @@ impl Core {
                 }
             }
         }
+        // Reads wait while the tree is compacted: only when nobody has a file open.
+        if self.handles.is_idle() {
+            let writer = self.ledger.read().writer();
+            if let Err(error) = writer.compact() {
+                tracing::warn!(%error, "the tree's database was not compacted");
+            }
+        }
         match self.collect_garbage() {
             Ok(swept) => swept,
             Err(error) => {

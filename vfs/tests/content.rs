@@ -1,4 +1,5 @@
 //! Whatever is done to a file, it reads as the plain bytes would: unsettled, settled, and after opening again.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 mod fixture;
 

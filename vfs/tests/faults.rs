@@ -1,5 +1,6 @@
 //! Every write, flush and rename of the store fails or tears once, the Nth for every N: what was acknowledged is there after the
 //! power is cut, and after the first failure no `fsync` says success.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 mod fixture;
 

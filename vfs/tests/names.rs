@@ -1,4 +1,5 @@
 //! Names: made, found, listed, moved, linked and removed as on any local file system.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 mod fixture;
 

@@ -83,23 +83,20 @@ enum Form {
 pub(crate) struct Manifest {
     form: Form,
     fixed: bool,
+    data_bytes: u64,
 }
 
 impl Manifest {
     /// Nothing.
     pub(crate) fn empty() -> Self {
-        Self { form: Form::Inline(Bytes::new()), fixed: false }
+        Self { form: Form::Inline(Bytes::new()), fixed: false, data_bytes: 0 }
     }
 
     /// Reads what the ledger keeps of a version; pages of pages are resolved to pages of pieces.
     pub(crate) fn load(store: &ChunkStore, content: &Content) -> Result<Self, Error> {
-        Ok(match content {
-            Content::Inline(bytes) => {
-                Self { form: Form::Inline(Bytes::copy_from_slice(bytes)), fixed: false }
-            }
-            Content::Chunks { fixed, pieces } => {
-                Self { form: Form::Pieces(Pieces::new(0, pieces)), fixed: *fixed }
-            }
+        let (form, fixed) = match content {
+            Content::Inline(bytes) => (Form::Inline(Bytes::copy_from_slice(bytes)), false),
+            Content::Chunks { fixed, pieces } => (Form::Pieces(Pieces::new(0, pieces)), *fixed),
             Content::Pages { fixed, depth, pages } => {
                 let mut flat = pages.clone();
                 for _ in 1..*depth {
@@ -119,9 +116,17 @@ impl Manifest {
                         placed
                     })
                     .collect();
-                Self { form: Form::Pages { pages, size: start, last: Mutex::new(None) }, fixed: *fixed }
+                (Form::Pages { pages, size: start, last: Mutex::new(None) }, *fixed)
             }
-        })
+        };
+        let mut manifest = Self { form, fixed, data_bytes: 0 };
+        manifest.data_bytes = data_bytes(content, manifest.size());
+        Ok(manifest)
+    }
+
+    /// Bytes that are data and no hole.
+    pub(crate) fn data_bytes(&self) -> u64 {
+        self.data_bytes
     }
 
     /// Cut at fixed blocks.
@@ -180,6 +185,18 @@ impl Manifest {
                 Ok(found)
             }
         }
+    }
+}
+
+/// Bytes of a settled content of `size` bytes that are data and no hole. A list in pages is not fetched for it: there all counts.
+pub(crate) fn data_bytes(content: &Content, size: u64) -> u64 {
+    match content {
+        Content::Chunks { pieces, .. } => {
+            let holes: u64 =
+                pieces.iter().map(|piece| if let Piece::Hole(len) = piece { *len } else { 0 }).sum();
+            size.saturating_sub(holes)
+        }
+        Content::Inline(_) | Content::Pages { .. } => size,
     }
 }
 

@@ -76,6 +76,17 @@ impl FileContent {
         Self { base_limit: base.size().min(size), base, overlay: Overlay::default(), size }
     }
 
+    /// Bytes that are data and no hole, counted cheaply: what is changed in place may count twice, never more than the size.
+    pub(crate) fn data_bytes(&self) -> u64 {
+        let changed: u64 = self
+            .overlay
+            .iter()
+            .filter(|(_, segment)| !matches!(segment.source, Source::Zero))
+            .map(|(_, segment)| segment.len)
+            .sum();
+        (self.base.data_bytes().min(self.base_limit) + changed).min(self.size)
+    }
+
     /// Changes the length; a longer file ends in zeros.
     pub(crate) fn resize(&mut self, size: u64) {
         if size < self.size {

@@ -48,6 +48,11 @@ impl Handles {
         self.files.write().remove(&handle.0)
     }
 
+    /// No file is open.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.files.read().is_empty()
+    }
+
     /// A handle for an open directory.
     pub(crate) fn add_directory(&self, ino: Ino) -> Handle {
         let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;

@@ -49,10 +49,9 @@ impl Core {
             ledger.set_atime(ino, resolve(atime, wall)).map_err(wrong)?;
         }
         ledger.touch_ctime(Now { wall }, ino).map_err(wrong)?;
-        let inode = ledger.inode(ino).map_err(wrong)?.ok_or(Error::NotFound)?;
         drop(ledger);
         self.committer.wake();
-        Ok(self.show(&inode))
+        self.show(ino)
     }
 
     /// Where everything is shown as the mounting user's, it cannot be given away.

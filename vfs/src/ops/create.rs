@@ -17,7 +17,7 @@ impl Drive {
     /// [`Error::Exists`], [`Error::NotFound`] when the directory is gone, [`Error::NoSpace`], [`Error::ReadOnly`].
     pub fn make_node(&self, dir: Ino, name: &[u8], node: NewNode<'_>) -> Result<Attr, Error> {
         let inode = self.core.make(dir, name, node)?;
-        Ok(self.core.show(&inode))
+        self.core.show(inode.ino)
     }
 
     /// Makes a file and opens it.
@@ -33,7 +33,13 @@ impl Drive {
     ) -> Result<(Attr, Opened), Error> {
         let inode = self.core.make(dir, name, NewNode { kind: Kind::File, ..node })?;
         let opened = self.core.open_new(inode.ino, flags);
-        Ok((self.core.show(&inode), opened))
+        match self.core.show(inode.ino) {
+            Ok(attr) => Ok((attr, opened)),
+            Err(error) => {
+                self.release(opened.handle);
+                Err(error)
+            }
+        }
     }
 }
 

@@ -95,7 +95,7 @@ impl Core {
                 continue;
             }
             let ino = if cookie == SELF_COOKIE { dir } else { above()? };
-            let attr = if with_attr { Some(self.show(&self.inode(ino)?)) } else { None };
+            let attr = if with_attr { Some(self.show(ino)?) } else { None };
             if !each(DirItem { ino, kind: Kind::Directory, name, cookie, attr }) {
                 return Ok(false);
             }

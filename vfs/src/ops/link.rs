@@ -16,7 +16,7 @@ impl Drive {
         let core = &self.core;
         check_name(name)?;
         core.has_room(0)?;
-        let (inode, uncommitted) = {
+        let uncommitted = {
             let mut ledger = core.ledger.write();
             let wrong = |error| core.ledger_error(&error);
             core.open_directory(&ledger, dir)?;
@@ -31,10 +31,10 @@ impl Drive {
                 return Err(Error::Exists);
             }
             ledger.link(now(), ino, dir, name).map_err(wrong)?;
-            (ledger.inode(ino).map_err(wrong)?.ok_or(Error::NotFound)?, ledger.uncommitted_bytes())
+            ledger.uncommitted_bytes()
         };
         core.committer.wake();
         core.throttle(uncommitted);
-        Ok(core.show(&inode))
+        core.show(ino)
     }
 }

@@ -2,6 +2,8 @@
 
 use ledger::Inode;
 
+use crate::content::HOLE_MIN_BYTES;
+use crate::content::manifest::data_bytes;
 use crate::core::Core;
 use crate::node::State;
 use crate::{Attr, Drive, Error, Ino, Kind, Ownership};
@@ -21,15 +23,14 @@ impl Drive {
     pub fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Attr, Error> {
         let core = &self.core;
         check_name(name)?;
-        let inode = {
+        let ino = {
             let ledger = core.ledger.read();
-            let wrong = |error| core.ledger_error(&error);
-            match ledger.lookup(dir, name).map_err(wrong)? {
-                Some(entry) => ledger.inode(entry.ino).map_err(wrong)?.ok_or(Error::NotFound)?,
+            match ledger.lookup(dir, name).map_err(|error| core.ledger_error(&error))? {
+                Some(entry) => entry.ino,
                 None => return Err(core.missing_in(&ledger, dir)),
             }
         };
-        Ok(core.show(&inode))
+        core.show(ino)
     }
 
     /// The attributes of an inode.
@@ -37,7 +38,7 @@ impl Drive {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn attr(&self, ino: Ino) -> Result<Attr, Error> {
-        Ok(self.core.show(&self.core.inode(ino)?))
+        self.core.show(ino)
     }
 
     /// The target of a symlink.
@@ -76,15 +77,24 @@ impl Core {
         }
     }
 
-    /// An inode's attributes, unsettled changes included. Takes the node's lock: never call it with the ledger's.
-    pub(crate) fn show(&self, inode: &Inode) -> Attr {
-        let mut attr = self.settled_attr(inode);
-        if inode.kind == Kind::File
-            && let Some(node) = self.nodes.get(inode.ino)
-        {
-            overlay_attr(&mut attr, &node.lock());
+    /// An inode's attributes, unsettled changes included. Takes the node's lock, then the ledger's: call it with neither.
+    ///
+    /// The node comes first: what the settler publishes and lets go between two looks would be in neither of them, and a kernel
+    /// would believe the old size for as long as it caches.
+    pub(crate) fn show(&self, ino: Ino) -> Result<Attr, Error> {
+        let node = self.nodes.get(ino);
+        let state = node.as_ref().map(|node| node.lock());
+        let ledger = self.ledger.read();
+        let wrong = |error| self.ledger_error(&error);
+        let inode = ledger.inode(ino).map_err(wrong)?.ok_or(Error::NotFound)?;
+        let mut attr = self.settled_attr(&inode);
+        let unsettled = state.as_ref().is_some_and(|state| overlay_attr(&mut attr, state));
+        if !unsettled && inode.kind == Kind::File && attr.size >= HOLE_MIN_BYTES {
+            let content = ledger.content(ino).map_err(wrong)?;
+            let data = content.map_or(0, |(_, size, content)| data_bytes(&content, size));
+            attr.blocks = data.div_ceil(STAT_BLOCK_BYTES);
         }
-        attr
+        Ok(attr)
     }
 
     fn settled_attr(&self, inode: &Inode) -> Attr {
@@ -115,14 +125,19 @@ impl Core {
     }
 }
 
-fn overlay_attr(attr: &mut Attr, state: &State) {
-    if let (Some(content), true) = (&state.content, state.dirty.is_some() || state.opens > 0) {
-        attr.size = content.size;
-        attr.blocks = attr.size.div_ceil(STAT_BLOCK_BYTES);
-    }
+/// Puts what is not settled over the ledger's attributes; false if all is settled.
+fn overlay_attr(attr: &mut Attr, state: &State) -> bool {
     if let Some(dirty) = state.dirty {
         attr.mtime = dirty.mtime;
         attr.ctime = attr.ctime.max(dirty.ctime);
+    }
+    match &state.content {
+        Some(content) if state.dirty.is_some() || state.opens > 0 => {
+            attr.size = content.size;
+            attr.blocks = content.data_bytes().div_ceil(STAT_BLOCK_BYTES);
+            true
+        }
+        _ => state.dirty.is_some(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The drive in numbers.
 
+use std::sync::atomic::Ordering;
+
 use ledger::Ledger;
 use ledger::identity::DeviceTag;
 
@@ -14,7 +16,8 @@ impl Drive {
     /// The tree cannot be read.
     pub fn status(&self) -> Result<Status, PeopleError> {
         let core = &self.core;
-        let pending = core.nodes.all().iter().filter(|node| node.lock().dirty.is_some()).count() as u64;
+        let unsettled = core.nodes.all().iter().filter(|node| node.lock().dirty.is_some()).count() as u64;
+        let uncommitted = core.unsaved.load(Ordering::Relaxed) + core.saving.load(Ordering::Relaxed);
         let ledger = core.ledger.read();
         let stats = ledger.stats();
         let usage = core.store.usage();
@@ -25,7 +28,7 @@ impl Drive {
             files: stats.files,
             directories: stats.directories,
             bytes: stats.bytes,
-            pending_files: pending,
+            pending_files: unsettled + uncommitted,
             safe_files: 0,
             only_here_files: stats.files,
             conflicts: stats.conflicts,
@@ -44,7 +47,7 @@ impl Drive {
         let mut limits = self.core.limits.lock();
         limits.contribute_bytes = contribute_bytes;
         limits.reserve_bytes = reserve_bytes.unwrap_or(usage.reserve_bytes);
-        self.core.store.set_limits(limits.clone());
+        self.core.store.set_limits(*limits);
     }
 }
 

@@ -4,6 +4,7 @@
 //! the freeze, so it is on disk before the tree says so.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -118,7 +119,11 @@ impl Core {
             tracing::debug!(why, "no commit after a failure");
             return Err(Error::ReadOnly);
         }
-        let frozen = self.ledger.write().freeze(now());
+        let frozen = {
+            let mut ledger = self.ledger.write();
+            self.saving.store(self.unsaved.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+            ledger.freeze(now())
+        };
         let Some(batch) = frozen.map_err(|error| self.fail(&error))? else {
             return self.store.flush().map(drop).map_err(|error| self.fail(&error));
         };
@@ -126,6 +131,7 @@ impl Core {
         self.store.flush().map_err(|error| self.fail(&error))?;
         writer.write(&batch).map_err(|error| self.fail(&error))?;
         self.ledger.write().thaw(batch);
+        self.saving.store(0, Ordering::Relaxed);
         Ok(())
     }
 

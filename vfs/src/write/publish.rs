@@ -1,6 +1,7 @@
 //! Publishing: a settled content becomes the file's next version in the ledger.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ledger::{Content, INLINE_MAX_BYTES, NewVersion, Now, Piece};
 
@@ -31,6 +32,7 @@ impl Core {
                 self.drop_dirty_rows(&mut ledger, ino)?;
             }
             state.replaces = Some(version);
+            self.unsaved.fetch_add(1, Ordering::Relaxed);
         }
         state.persisted = false;
         state.fresh.clear();

@@ -181,7 +181,7 @@ impl Run {
                 return Ok(true);
             }
             self.ends = matches!(visible.what, What::Zero) && visible.intact;
-            return Ok(false);
+            Ok(false)
         })?;
         let end = self.start + self.bytes.len() as u64;
         if !pulled || end >= content.size {

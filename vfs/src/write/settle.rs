@@ -62,9 +62,8 @@ impl Core {
             let Some(start) = recut::next_loose(state.content(), &self.store, from)? else {
                 if from == 0 {
                     break;
-                } else {
-                    from = 0
                 }
+                from = 0;
                 continue;
             };
             from = self.settle_step(state, start)?;

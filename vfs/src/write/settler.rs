@@ -99,7 +99,7 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<Vec<JoinHandle<()>>> {
                     match (outcome, then) {
                         (outcome, Some(then)) => then(outcome),
                         (Err(error), None) => {
-                            tracing::warn!(ino = node.ino, %error, "a file was not settled")
+                            tracing::warn!(ino = node.ino, %error, "a file was not settled");
                         }
                         (Ok(()), None) => {}
                     }
