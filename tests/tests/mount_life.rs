@@ -89,7 +89,7 @@ fn refused(daemon: &Daemon, mountpoint: &Path, reason: &str) {
 /// The type of the topmost mount on exactly this path.
 fn kind(mount: &Path) -> Option<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").expect("Linux has a mount table");
-    let lines =
+    let mut lines =
         table.lines().filter(|line| line.split(' ').nth(4).is_some_and(|path| Path::new(path) == mount));
-    lines.last().and_then(|line| line.split(" - ").nth(1)?.split(' ').next()).map(str::to_owned)
+    lines.next_back().and_then(|line| line.split(" - ").nth(1)?.split(' ').next()).map(str::to_owned)
 }

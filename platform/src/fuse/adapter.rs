@@ -32,14 +32,13 @@ const MAX_WRITE_BYTES: u32 = 1 << 20;
 /// Requests the kernel may have waiting in the background (read-ahead, asynchronous direct I/O).
 const MAX_BACKGROUND_REQUESTS: u16 = 32;
 
-/// What is asked of the kernel, where it knows it.
-const WANTED: [InitFlags; 9] = [
+/// What is asked of the kernel, where it knows it. Not `FUSE_ATOMIC_O_TRUNC`: it would save a request when an existing
+/// file is truncated by opening it, but the kernel then finds out too late that the file is a program that runs.
+const WANTED: [InitFlags; 8] = [
     // Names and attributes in one answer.
     InitFlags::FUSE_DO_READDIRPLUS,
     InitFlags::FUSE_READDIRPLUS_AUTO,
     InitFlags::FUSE_PARALLEL_DIROPS,
-    // Opening with O_TRUNC is one request, not two.
-    InitFlags::FUSE_ATOMIC_O_TRUNC,
     InitFlags::FUSE_ASYNC_DIO,
     InitFlags::FUSE_CACHE_SYMLINKS,
     // Cached pages go when we say so, not when a size differs.
@@ -267,8 +266,8 @@ impl Filesystem for Adapter {
 
     // Content
 
-    fn open(&self, caller: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        content::open(self, caller, ino, flags, reply);
+    fn open(&self, _caller: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        content::open(self, ino, flags, reply);
     }
 
     fn read(

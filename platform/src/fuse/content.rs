@@ -2,7 +2,7 @@
 
 use fuser::{
     Errno, FileHandle, FopenFlags, INodeNo, OpenAccMode, OpenFlags, ReplyData, ReplyLseek, ReplyOpen,
-    ReplyWrite, Request, WriteFlags,
+    ReplyWrite, WriteFlags,
 };
 use vfs::{Allocate, Handle, Seek};
 
@@ -14,10 +14,8 @@ use super::privileges;
 /// The most one `copy_file_range` is answered with, bytes: the reply has 32 bits; the caller asks again.
 const MAX_COPY_BYTES: u64 = 1 << 30;
 
-pub fn open(adapter: &Adapter, caller: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-    if flags.0 & libc::O_TRUNC != 0 {
-        privileges::lose_by_writing(adapter, caller, ino);
-    }
+/// The kernel truncates by itself, with a request of its own.
+pub fn open(adapter: &Adapter, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
     match adapter.drive.open(ino.0, open_flags(flags)) {
         Ok(opened) => reply.opened(FileHandle(opened.handle.0), opened_flags(flags, opened.keep_cache)),
         Err(error) => reply.error(errno(error)),
