@@ -78,6 +78,8 @@ struct Begun {
     given: Given,
     device: DeviceId,
     drive: Arc<Drive>,
+    /// The user's keys were made by this start.
+    is_new: bool,
     stop: Stop,
     /// Dropped last: the folder is free when everything else is done.
     lock: FolderLock,
@@ -98,6 +100,7 @@ impl Begun {
         folder.prepare().map_err(failed)?;
         let lock = folder.lock().map_err(failed)?;
         let device = identity::device_key(folder).map_err(failed)?;
+        let is_new = !folder.user_key().exists();
         let opener = AtStart { given: passphrase, stopped };
         let user = match identity::user_keys(folder, &opener) {
             Err(IdentityError::Stopped) => return Ok(None),
@@ -111,7 +114,7 @@ impl Begun {
         let opened = drive::open(folder, &settings, given.contribute, room, device, &user, &workspace);
         let drive = opened.map_err(failed)?;
         let folder = folder.clone();
-        let begun = Self { folder, settings, mountpoint, given, device: id, drive, stop, lock };
+        let begun = Self { folder, settings, mountpoint, given, device: id, drive, is_new, stop, lock };
         // Stretching a passphrase and recovering after a crash leave much behind.
         platform::memory::release_unused();
         Ok(Some(begun))
@@ -154,6 +157,9 @@ impl Begun {
         }
         output.line("ready")?;
         output.flush()?;
+        if self.is_new {
+            output.hint("This drive is new. `peerdrive keys recovery` shows 24 words: on paper, they bring back lost keys.");
+        }
         if stopped.wait() == Reason::Unmounted {
             output.hint("The drive was unmounted by somebody else: the daemon ends.");
         }

@@ -21,7 +21,7 @@ use super::work::Api;
 /// Connections at a time; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 32;
 /// The head of a request must be there after this time; an idle connection ends after it too.
-const HEADER_WAIT: Duration = Duration::from_secs(30);
+const HEADER_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of a request's head at most.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// How long requests that are being answered may take when the daemon ends.
