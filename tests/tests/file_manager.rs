@@ -5,6 +5,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic, in the functions it is made of too")]
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -71,6 +72,8 @@ fn same_files(copy: &Tree, original: &Tree) -> bool {
 
 /// A screen, a message bus, and a file manager with settings of its own.
 struct Desk {
+    /// The first stays until the end, the others hand their window over to it.
+    managers: RefCell<Vec<Child>>,
     home: PathBuf,
     screen: Service,
     bus: Service,
@@ -89,7 +92,7 @@ impl Desk {
         let mut bus = program("dbus-daemon");
         bus.args(["--session", "--nofork", "--print-address"]);
         let bus = Service::start(Self::dress(&mut bus, &home, &screen.told));
-        Self { home, screen, bus }
+        Self { managers: RefCell::default(), home, screen, bus }
     }
 
     fn program(&self, name: &str) -> Command {
@@ -106,12 +109,19 @@ impl Desk {
         command.env_remove("WAYLAND_DISPLAY").env_remove("DBUS_SESSION_BUS_ADDRESS")
     }
 
-    /// Opens a window on a place, and waits until it bears that title.
+    /// Opens a window on a place, and waits until it bears that title. A file manager that shows none is started again.
     fn open(&self, place: &str, title: &str) {
-        let mut manager = self.program("pcmanfm");
-        // The first one stays; it ends with its screen.
-        manager.args(["--new-win", place]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        eventually("the window opens", || self.window(title).is_some());
+        for _ in 0..ATTEMPTS {
+            let mut manager = self.program("pcmanfm");
+            manager.args(["--new-win", place]).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut manager = manager.spawn().unwrap();
+            if within_patience(&|| self.window(title).is_some()) {
+                return self.managers.borrow_mut().push(manager);
+            }
+            end(&mut manager);
+        }
+        self.picture("no window");
+        panic!("no window shows {place}");
     }
 
     fn window(&self, title: &str) -> Option<String> {
@@ -131,12 +141,8 @@ impl Desk {
     fn until(&self, what: &str, done: &dyn Fn() -> bool, press: &dyn Fn()) {
         for _ in 0..ATTEMPTS {
             press();
-            let deadline = Instant::now() + PATIENCE;
-            while Instant::now() < deadline {
-                if done() {
-                    return self.picture(what);
-                }
-                std::thread::sleep(Duration::from_millis(20));
+            if within_patience(done) {
+                return self.picture(what);
             }
         }
         self.picture(&format!("not {what}"));
@@ -148,6 +154,12 @@ impl Desk {
             let picture = Path::new(&folder).join(format!("{what}.png"));
             run(self.program("scrot").arg("--overwrite").arg(picture));
         }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.managers.get_mut().iter_mut().for_each(end);
     }
 }
 
@@ -168,8 +180,23 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
+}
+
+fn within_patience(done: &dyn Fn() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    true
+}
+
+fn end(child: &mut Child) {
+    // It may have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
 }
