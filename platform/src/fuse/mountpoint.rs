@@ -67,7 +67,7 @@ pub fn helper() -> Option<PathBuf> {
 
 fn existing_folder(wanted: &Path) -> Result<PathBuf, MountError> {
     for _ in 0..MAX_DEAD_MOUNTS {
-        match fs::metadata(wanted) {
+        match alive(wanted) {
             Ok(found) if found.is_dir() => {
                 return fs::canonicalize(wanted).map_err(|error| unusable(wanted, &error));
             }
@@ -82,8 +82,17 @@ fn existing_folder(wanted: &Path) -> Result<PathBuf, MountError> {
     Err(MountError::Stale { path: wanted.to_path_buf(), why: "too many of them".into() })
 }
 
+/// What is at a path, asked anew: the kernel goes on answering `stat` of a dead mount from what it remembers, but it keeps no `statfs`.
+///
+/// # Errors
+/// There is nothing, or nobody answers; see [`is_dead`].
+pub fn alive(path: &Path) -> io::Result<fs::Metadata> {
+    rustix::fs::statfs(path)?;
+    fs::metadata(path)
+}
+
 /// What a path answers whose daemon is gone.
-fn is_dead(error: &io::Error) -> bool {
+pub fn is_dead(error: &io::Error) -> bool {
     [Some(libc::ENOTCONN), Some(libc::ECONNABORTED)].contains(&error.raw_os_error())
 }
 

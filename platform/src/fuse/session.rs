@@ -186,8 +186,7 @@ fn watch(mut session: BackgroundSession, mountpoint: PathBuf) -> io::Result<Rece
 /// A connection that was aborted leaves its path behind, answering nothing.
 fn remove_if_dead(mountpoint: &Path) {
     let left = mountpoint::mounted_on(mountpoint).is_some_and(|entry| mountpoint::is_ours(&entry));
-    let dead =
-        left && fs::metadata(mountpoint).is_err_and(|error| error.raw_os_error() == Some(libc::ENOTCONN));
+    let dead = left && mountpoint::alive(mountpoint).is_err_and(|error| mountpoint::is_dead(&error));
     if dead && let Err(error) = unmount::detach(mountpoint) {
         tracing::warn!(%error, "a dead mount is left behind");
     }
