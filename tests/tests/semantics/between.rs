@@ -3,9 +3,11 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, fcntl_lock, flock, inotify};
 use rustix::io::Errno;
 use tests::{Daemon, run, script};
@@ -94,9 +96,18 @@ fn s82_inotify() {
         ReadFlags::MOVED_TO,
         ReadFlags::DELETE,
     ] {
-        // Blocks until there is one: a missing event is a hang, which the test runner ends.
-        while !events.next().unwrap().events().contains(wanted) {}
+        while !next_event(&watch, &mut events).contains(wanted) {}
     }
+}
+
+/// The next event, waited for no longer than the deadline.
+fn next_event(watch: &OwnedFd, events: &mut inotify::Reader<'_, &OwnedFd>) -> inotify::ReadFlags {
+    const DEADLINE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
+    if events.is_buffer_empty() {
+        let mut waited = [PollFd::new(watch, PollFlags::IN)];
+        assert_eq!(poll(&mut waited, Some(&DEADLINE)), Ok(1), "an event is missing");
+    }
+    events.next().unwrap().events()
 }
 
 #[test]
