@@ -71,11 +71,10 @@ mod gnu {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn resident_memory_follows_use() {
         tune_allocator();
