@@ -64,7 +64,8 @@ fn host() -> Result<String> {
 fn build(host: &str) -> Result<PathBuf> {
     let target_folder = target_folder().join("fuzz");
     let mut build = cargo();
-    build.args(["build", "--release", "--bins", "--locked", "--target", host]);
+    // Not `--locked`: the folder has a lock file of its own, which follows the crates' dependencies.
+    build.args(["build", "--release", "--bins", "--target", host]);
     build.current_dir(folder()).env("RUSTFLAGS", INSTRUMENTED).env("CARGO_TARGET_DIR", &target_folder);
     run(&mut build)?;
     Ok(target_folder.join(host).join("release"))
