@@ -111,20 +111,6 @@ fn a_second_daemon_is_refused() {
     assert_eq!(fs::read(daemon.mount().join("file")).unwrap(), b"the first one works on");
 }
 
-#[test]
-fn a_mountpoint_that_is_no_empty_folder_is_refused() {
-    let daemon = Daemon::prepare(Start::default());
-    let file = daemon.beside().join("a file");
-    fs::write(&file, "").unwrap();
-    let told = refused_start(&daemon, &file);
-    assert!(told.contains("not a folder"), "{told}");
-    let full = daemon.beside().join("full");
-    fs::create_dir(&full).unwrap();
-    fs::write(full.join("file"), "would be hidden").unwrap();
-    let told = refused_start(&daemon, &full);
-    assert!(told.contains("not empty"), "{told}");
-}
-
 /// `up` on this daemon's data folder, which fails with one line, and no panic.
 fn refused_start(daemon: &Daemon, mount: &Path) -> String {
     let mut up = std::process::Command::new(peerdrive());
