@@ -6,6 +6,9 @@ pub enum Error {
     /// No such entry, inode or version.
     #[error("no such file or directory")]
     NotFound,
+    /// The inode went while its name was being followed: follow it again.
+    #[error("the file is gone; look its name up again")]
+    Stale,
     /// The name is taken.
     #[error("the name exists already")]
     Exists,

@@ -1,5 +1,6 @@
 //! Rows and where they are kept: tables of byte keys and values, written only in whole batches.
 
+mod checked;
 mod layer;
 mod memory;
 mod redb;
@@ -66,6 +67,13 @@ pub enum StoreError {
     /// An earlier write failed, so this one is refused: what is on disk is no longer known for sure.
     #[error("the tree's database failed before and takes no writes until it is opened again")]
     Latched,
+    /// A row does not fit its check: the disk gave back something else than was written. Run the doctor; restore the database, or
+    /// rebuild it from the logs on the hosts.
+    #[error("a row of the tree's table {table:?} is damaged on the disk")]
+    Damaged {
+        /// Where.
+        table: Table,
+    },
     /// Written by a newer version of this software. Update it.
     #[error("the tree's database has format {found}, this software knows up to {known}; update it")]
     Newer {

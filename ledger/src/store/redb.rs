@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
+use super::checked::{checked, with_check};
 use super::{Backing, Batch, StoreError, Table};
 
 /// Magic of the format row.
@@ -107,7 +108,9 @@ fn put<'t>(
     }
     let (_, rows) = open.as_mut().expect("the table was opened above");
     match value {
-        Some(value) => rows.insert(key, value).map(drop).map_err(|e| failed(&e)),
+        Some(value) => {
+            rows.insert(key, with_check(table, key, value).as_slice()).map(drop).map_err(|e| failed(&e))
+        }
         None => rows.remove(key).map(drop).map_err(|e| failed(&e)),
     }
 }
@@ -116,7 +119,7 @@ impl Backing for RedbBacking {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let rows = self.rows()?;
         let value = rows[table as usize].get(key).map_err(|e| failed(&e))?;
-        Ok(value.map(|guard| guard.value().to_vec()))
+        value.map(|guard| checked(table, key, guard.value()).map(<[u8]>::to_vec)).transpose()
     }
 
     fn scan(
@@ -135,7 +138,11 @@ impl Backing for RedbBacking {
         };
         for row in range.map_err(|e| failed(&e))? {
             let (key, value) = row.map_err(|e| failed(&e))?;
-            if !f(key.value(), value.value()) {
+            // The format row has its own check.
+            if table == Table::Meta && key.value() == FORMAT_KEY {
+                continue;
+            }
+            if !f(key.value(), checked(table, key.value(), value.value())?) {
                 break;
             }
         }

@@ -7,6 +7,7 @@ use vfs::Error;
 pub fn errno(error: Error) -> Errno {
     match error {
         Error::NotFound => Errno::ENOENT,
+        Error::Stale => Errno::ESTALE,
         Error::Exists => Errno::EEXIST,
         Error::NotDirectory => Errno::ENOTDIR,
         Error::IsDirectory => Errno::EISDIR,

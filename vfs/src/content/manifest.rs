@@ -73,6 +73,10 @@ pub(crate) struct PlacedPage {
     pub(crate) chunk: ChunkRef,
 }
 
+/// Pages of one content at most; at the sizes that pages and chunks are cut at, some hundred tebibytes. What names more was not made by
+/// this program, and would take memory without end.
+const PAGES_MAX: usize = 1 << 20;
+
 enum Form {
     Inline(Bytes),
     Pieces(Pieces),
@@ -103,6 +107,9 @@ impl Manifest {
                     let mut below = Vec::new();
                     for page in &flat {
                         below.extend(page::decode_pages(&fetch(store, &from_ledger(&page.chunk))?)?);
+                        if below.len() > PAGES_MAX {
+                            return Err(Error::Io);
+                        }
                     }
                     flat = below;
                 }
@@ -120,6 +127,9 @@ impl Manifest {
             }
         };
         let mut manifest = Self { form, fixed, data_bytes: 0 };
+        if manifest.size() > i64::MAX as u64 {
+            return Err(Error::Io);
+        }
         manifest.data_bytes = data_bytes(content, manifest.size());
         Ok(manifest)
     }
@@ -216,7 +226,7 @@ pub(crate) fn each_chunk(
             each_piece(pieces, each);
             Ok(())
         }
-        Content::Pages { depth, pages, .. } => each_page(store, *depth, pages, each),
+        Content::Pages { depth, pages, .. } => each_page(store, *depth, pages, &mut 0, each),
     }
 }
 
@@ -232,15 +242,22 @@ fn each_page(
     store: &ChunkStore,
     depth: u8,
     pages: &[ledger::Page],
+    seen: &mut usize,
     each: &mut dyn FnMut(&chunkstore::ChunkId),
 ) -> Result<(), Error> {
     for page in pages {
+        *seen += 1;
+        if *seen > PAGES_MAX {
+            return Err(Error::Io);
+        }
         let chunk = from_ledger(&page.chunk);
         each(&chunk.id);
         let bytes = fetch(store, &chunk)?;
         match page::kind(&bytes)? {
             PageKind::Pieces => each_piece(&page::decode_pieces(&bytes)?, each),
-            PageKind::Pages if depth > 1 => each_page(store, depth - 1, &page::decode_pages(&bytes)?, each)?,
+            PageKind::Pages if depth > 1 => {
+                each_page(store, depth - 1, &page::decode_pages(&bytes)?, seen, each)?;
+            }
             PageKind::Pages => return Err(Error::Io),
         }
     }

@@ -105,7 +105,8 @@ impl Core {
         let size = match inode.kind {
             Kind::Directory => DIRECTORY_BYTES,
             Kind::Symlink => inode.target.len() as u64,
-            _ => inode.size,
+            // What another member says of a size is shown as far as a system call can say it.
+            _ => inode.size.min(i64::MAX as u64),
         };
         Attr {
             ino: inode.ino,

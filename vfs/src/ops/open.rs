@@ -10,7 +10,8 @@ impl Drive {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::ReadOnly`].
+    /// [`Error::NotFound`], [`Error::Stale`] if the last name went since it was looked up, [`Error::IsDirectory`],
+    /// [`Error::ReadOnly`].
     pub fn open(&self, ino: Ino, flags: OpenFlags) -> Result<Opened, Error> {
         let core = &self.core;
         let inode = core.inode(ino)?;
@@ -20,7 +21,7 @@ impl Drive {
         if flags.write || flags.truncate {
             core.writable()?;
         }
-        let opened = core.open_new(ino, flags);
+        let opened = core.open_named(ino, flags)?;
         if flags.truncate
             && inode.kind == Kind::File
             && let Err(error) = core.resize(ino, 0)
@@ -56,6 +57,18 @@ impl Core {
         });
         // Whatever changes content behind the mount's back says so on the change stream: the kernel's pages are good until then.
         Opened { handle, keep_cache: true }
+    }
+
+    /// A handle for an inode that has a name, or is open already. Asked under the node's lock, which is the one that a deleted file's
+    /// unsettled content is forgotten under: what is opened here is whole.
+    fn open_named(&self, ino: Ino, flags: OpenFlags) -> Result<Opened, Error> {
+        self.nodes.with(ino, |node, state| {
+            if state.opens == 0 && self.is_deleted(ino)? {
+                return Err(Error::Stale);
+            }
+            state.opens += 1;
+            Ok(Opened { handle: self.handles.add_file(node.clone(), flags), keep_cache: true })
+        })
     }
 
     fn close(&self, handle: Handle) {

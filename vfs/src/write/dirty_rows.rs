@@ -33,6 +33,7 @@ const RECOVER_STEP: usize = 256;
 
 #[derive(Serialize, Deserialize)]
 struct Unsettled {
+    /// [`VERSION`], the first byte.
     version: u8,
     base_limit: u64,
     size: u64,
@@ -182,6 +183,13 @@ impl Core {
         if self.is_deleted(ino)? {
             return Ok(false);
         }
+        if head.first() != Some(&VERSION) {
+            tracing::error!(
+                ino,
+                "an unsettled file was kept by a newer version; update before starting again"
+            );
+            return Err(Error::Unsupported);
+        }
         let head: Unsettled = match postcard::from_bytes(head) {
             Ok(head) => head,
             Err(error) => {
@@ -189,9 +197,6 @@ impl Core {
                 return Ok(false);
             }
         };
-        if head.version != VERSION {
-            return Err(Error::Unsupported);
-        }
         self.load(ino, state)?;
         let content = state.content();
         content.resize(head.base_limit.min(content.size));
