@@ -26,8 +26,11 @@ impl Core {
         let new = NewVersion { base: state.replaces, size, mtime: dirty.mtime, content };
         {
             let mut ledger = self.ledger.write();
+            // A change of names since the last write may have set a later time: it never goes back.
+            let shown = ledger.inode(ino).map_err(|error| self.ledger_error(&error))?;
+            let ctime = shown.map_or(dirty.ctime, |inode| inode.ctime.max(dirty.ctime));
             let version = ledger.publish(now(), ino, new).map_err(|error| self.ledger_error(&error))?;
-            ledger.touch_ctime(Now { wall: dirty.ctime }, ino).map_err(|error| self.ledger_error(&error))?;
+            ledger.touch_ctime(Now { wall: ctime }, ino).map_err(|error| self.ledger_error(&error))?;
             if state.persisted {
                 self.drop_dirty_rows(&mut ledger, ino)?;
             }
