@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::run::{cargo, root, run, step, target_folder};
 
 /// As `cargo fuzz` sets them, without a sanitizer: safe Rust has little use for one.
-const INSTRUMENTED: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
-    -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
-    -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
+const INSTRUMENTED: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-simplifycfg-branch-fold-threshold=0 \
+    -Ccodegen-units=1";
 /// How long each target runs when nobody says otherwise, seconds.
 const DEFAULT_SECONDS: u64 = 60;
 /// An input that takes longer is a finding, seconds.
