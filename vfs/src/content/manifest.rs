@@ -25,7 +25,7 @@ pub(crate) struct Placed {
 impl Placed {
     /// Offset after its last byte.
     pub(crate) fn end(&self) -> u64 {
-        self.start + self.len
+        self.start.saturating_add(self.len)
     }
 }
 
@@ -175,7 +175,7 @@ impl Manifest {
             Form::Inline(_) => Ok(None),
             Form::Pieces(pieces) => Ok(pieces.at(offset).cloned()),
             Form::Pages { pages, last, .. } => {
-                let index = pages.partition_point(|page| page.start + page.covers <= offset);
+                let index = pages.partition_point(|page| page.start.saturating_add(page.covers) <= offset);
                 let Some(page) = pages.get(index).filter(|page| page.start <= offset) else {
                     return Ok(None);
                 };
@@ -202,9 +202,8 @@ impl Manifest {
 pub(crate) fn data_bytes(content: &Content, size: u64) -> u64 {
     match content {
         Content::Chunks { pieces, .. } => {
-            let holes: u64 =
-                pieces.iter().map(|piece| if let Piece::Hole(len) = piece { *len } else { 0 }).sum();
-            size.saturating_sub(holes)
+            let hole = |piece: &Piece| if let Piece::Hole(len) = piece { *len } else { 0 };
+            pieces.iter().map(hole).fold(size, u64::saturating_sub)
         }
         Content::Inline(_) | Content::Pages { .. } => size,
     }
@@ -262,4 +261,31 @@ fn each_page(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use chunkstore::Limits;
+    use chunkstore::disk::MemoryDisk;
+
+    use super::*;
+
+    #[test]
+    fn a_content_longer_than_any_file_is_refused() {
+        let disk = Arc::new(MemoryDisk::new());
+        let store = ChunkStore::open(disk, Path::new("/chunks"), Limits::default()).unwrap();
+        let chunks = |pieces| Content::Chunks { fixed: false, pieces };
+        for wrong in [
+            chunks(vec![Piece::Hole(u64::MAX), Piece::Hole(5)]),
+            chunks(vec![Piece::Hole(i64::MAX as u64), Piece::Hole(1)]),
+        ] {
+            assert_eq!(Manifest::load(&store, &wrong).err(), Some(Error::Io));
+            assert_eq!(data_bytes(&wrong, 7), 0);
+        }
+        let whole = Manifest::load(&store, &chunks(vec![Piece::Hole(i64::MAX as u64)])).unwrap();
+        assert_eq!((whole.size(), whole.data_bytes()), (i64::MAX as u64, 0));
+    }
 }
