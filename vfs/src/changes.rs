@@ -1,12 +1,17 @@
 //! Tells listeners what changed under them.
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use parking_lot::Mutex;
 
-use crate::Change;
+use crate::{Change, Reached};
 
 /// Notices that wait for one listener at most; beyond that it is told [`Change::Lost`].
 const CHANGES_WAITING_MAX: usize = 4096;
+
+/// Longest wait for listeners.
+const HANDLED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The listeners.
 #[derive(Default)]
@@ -25,6 +30,17 @@ impl Changes {
         let (sender, receiver) = crossbeam_channel::bounded(CHANGES_WAITING_MAX);
         self.listeners.lock().push(Listener { sender, lost: false });
         receiver
+    }
+
+    /// Waits until every listener has handled what it was told so far, so that an answer given after this finds no old caches. Not
+    /// for adapters' threads: a kernel may want an answer before it takes a notice.
+    pub(crate) fn wait_until_handled(&self) {
+        let (sender, receiver) = crossbeam_channel::bounded(1);
+        self.tell(&Change::Reached(Reached(sender)));
+        // Nothing is ever sent: the channel ends when the last listener has dropped its end.
+        if receiver.recv_timeout(HANDLED_WITHIN) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("a listener is slow: what it caches may be old for a while");
+        }
     }
 
     /// Tells every listener; one that is full learns that it missed something as soon as there is room.
@@ -52,6 +68,27 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_goes_on_when_the_listener_has_come_so_far() {
+        let changes = Changes::default();
+        let receiver = changes.subscribe();
+        changes.tell(&Change::Content(7));
+        let handled = std::thread::spawn(move || {
+            let mut handled = Vec::new();
+            for change in receiver {
+                let last = matches!(change, Change::Reached(_));
+                handled.push(change);
+                if last {
+                    break;
+                }
+            }
+            handled.len()
+        });
+        changes.wait_until_handled();
+        assert_eq!(handled.join().unwrap(), 2);
+        changes.wait_until_handled();
+    }
 
     #[test]
     fn a_slow_listener_learns_that_it_missed_something() {

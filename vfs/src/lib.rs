@@ -38,5 +38,5 @@ pub use people::{
     Status, VersionInfo, Whereabouts,
 };
 pub use request::{
-    Allocate, Change, DirItem, Handle, OpenFlags, Opened, RenameMode, Reply, Seek, XattrMode, wait,
+    Allocate, Change, DirItem, Handle, OpenFlags, Opened, Reached, RenameMode, Reply, Seek, XattrMode, wait,
 };

@@ -1,5 +1,7 @@
 //! The small types of calls on the drive: handles, flags, replies.
 
+use crossbeam_channel::Sender;
+
 use crate::{Attr, Error, Ino, Kind};
 
 /// An open file or directory.
@@ -123,4 +125,18 @@ pub enum Change {
     },
     /// The listener was too slow: everything may have changed.
     Lost,
+    /// Somebody waits until the changes before this one are handled. There is nothing to do but to drop it, in its turn.
+    Reached(Reached),
 }
+
+/// A place in the stream of changes that somebody waits for; dropping it says that the listener has come so far.
+#[derive(Debug, Clone)]
+pub struct Reached(pub(crate) Sender<()>);
+
+impl PartialEq for Reached {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.same_channel(&other.0)
+    }
+}
+
+impl Eq for Reached {}

@@ -73,6 +73,8 @@ impl Kernel {
                 self.forget_content(*dir);
             }
             Change::Lost => self.forget_all(),
+            // Dropped by the caller, after everything before it.
+            Change::Reached(_) => {}
         }
     }
 

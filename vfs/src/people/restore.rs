@@ -33,6 +33,8 @@ impl Drive {
             _ => self.restore_as(target, &found.version),
         };
         restored.map_err(|error| told(&format!("{} was not restored", shown(path)), error))?;
+        // Whoever looks after this answer sees what was restored.
+        core.changes.wait_until_handled();
         Ok(Restored { path: target.to_vec(), version: to_text(found.version.id), size: found.version.size })
     }
 
