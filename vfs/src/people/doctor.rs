@@ -28,7 +28,7 @@ impl Drive {
                 "raise it with `peerdrive contribute`, or free the disk",
             );
         } else {
-            say(Severity::Fine, format!("{} bytes can still be stored", usage.can_store_bytes), "");
+            say(Severity::Fine, format!("{} MiB can still be stored", usage.can_store_bytes >> 20), "");
         }
         if usage.damaged_chunks > 0 {
             say(
@@ -40,7 +40,7 @@ impl Drive {
         match self.status() {
             Ok(status) if status.files > 0 => say(
                 Severity::Warning,
-                format!("{} files exist on this computer alone", status.files),
+                format!("files on this computer alone: {}", status.files),
                 "keep a copy elsewhere: one computer is never safe",
             ),
             Ok(_) => {}
