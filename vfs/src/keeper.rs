@@ -32,7 +32,6 @@ pub(crate) struct Keeper {
 struct Wish {
     active: bool,
     pressure: bool,
-    care: bool,
     closed: bool,
 }
 
@@ -68,12 +67,12 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
 fn keep(core: &Arc<Core>) {
     let mut care_due = Instant::now() + CARE_EVERY;
     loop {
-        let (pressure, care) = {
+        let pressure = {
             let mut wish = core.keeper.state.lock();
             if wish.closed {
                 return;
             }
-            if !wish.care && !wish.pressure {
+            if !wish.pressure {
                 if wish.active {
                     core.keeper.more.wait_for(&mut wish, TICK);
                 } else {
@@ -83,12 +82,12 @@ fn keep(core: &Arc<Core>) {
             if wish.closed {
                 return;
             }
-            (std::mem::take(&mut wish.pressure), std::mem::take(&mut wish.care))
+            std::mem::take(&mut wish.pressure)
         };
         if !core.queue_quiet_files(pressure) {
             rest(core);
         }
-        if care || Instant::now() >= care_due {
+        if Instant::now() >= care_due {
             let swept = core.care();
             care_due = Instant::now() + if swept { CARE_EVERY } else { TICK };
         }

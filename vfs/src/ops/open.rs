@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::core::Core;
-use crate::node::Node;
+use crate::node::{Node, State};
 use crate::{Drive, Error, Handle, Ino, Kind, OpenFlags, Opened};
 
 impl Drive {
@@ -14,16 +14,23 @@ impl Drive {
     /// [`Error::ReadOnly`].
     pub fn open(&self, ino: Ino, flags: OpenFlags) -> Result<Opened, Error> {
         let core = &self.core;
-        let inode = core.inode(ino)?;
-        if inode.kind == Kind::Directory {
-            return Err(Error::IsDirectory);
-        }
-        if flags.write || flags.truncate {
-            core.writable()?;
-        }
-        let opened = core.open_named(ino, flags)?;
+        // Asked under the node's lock, which is the one that a deleted file's unsettled content is forgotten under: what is opened
+        // here is whole.
+        let (kind, opened) = core.nodes.with(ino, |node, state| {
+            let inode = core.inode(ino)?;
+            if inode.kind == Kind::Directory {
+                return Err(Error::IsDirectory);
+            }
+            if flags.write || flags.truncate {
+                core.writable()?;
+            }
+            if state.opens == 0 && inode.nlink == 0 {
+                return Err(Error::Stale);
+            }
+            Ok((inode.kind, core.hand_out(node, state, flags)))
+        })?;
         if flags.truncate
-            && inode.kind == Kind::File
+            && kind == Kind::File
             && let Err(error) = core.resize(ino, 0)
         {
             core.close(opened.handle);
@@ -51,24 +58,14 @@ impl Drive {
 impl Core {
     /// A handle for an inode that is known to be there.
     pub(crate) fn open_new(&self, ino: Ino, flags: OpenFlags) -> Opened {
-        let handle = self.nodes.with(ino, |node, state| {
-            state.opens += 1;
-            self.handles.add_file(node.clone(), flags)
-        });
-        // Whatever changes content behind the mount's back says so on the change stream: the kernel's pages are good until then.
-        Opened { handle, keep_cache: true }
+        self.nodes.with(ino, |node, state| self.hand_out(node, state, flags))
     }
 
-    /// A handle for an inode that has a name, or is open already. Asked under the node's lock, which is the one that a deleted file's
-    /// unsettled content is forgotten under: what is opened here is whole.
-    fn open_named(&self, ino: Ino, flags: OpenFlags) -> Result<Opened, Error> {
-        self.nodes.with(ino, |node, state| {
-            if state.opens == 0 && self.is_deleted(ino)? {
-                return Err(Error::Stale);
-            }
-            state.opens += 1;
-            Ok(Opened { handle: self.handles.add_file(node.clone(), flags), keep_cache: true })
-        })
+    /// Counts one more handle on a node.
+    fn hand_out(&self, node: &Arc<Node>, state: &mut State, flags: OpenFlags) -> Opened {
+        state.opens += 1;
+        // Whatever changes content behind the mount's back says so on the change stream: the kernel's pages are good until then.
+        Opened { handle: self.handles.add_file(node.clone(), flags), keep_cache: true }
     }
 
     fn close(&self, handle: Handle) {
@@ -87,7 +84,7 @@ impl Core {
         self.nodes.release(&file.node, state);
     }
 
-    fn orphan_with_rows(&self, node: &Arc<Node>, state: &crate::node::State) -> bool {
+    fn orphan_with_rows(&self, node: &Arc<Node>, state: &State) -> bool {
         state.persisted && self.is_deleted(node.ino).unwrap_or(false)
     }
 }
