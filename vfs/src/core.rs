@@ -17,6 +17,7 @@ use crate::node::{Handles, NodeTable, State};
 use crate::read_ahead::ReadAhead;
 use crate::write::buffer::WriteBuffer;
 use crate::write::commit::Committer;
+use crate::write::journal::Journal;
 use crate::write::settler::SettleQueue;
 use crate::{Error, Ino, Settings, Time};
 
@@ -36,8 +37,11 @@ pub(crate) struct Core {
     pub(crate) handles: Handles,
     pub(crate) buffer: WriteBuffer,
     pub(crate) committer: Committer,
-    /// Held while a batch is written.
+    /// Held while a batch is written. Taken before the journal's lock, and that before the ledger's.
     pub(crate) commit_lock: Mutex<()>,
+    pub(crate) journal: Mutex<Journal>,
+    /// What was found wrong when the drive was opened, and could not be mended.
+    pub(crate) found_at_start: Vec<String>,
     pub(crate) settler: SettleQueue,
     pub(crate) keeper: Keeper,
     pub(crate) changes: Changes,
@@ -59,6 +63,8 @@ pub(crate) struct Parts {
     pub(crate) device: String,
     pub(crate) workspace: String,
     pub(crate) ledger: Ledger,
+    pub(crate) journal: Journal,
+    pub(crate) found_at_start: Vec<String>,
     pub(crate) store: Arc<ChunkStore>,
     pub(crate) secret: Arc<DedupSecret>,
     pub(crate) limits: Limits,
@@ -85,6 +91,8 @@ impl Core {
             handles: Handles::default(),
             committer: Committer::default(),
             commit_lock: Mutex::default(),
+            journal: Mutex::new(parts.journal),
+            found_at_start: parts.found_at_start,
             settler: SettleQueue::default(),
             keeper: Keeper::default(),
             changes: Changes::default(),

@@ -11,14 +11,18 @@ use crossbeam_channel::Receiver;
 use ledger::keys::{DeviceKey, Keyring, UserKeys};
 use ledger::{Ledger, LedgerError, RedbBacking};
 use parking_lot::Mutex;
+use zeroize::Zeroizing;
 
 use crate::core::{Core, Parts, now};
+use crate::write::journal::{Journal, JournalPlace, ReplayError};
 use crate::{Change, Error, Ownership, keeper, read_ahead, write};
 
 /// redb's cache of the tree; the kernel's page cache does the rest. Bytes.
 const TREE_CACHE_BYTES: usize = 4 << 20;
 /// Name of the tree's database in the workspace folder.
 const TREE_FILE: &str = "tree.redb";
+/// Name of the journal beside it.
+const JOURNAL_FILE: &str = "tree.journal";
 
 /// How a drive behaves.
 #[derive(Debug, Clone)]
@@ -87,6 +91,14 @@ pub enum OpenError {
         /// Why.
         source: ledger::LedgerError,
     },
+    /// What was synced before a crash could not be brought back.
+    #[error("the journal {} cannot be used: {source}; nothing was dropped, mend the cause and start again", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ReplayError,
+    },
     /// Files that were synced before a crash could not be brought back.
     #[error(
         "files synced before the last stop could not be settled ({0}); nothing was dropped, mend the cause and start again"
@@ -121,11 +133,13 @@ impl Drive {
         let device = open.device.id().to_string();
         let workspace = open.keyring.workspace.to_string();
         let secret = Arc::new(DedupSecret::new(open.keyring.dedup_secret));
-        let ledger = open_tree(&open)?;
+        let (ledger, journal, damage) = open_tree(&open)?;
         let core = Core::new(Parts {
             device,
             workspace,
             ledger,
+            journal,
+            found_at_start: damage.into_iter().collect(),
             settings: open.settings,
             store: Arc::new(store),
             secret,
@@ -161,7 +175,7 @@ impl Drive {
         core.committer.close();
         join(threads.committer.take());
         join(threads.others.drain(..));
-        let committed = core.commit();
+        let committed = core.commit_last();
         if let Err(error) = core.store.checkpoint_index() {
             tracing::warn!(%error, "the chunk index was not written; it is rebuilt from the packs");
         }
@@ -177,7 +191,7 @@ impl Drop for Drive {
     }
 }
 
-fn open_tree(open: &Open<'_>) -> Result<Ledger, OpenError> {
+fn open_tree(open: &Open<'_>) -> Result<(Ledger, Journal, Option<String>), OpenError> {
     let path = open.files.workspace.join(TREE_FILE);
     let on_disk = |source| OpenError::TreeFile { path: path.clone(), source };
     open.disk.create_dir_all(&open.files.workspace).map_err(on_disk)?;
@@ -190,13 +204,22 @@ fn open_tree(open: &Open<'_>) -> Result<Ledger, OpenError> {
         Ok(Box::new(backing.map_err(|error| in_tree(error.into()))?))
     };
     let keyring = || open.keyring.clone();
-    match Ledger::open(backing()?, open.device.clone(), open.user, keyring(), now()) {
+    let place = JournalPlace {
+        disk: open.disk.clone(),
+        path: open.files.workspace.join(JOURNAL_FILE),
+        secret: Zeroizing::new(open.keyring.database_key.to_vec()),
+    };
+    let in_journal = |source| OpenError::Journal { path: place.path.clone(), source };
+    let existing = backing()?;
+    let (journal, damage) = Journal::replay(place.clone(), &*existing).map_err(in_journal)?;
+    match Ledger::open(existing, open.device.clone(), open.user, keyring(), now()) {
         // Nothing was ever committed: the first start, or one that was cut off before its first commit.
         Err(LedgerError::Setup(_)) => {
-            Ledger::create(backing()?, open.device.clone(), open.user, keyring(), open.name, now())
-                .map_err(in_tree)
+            let ledger =
+                Ledger::create(backing()?, open.device.clone(), open.user, keyring(), open.name, now());
+            Ok((ledger.map_err(in_tree)?, journal, damage))
         }
-        opened => opened.map_err(in_tree),
+        opened => Ok((opened.map_err(in_tree)?, journal, damage)),
     }
 }
 

@@ -40,3 +40,4 @@ pub use people::{
 pub use request::{
     Allocate, Change, DirItem, Handle, OpenFlags, Opened, Reached, RenameMode, Reply, Seek, XattrMode, wait,
 };
+pub use write::journal::ReplayError;

@@ -5,10 +5,12 @@
 //!                                    ├─ MemoryDisk   keeps written and durable apart; can lose its power
 //!                                    └─ FaultyDisk   wraps another and breaks the operation it was told to
 //!  redb ──▶ DatabaseFile (optionally AES-256-XTS) ──▶ dyn Disk
+//!  fsync ─▶ JournalFile (sealed records) ──▶ dyn Disk
 //! ```
 
 mod database;
 mod faulty;
+pub mod journal;
 mod memory;
 mod os;
 mod sectors;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 pub use database::DatabaseFile;
 pub use faulty::{Fault, FaultKind, FaultPlan, FaultyDisk};
+pub use journal::{JournalError, JournalFile, Replayed};
 pub use memory::MemoryDisk;
 pub use os::OsDisk;
 pub use sectors::{SECTOR_BYTES, SectorKey};

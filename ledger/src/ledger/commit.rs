@@ -1,45 +1,98 @@
-//! From memory to disk: freeze, write, thaw.
+//! From memory to disk: freeze, write, thaw; or at once into a journal: keep, append, kept.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::read::local_key;
 use super::{FrontierRow, Ledger};
 use crate::edit::{EDITS_IN_TRANSACTION, Stamped, encode_list};
 use crate::error::LedgerError;
+use crate::identity::DeviceTag;
 use crate::keys::EpochKey;
+use crate::node::LocalSpace;
 use crate::stamp::Now;
 use crate::store::{Backing, Batch, Table};
 use crate::transaction::{MAX_EDITS_BYTES, SealedTransaction, TransactionHeader, seal};
 
 impl Ledger {
-    /// Whether anything is not yet in a batch.
+    /// Whether anything is not yet in a batch for the backing.
     pub fn has_uncommitted(&self) -> bool {
+        self.has_unkept() || self.has_kept()
+    }
+
+    /// Whether anything is in no batch at all.
+    pub fn has_unkept(&self) -> bool {
         !self.pending.is_empty() || !self.state.layers.active.is_empty()
     }
 
-    /// Rough size in memory of what is not yet in a batch, bytes.
-    pub fn uncommitted_bytes(&self) -> usize {
-        self.pending_bytes + self.state.layers.active.bytes()
+    /// Whether a journal alone holds some changes.
+    pub fn has_kept(&self) -> bool {
+        self.state.layers.has_kept()
     }
 
-    /// Seals the edits made since the last time into transactions and moves all changes into a batch, to be written by
-    /// [`Ledger::writer`] and then handed to [`Ledger::thaw`]. `None` when there is nothing to write.
+    /// Rough size in memory of what is not yet in a batch for the backing, bytes.
+    pub fn uncommitted_bytes(&self) -> usize {
+        self.pending_bytes + self.state.layers.unfrozen_bytes()
+    }
+
+    /// Seals the edits made since the last time into transactions and moves the changes that no journal has into a batch, to be
+    /// written to one ([`Batch::encode`]) and then handed to [`Ledger::kept`]. `None` when there is nothing.
+    ///
+    /// If that fails, the ledger must not be changed any more: what it holds is not what is on disk.
     ///
     /// # Errors
-    /// `StillFrozen` while the batch before is not thawed; `Poisoned` after a failure.
+    /// `StillFrozen` while the batch before is not kept; `Poisoned` after a failure.
+    pub fn keep(&mut self, now: Now) -> Result<Option<Batch>, LedgerError> {
+        self.check_usable()?;
+        if self.state.layers.is_keeping() {
+            return Err(LedgerError::StillFrozen);
+        }
+        if !self.has_unkept() {
+            return Ok(None);
+        }
+        self.seal_all(now)?;
+        Ok(Some(Batch { layer: self.state.layers.keep(), frontier: self.frontier.clone() }))
+    }
+
+    /// Takes note that a journal holds the batch of the last [`Ledger::keep`].
+    pub fn kept(&mut self, batch: Batch) {
+        drop(batch.layer);
+        self.state.layers.kept();
+        self.advance_written(batch.frontier);
+    }
+
+    /// The same for the backing: the batch holds all changes, those that a journal has too. To be written by [`Ledger::writer`]
+    /// and then handed to [`Ledger::thaw`]. `None` when there is nothing to write.
+    ///
+    /// # Errors
+    /// `StillFrozen` while the batch before is not thawed or one is being kept; `Poisoned` after a failure.
     pub fn freeze(&mut self, now: Now) -> Result<Option<Batch>, LedgerError> {
         self.check_usable()?;
-        if self.state.layers.frozen.is_some() {
+        if self.state.layers.is_frozen() || self.state.layers.is_keeping() {
             return Err(LedgerError::StillFrozen);
         }
         if !self.has_uncommitted() {
             return Ok(None);
         }
-        self.state.wall = now.wall;
-        let sealed = self.seal_pending();
-        self.poisoned |= sealed.is_err();
-        sealed?;
-        self.state.save_counters();
-        Ok(Some(Batch { layer: self.state.freeze() }))
+        self.seal_all(now)?;
+        Ok(Some(Batch { layer: self.state.layers.freeze(), frontier: self.frontier.clone() }))
+    }
+
+    /// The same for what a journal has alone, with one row of this device's own beside it; what no journal has waits for the next
+    /// batch.
+    ///
+    /// # Errors
+    /// As [`Ledger::freeze`].
+    pub fn freeze_kept(
+        &mut self,
+        row: Option<(LocalSpace, &[u8], &[u8])>,
+    ) -> Result<Option<Batch>, LedgerError> {
+        self.check_usable()?;
+        if self.state.layers.is_frozen() || self.state.layers.is_keeping() {
+            return Err(LedgerError::StillFrozen);
+        }
+        let row = row.map(|(space, key, value)| (Table::Local, local_key(space, key), value.to_vec()));
+        Ok(self.state.layers.freeze_kept(row).map(Batch::of))
     }
 
     /// Where batches are written; needs no access to the ledger.
@@ -48,13 +101,27 @@ impl Ledger {
     }
 
     /// Takes note that a batch is on disk.
-    #[expect(clippy::needless_pass_by_value, reason = "a written batch is used up")]
     pub fn thaw(&mut self, batch: Batch) {
-        let layers = &mut self.state.layers;
-        if layers.frozen.as_ref().is_some_and(|frozen| Arc::ptr_eq(frozen, &batch.layer)) {
-            layers.frozen = None;
-            self.written.clone_from(&self.frozen_frontier);
+        if self.state.layers.thaw(&batch.layer) {
+            self.advance_written(batch.frontier);
         }
+    }
+
+    fn advance_written(&mut self, to: BTreeMap<DeviceTag, FrontierRow>) {
+        for (tag, row) in to {
+            if self.written.get(&tag).is_none_or(|written| written.sequence < row.sequence) {
+                self.written.insert(tag, row);
+            }
+        }
+    }
+
+    fn seal_all(&mut self, now: Now) -> Result<(), LedgerError> {
+        self.state.wall = now.wall;
+        let sealed = self.seal_pending();
+        self.poisoned |= sealed.is_err();
+        sealed?;
+        self.state.save_counters();
+        Ok(())
     }
 
     fn seal_pending(&mut self) -> Result<(), LedgerError> {
@@ -68,7 +135,6 @@ impl Ledger {
             from = to;
         }
         self.pending_bytes = 0;
-        self.frozen_frontier.clone_from(&self.frontier);
         Ok(())
     }
 
@@ -101,7 +167,7 @@ impl Ledger {
     }
 }
 
-pub(super) fn log_key(device: crate::identity::DeviceTag, sequence: u64) -> Vec<u8> {
+pub(super) fn log_key(device: DeviceTag, sequence: u64) -> Vec<u8> {
     [device.0.to_be_bytes(), sequence.to_be_bytes()].concat()
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! local.rs    edits made here          accept.rs   transactions of other devices
 //! read.rs     the tree that shows      history.rs  versions, deleted names, conflicts
-//! commit.rs   freeze, write, thaw      log.rs      what was done, newest first; frontier
+//! commit.rs   keep, freeze, thaw       log.rs      what was done, newest first; frontier
 //! prune.rs    what history gives up    digest.rs   one hash of the whole tree
 //! setup.rs    create, join, open       members.rs  the roster
 //! ```
@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 pub use self::accept::{Accepted, Changed, HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX, HeldReason, RefusedReason};
 pub use self::log::{Action, Frontier, LogLine};
 pub use self::prune::{Cursor, PruneReport};
+pub(crate) use self::read::local_key;
 use crate::edit::Stamped;
 use crate::error::LedgerError;
 use crate::identity::{DeviceId, DeviceTag, WorkspaceId};
@@ -36,7 +37,7 @@ use crate::tree::State;
 
 /// How far one device's log is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct FrontierRow {
+pub(crate) struct FrontierRow {
     device: DeviceId,
     /// Of the last transaction.
     sequence: u64,
@@ -62,8 +63,6 @@ pub struct Ledger {
     frontier: BTreeMap<DeviceTag, FrontierRow>,
     // As far as it is on disk: what may be told to others.
     written: BTreeMap<DeviceTag, FrontierRow>,
-    // As far as it is in the batch that is being written.
-    frozen_frontier: BTreeMap<DeviceTag, FrontierRow>,
     // Edits made here that are in no transaction yet, and where each operation begins among them.
     pending: Vec<Stamped>,
     operations: Vec<usize>,

@@ -126,9 +126,8 @@ impl crate::tree::State {
     pub(super) fn inodes_from(&self, from: Ino, limit: usize) -> Result<Vec<Ino>, LedgerError> {
         let mut inodes = std::collections::BTreeSet::new();
         let layers = &self.layers;
-        inodes.extend(layers.active.inodes.range(from..).take(limit).map(|(ino, _)| *ino));
-        if let Some(frozen) = &layers.frozen {
-            inodes.extend(frozen.inodes.range(from..).take(limit).map(|(ino, _)| *ino));
+        for layer in layers.newest_first() {
+            inodes.extend(layer.inodes.range(from..).take(limit).map(|(ino, _)| *ino));
         }
         let mut left = limit;
         layers.backing.scan(Table::Inodes, &from.to_be_bytes(), None, &mut |key, _| {

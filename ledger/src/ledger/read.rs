@@ -8,7 +8,7 @@ use crate::error::LedgerError;
 use crate::merge::{decode_xattr, xattr_key};
 use crate::node::{Entry, Head, Ino, Inode, Kind, LocalSpace, ROOT};
 use crate::stamp::VersionId;
-use crate::store::Table;
+use crate::store::{Backing, StoreError, Table};
 use crate::tree::{Claim, InodeRow, Link, State, decode_slot, displaced_name, name_of_key, prefix_end};
 
 /// Most steps from an inode up to the root that are taken.
@@ -189,6 +189,18 @@ impl Ledger {
         Ok(self.state.layers.get(Table::Local, &local_key(space, key))?)
     }
 
+    /// The same in a backing that is not opened as a ledger yet.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn local_row(
+        backing: &dyn Backing,
+        space: LocalSpace,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        backing.get(Table::Local, &local_key(space, key))
+    }
+
     /// Calls `f` with this device's own rows of a range in rising order, until it answers `false`.
     ///
     /// # Errors
@@ -231,7 +243,7 @@ impl Ledger {
     }
 }
 
-pub(super) fn local_key(space: LocalSpace, key: &[u8]) -> Vec<u8> {
+pub(crate) fn local_key(space: LocalSpace, key: &[u8]) -> Vec<u8> {
     [&[space.0], key].concat()
 }
 

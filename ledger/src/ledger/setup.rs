@@ -146,7 +146,6 @@ impl Ledger {
             refused_records: 0,
             name: String::from_utf8_lossy(&name).into_owned(),
             written: frontier.clone(),
-            frozen_frontier: frontier.clone(),
             frontier,
             pending: Vec::new(),
             operations: Vec::new(),

@@ -1,10 +1,13 @@
 //! Changes that are not in the backing yet.
 //!
 //! ```text
-//!   reads →  active  →  frozen  →  backing
-//!            (being     (being
-//!            changed)    written)
+//!   reads →  active  →  keeping  →  kept  →  frozen  →  backing
+//!            (being     (on its     (in a    (being
+//!            changed)   way into    journal) written)
+//!                       a journal)
 //! ```
+//!
+//! A journal makes changes durable before the backing has them; without one, the two in the middle stay empty.
 //!
 //! Inode rows are kept decoded here, because one operation changes the same few of them several times; they become
 //! bytes only when the layer is written, on the committer's thread.
@@ -43,6 +46,11 @@ impl Layer {
         self.inodes.is_empty() && self.tables.iter().all(BTreeMap::is_empty)
     }
 
+    pub(crate) fn touches_only(&self, tables: &[Table]) -> bool {
+        let mut others = Table::ALL.into_iter().filter(|table| !tables.contains(table));
+        self.inodes.is_empty() && others.all(|table| self.tables[table as usize].is_empty())
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes + self.inodes.len() * ROW_OVERHEAD_BYTES
     }
@@ -53,12 +61,36 @@ impl Layer {
     }
 
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
-        self.bytes += key.len() + value.as_ref().map_or(0, Vec::len) + CHANGE_OVERHEAD_BYTES;
-        self.tables[table as usize].insert(key, value);
+        let cost = key.len() + CHANGE_OVERHEAD_BYTES;
+        self.bytes += cost + value.as_ref().map_or(0, Vec::len);
+        if let Some(old) = self.tables[table as usize].insert(key, value) {
+            self.bytes -= cost + old.map_or(0, |old| old.len());
+        }
+    }
+
+    /// Puts newer changes over these.
+    pub(crate) fn absorb(&mut self, newer: Self) {
+        if self.is_empty() {
+            *self = newer;
+            return;
+        }
+        // What rows weigh beyond their fixed part is in nobody's row: it is counted on, too high where both have a row.
+        self.bytes += newer.bytes;
+        self.inodes.extend(newer.inodes);
+        for (table, changes) in Table::ALL.into_iter().zip(newer.tables) {
+            for (key, value) in changes {
+                self.bytes -= key.len() + value.as_ref().map_or(0, Vec::len) + CHANGE_OVERHEAD_BYTES;
+                self.put(table, key, value);
+            }
+        }
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Option<&Option<Vec<u8>>> {
         self.tables[table as usize].get(key)
+    }
+
+    fn copy(&self) -> Self {
+        Self { own: self.own, inodes: self.inodes.clone(), tables: self.tables.clone(), bytes: self.bytes }
     }
 
     pub(crate) fn for_each_change(&self, f: &mut EachChange<'_>) {
@@ -75,25 +107,98 @@ impl Layer {
     }
 }
 
-/// All that is read through: the two layers and the backing.
+/// All that is read through: the layers and the backing.
 pub(crate) struct Layers {
     pub(crate) backing: Arc<dyn Backing>,
+    own: DeviceTag,
     pub(crate) active: Layer,
-    pub(crate) frozen: Option<Arc<Layer>>,
+    keeping: Option<Arc<Layer>>,
+    kept: Option<Arc<Layer>>,
+    frozen: Option<Arc<Layer>>,
 }
 
 impl Layers {
     pub(crate) fn over(backing: Arc<dyn Backing>, own: DeviceTag) -> Self {
-        Self { backing, active: Layer::of(own), frozen: None }
+        Self { backing, own, active: Layer::of(own), keeping: None, kept: None, frozen: None }
+    }
+
+    /// The layers over the backing, newest first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Layer> {
+        let older = [&self.keeping, &self.kept, &self.frozen];
+        std::iter::once(&self.active).chain(older.into_iter().filter_map(|layer| layer.as_deref()))
+    }
+
+    /// Whether a batch is on its way into a journal or the backing.
+    pub(crate) fn is_keeping(&self) -> bool {
+        self.keeping.is_some()
+    }
+
+    /// Whether a batch is on its way into the backing.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Whether a journal holds what the backing is not even being given.
+    pub(crate) fn has_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Bytes that the next batch for the backing holds so far.
+    pub(crate) fn unfrozen_bytes(&self) -> usize {
+        self.active.bytes() + self.kept.as_ref().map_or(0, |kept| kept.bytes())
+    }
+
+    /// Moves the active changes out of the way, to be kept in a journal.
+    pub(crate) fn keep(&mut self) -> Arc<Layer> {
+        debug_assert!(self.keeping.is_none(), "one batch goes into the journal at a time");
+        let layer = Arc::new(std::mem::replace(&mut self.active, Layer::of(self.own)));
+        self.keeping.insert(layer).clone()
+    }
+
+    /// The journal has what was moved out of the way last.
+    pub(crate) fn kept(&mut self) {
+        if let Some(newer) = self.keeping.take() {
+            let newer = sole(newer);
+            let mut kept = self.kept.take().map_or_else(|| Layer::of(self.own), sole);
+            kept.absorb(newer);
+            self.kept = Some(Arc::new(kept));
+        }
+    }
+
+    /// Moves all changes, kept or not, out of the way to be written to the backing.
+    pub(crate) fn freeze(&mut self) -> Arc<Layer> {
+        debug_assert!(self.frozen.is_none() && self.keeping.is_none(), "one batch is written at a time");
+        let mut layer = self.kept.take().map_or_else(|| Layer::of(self.own), sole);
+        layer.absorb(std::mem::replace(&mut self.active, Layer::of(self.own)));
+        self.frozen.insert(Arc::new(layer)).clone()
+    }
+
+    /// The same for what a journal has alone, with one row more.
+    pub(crate) fn freeze_kept(&mut self, extra: Option<(Table, Vec<u8>, Vec<u8>)>) -> Option<Arc<Layer>> {
+        debug_assert!(self.frozen.is_none() && self.keeping.is_none(), "one batch is written at a time");
+        let mut layer = sole(self.kept.take()?);
+        if let Some((table, key, value)) = extra {
+            layer.put(table, key, Some(value));
+        }
+        Some(self.frozen.insert(Arc::new(layer)).clone())
+    }
+
+    /// The backing has this batch, if it is the frozen one. True if so.
+    pub(crate) fn thaw(&mut self, batch: &Arc<Layer>) -> bool {
+        let is_it = self.frozen.as_ref().is_some_and(|frozen| Arc::ptr_eq(frozen, batch));
+        if is_it {
+            self.frozen = None;
+        }
+        is_it
     }
 
     /// A changed inode row that is not in the backing yet.
     pub(crate) fn inode_in_layers(&self, ino: Ino) -> Option<&Arc<InodeRow>> {
-        self.active.inodes.get(&ino).or_else(|| self.frozen.as_ref()?.inodes.get(&ino))
+        self.newest_first().find_map(|layer| layer.inodes.get(&ino))
     }
 
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let change = self.active.get(table, key).or_else(|| self.frozen.as_ref()?.get(table, key));
+        let change = self.newest_first().find_map(|layer| layer.get(table, key));
         match change {
             Some(change) => Ok(change.clone()),
             None => self.backing.get(table, key),
@@ -142,36 +247,44 @@ impl Layers {
 
 type LayerRange<'a> = std::iter::Peekable<std::collections::btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>;
 
-/// The changes of both layers in one order, the active one's first where both have a key.
+/// A layer that nobody else holds any more, or a copy of it.
+fn sole(layer: Arc<Layer>) -> Layer {
+    Arc::try_unwrap(layer).unwrap_or_else(|shared| shared.copy())
+}
+
+/// The most layers that can lie over the backing.
+const LAYERS: usize = 4;
+
+/// The changes of all layers in one order, the newest one's where several have a key.
 struct Merged<'a> {
-    active: LayerRange<'a>,
-    frozen: Option<LayerRange<'a>>,
+    newest_first: [Option<LayerRange<'a>>; LAYERS],
 }
 
 impl<'a> Merged<'a> {
     fn of(layers: &'a Layers, table: Table, from: &[u8], to: Option<&[u8]>) -> Self {
         let to = to.map_or(Bound::Unbounded, Bound::Excluded);
-        let range = |layer: &'a Layer| {
-            layer.tables[table as usize].range::<[u8], _>((Bound::Included(from), to)).peekable()
-        };
-        Self { active: range(&layers.active), frozen: layers.frozen.as_deref().map(range) }
+        let mut newest_first = [const { None }; LAYERS];
+        for (range, layer) in newest_first.iter_mut().zip(layers.newest_first()) {
+            *range =
+                Some(layer.tables[table as usize].range::<[u8], _>((Bound::Included(from), to)).peekable());
+        }
+        Self { newest_first }
     }
 
     fn peek(&mut self) -> Option<&'a [u8]> {
-        let active = self.active.peek().map(|(key, _)| key.as_slice());
-        let frozen = self.frozen.as_mut().and_then(|it| it.peek().map(|(key, _)| key.as_slice()));
-        match (active, frozen) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let next = |range: &mut LayerRange<'a>| range.peek().map(|(key, _)| key.as_slice());
+        self.newest_first.iter_mut().flatten().filter_map(next).min()
     }
 
     // Hands the next change to `f` (a deletion is skipped) and moves on; answers whether to continue.
     fn emit(&mut self, f: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> bool {
         let Some(key) = self.peek() else { return true };
-        let from_frozen = self.frozen.as_mut().and_then(|it| it.next_if(|(k, _)| k.as_slice() == key));
-        let change = self.active.next_if(|(k, _)| k.as_slice() == key).or(from_frozen);
-        match change {
+        let mut newest = None;
+        for range in self.newest_first.iter_mut().flatten() {
+            let change = range.next_if(|(k, _)| k.as_slice() == key);
+            newest = newest.or(change);
+        }
+        match newest {
             Some((key, Some(value))) => f(key, value),
             _ => true,
         }

@@ -1,5 +1,6 @@
 //! Rows and where they are kept: tables of byte keys and values, written only in whole batches.
 
+mod batch;
 mod checked;
 mod layer;
 mod memory;
@@ -9,6 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use self::batch::{Batch, EachChange};
 pub use self::memory::MemoryBacking;
 pub use self::redb::RedbBacking;
 pub(crate) use layer::{Layer, Layers};
@@ -85,27 +87,6 @@ pub enum StoreError {
     /// Not a tree database, or opened with the wrong key.
     #[error("this is not a tree database, or the key does not fit")]
     Foreign,
-}
-
-/// What is told of each change: table, key and value (none: deleted).
-pub type EachChange<'a> = dyn FnMut(Table, &[u8], Option<&[u8]>) + 'a;
-
-/// A set of changes that reaches the disk whole or not at all. A cheap handle.
-#[derive(Clone)]
-pub struct Batch {
-    pub(crate) layer: Arc<Layer>,
-}
-
-impl Batch {
-    /// Calls `f` with each changed row, by table and key in rising order; `None` deletes.
-    pub fn for_each(&self, f: &mut EachChange<'_>) {
-        self.layer.for_each_change(f);
-    }
-
-    /// Rough size in memory, bytes.
-    pub fn bytes(&self) -> usize {
-        self.layer.bytes()
-    }
 }
 
 /// Where committed rows are kept.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Batch, Layer, Layers, MemoryBacking, RedbBacking, Table};
+use super::{Batch, Layers, MemoryBacking, RedbBacking, Table};
 use crate::identity::DeviceTag;
 
 #[derive(Debug, Clone)]
 enum Step {
     Put(u8, u8),
     Delete(u8),
+    Keep,
+    Kept,
     Freeze,
     Thaw,
     Scan(u8, Option<u8>, usize),
@@ -21,6 +23,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..20u8, any::<u8>()).prop_map(|(key, value)| Step::Put(key, value)),
         2 => (0..20u8).prop_map(Step::Delete),
+        1 => Just(Step::Keep),
+        1 => Just(Step::Kept),
         1 => Just(Step::Freeze),
         1 => Just(Step::Thaw),
         2 => (0..20u8, proptest::option::of(0..20u8), 1..30usize).prop_map(|(from, to, n)| Step::Scan(from, to, n)),
@@ -28,6 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn run(layers: &mut Layers, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut frozen = None;
     let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for step in steps {
         match step {
@@ -39,17 +44,16 @@ fn run(layers: &mut Layers, steps: &[Step]) -> Result<(), TestCaseError> {
                 model.remove(&vec![*key]);
                 layers.delete(Table::Local, vec![*key]);
             }
-            Step::Freeze if layers.frozen.is_none() => {
-                let layer = std::mem::replace(&mut layers.active, Layer::of(DeviceTag(1)));
-                layers.frozen = Some(Arc::new(layer));
-            }
+            Step::Keep if !layers.is_keeping() => drop(layers.keep()),
+            Step::Kept => layers.kept(),
+            Step::Freeze if frozen.is_none() && !layers.is_keeping() => frozen = Some(layers.freeze()),
             Step::Thaw => {
-                if let Some(layer) = layers.frozen.clone() {
-                    layers.backing.write(&Batch { layer }).unwrap();
-                    layers.frozen = None;
+                if let Some(layer) = frozen.take() {
+                    layers.backing.write(&Batch::of(layer.clone())).unwrap();
+                    assert!(layers.thaw(&layer));
                 }
             }
-            Step::Freeze => {}
+            Step::Freeze | Step::Keep => {}
             Step::Scan(from, to, limit) => {
                 let mut found = Vec::new();
                 let to = to.map(|to| vec![to]);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::fixture::{Cast, Shared, at, commit, file, find, folder, names, single, text, write};
-use crate::{Ledger, LedgerError, ROOT, RedbBacking, StoreError};
+use crate::{Backing, Batch, Ledger, LedgerError, LocalSpace, ROOT, RedbBacking, StoreError};
 
 #[test]
 fn reads_are_the_same_in_every_phase_of_a_commit() {
@@ -28,6 +28,47 @@ fn reads_are_the_same_in_every_phase_of_a_commit() {
     assert_eq!(look(&ledger), changed);
     assert!(!ledger.has_uncommitted());
     assert!(ledger.freeze(at(5)).unwrap().is_none());
+}
+
+#[test]
+fn what_a_journal_keeps_comes_back_by_its_batches() {
+    let cast = Cast::new();
+    let shared = Shared::default();
+    let mut ledger = cast.founder_over(Box::new(shared.clone()));
+    commit(&mut ledger, at(1));
+    let mut journal = Vec::new();
+    let mut keep = |ledger: &mut Ledger, now| {
+        if let Some(batch) = ledger.keep(now).unwrap() {
+            assert!(matches!(ledger.freeze(now), Err(LedgerError::StillFrozen)));
+            journal.push(batch.encode());
+            ledger.kept(batch);
+        }
+    };
+    let d = folder(&mut ledger, at(2), ROOT, "d");
+    let a = file(&mut ledger, at(2), d, "a");
+    write(&mut ledger, at(2), a, "one");
+    keep(&mut ledger, at(3));
+    assert!(!ledger.has_unkept() && ledger.has_uncommitted());
+    // One batch on its way to the backing, and never arriving, while more are kept.
+    let lost = ledger.freeze(at(4)).unwrap().unwrap();
+    write(&mut ledger, at(4), a, "two");
+    ledger.local_put(LocalSpace(7), b"k", b"v").unwrap();
+    keep(&mut ledger, at(5));
+    ledger.unlink(at(6), d, b"a").unwrap();
+    file(&mut ledger, at(6), d, "b");
+    keep(&mut ledger, at(7));
+    assert!(ledger.keep(at(7)).unwrap().is_none());
+    assert_eq!(names(&ledger, d), ["b"]);
+    let (digest, frontier) = (ledger.digest().unwrap(), ledger.frontier());
+    drop((lost, ledger));
+
+    for batch in &journal {
+        Backing::write(&shared, &Batch::decode(batch).unwrap()).unwrap();
+    }
+    assert_eq!(Ledger::local_row(&shared, LocalSpace(7), b"k").unwrap().unwrap(), b"v");
+    let ledger =
+        Ledger::open(Box::new(shared), cast.device(0), &cast.user, cast.keyring.clone(), at(9)).unwrap();
+    assert_eq!((ledger.digest().unwrap(), ledger.frontier()), (digest, frontier));
 }
 
 #[test]

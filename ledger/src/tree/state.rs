@@ -8,7 +8,7 @@ use crate::error::LedgerError;
 use crate::identity::DeviceTag;
 use crate::node::{Ino, InodeId, Kind, ROOT, Stats};
 use crate::stamp::{Clock, Time, VersionId};
-use crate::store::{Backing, Layer, Layers, Table};
+use crate::store::{Backing, Layers, Table};
 use crate::wire::{Reader, WireError, Writer};
 
 const COUNTERS_KEY: &[u8] = b"counters";
@@ -264,13 +264,6 @@ impl State {
         } else if !fallen && self.fallen.remove(&ino) {
             self.layers.delete(Table::Contested, key);
         }
-    }
-
-    /// Moves the changes out of the way to be written.
-    pub(crate) fn freeze(&mut self) -> Arc<Layer> {
-        let layer = Arc::new(std::mem::replace(&mut self.layers.active, Layer::of(self.own)));
-        self.layers.frozen = Some(Arc::clone(&layer));
-        layer
     }
 }
 

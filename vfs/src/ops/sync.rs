@@ -23,7 +23,7 @@ impl Drive {
                 drop(state);
                 let later = core.clone();
                 let then = move |settled: Result<(), Error>| match settled {
-                    Ok(()) => later.committer.request(reply),
+                    Ok(()) => later.make_durable(reply),
                     Err(error) => reply(Err(error)),
                 };
                 return core.settler.push(file.node.clone(), Some(Box::new(then)));
@@ -33,19 +33,19 @@ impl Drive {
             }
         }
         drop(state);
-        core.committer.request(reply);
+        core.make_durable(reply);
     }
 
     /// Answers when every change of names is on disk.
     pub fn fsync_dir(&self, _dir: Ino, reply: Reply<()>) {
-        self.core.committer.request(reply);
+        self.core.make_durable(reply);
     }
 
     /// Answers when everything written to any file is settled and on disk.
     pub fn sync_all(&self, reply: Reply<()>) {
         let outcome = self.core.settle_all();
         match outcome {
-            Ok(()) => self.core.committer.request(reply),
+            Ok(()) => self.core.make_durable(reply),
             Err(error) => reply(Err(error)),
         }
     }

@@ -20,6 +20,13 @@ impl Drive {
                 "check the disk and its cables, then `peerdrive down` and `peerdrive up`",
             ),
         }
+        for damage in &core.found_at_start {
+            say(
+                Severity::Problem,
+                damage.clone(),
+                "compare the files of that time with a backup; check the disk",
+            );
+        }
         let usage = core.store.usage();
         if usage.can_store_bytes == 0 {
             say(

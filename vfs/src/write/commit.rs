@@ -1,4 +1,7 @@
-//! Group commit: one thread writes what the ledger gathered, for everyone who waits.
+//! Group commit: what the ledger gathered is written for everyone who waits.
+//!
+//! Who waits is served by the journal (`journal.rs`), at once by his own thread if that is free, else together with others by the
+//! committer's. The database follows within a second, in one batch.
 //!
 //! The one order that matters: freeze the batch, flush the packs, write the tree. Every chunk that the batch names was put before
 //! the freeze, so it is on disk before the tree says so.
@@ -10,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::core::{Core, now};
+use super::journal::Kept;
+use crate::core::Core;
 use crate::{Error, Reply};
 
 /// Longest time that a change stays uncommitted.
@@ -35,6 +39,13 @@ struct Waiting {
     now: bool,
     busy: bool,
     closed: bool,
+}
+
+/// What the thread is to do.
+struct Work {
+    /// Write to the database, whether somebody waits or not.
+    commit: bool,
+    replies: Vec<Reply<()>>,
 }
 
 impl Committer {
@@ -68,6 +79,10 @@ impl Committer {
         }
     }
 
+    fn is_busy(&self) -> bool {
+        self.state.lock().busy
+    }
+
     /// Waits until the commit under way, if there is one, is done.
     pub(crate) fn wait_for_write(&self) {
         let mut waiting = self.state.lock();
@@ -82,16 +97,19 @@ impl Committer {
         self.more.notify_one();
     }
 
-    /// Waits for work; the replies to give after it. None at the end.
-    fn next(&self) -> Option<Vec<Reply<()>>> {
+    /// Waits for work. None at the end.
+    fn next(&self) -> Option<Work> {
         let mut waiting = self.state.lock();
         loop {
             let due = waiting.since.map(|since| since + COMMIT_EVERY);
-            if !waiting.replies.is_empty() || waiting.now || due.is_some_and(|due| due <= Instant::now()) {
-                waiting.now = false;
-                waiting.since = None;
-                waiting.busy = true;
-                return Some(std::mem::take(&mut waiting.replies));
+            let commit = waiting.now || due.is_some_and(|due| due <= Instant::now());
+            if commit || !waiting.replies.is_empty() {
+                if commit {
+                    waiting.now = false;
+                    waiting.since = None;
+                    waiting.busy = true;
+                }
+                return Some(Work { commit, replies: std::mem::take(&mut waiting.replies) });
             }
             if waiting.closed {
                 return None;
@@ -112,27 +130,78 @@ impl Committer {
 }
 
 impl Core {
+    /// Answers when everything done before this call is on disk; on this thread if nobody else is at it.
+    pub(crate) fn make_durable(&self, reply: Reply<()>) {
+        let mut journal = match self.journal.try_lock() {
+            Some(journal) => journal,
+            // The committer holds it for a moment, and would not answer before it has written a whole batch.
+            None if self.committer.is_busy() => self.journal.lock(),
+            None => return self.committer.request(reply),
+        };
+        let kept = self.keep(&mut journal);
+        drop(journal);
+        match kept {
+            Ok(Kept::Durable) => reply(Ok(())),
+            Ok(Kept::NotYet) => self.committer.request(reply),
+            Err(error) => reply(Err(error)),
+        }
+    }
+
     /// Writes everything gathered so far; after an `Ok` it is on disk.
     pub(crate) fn commit(&self) -> Result<(), Error> {
+        self.write_batch(false)
+    }
+
+    /// The same by the journal, if that can.
+    fn keep_or_commit(&self) -> Result<(), Error> {
+        let kept = self.keep(&mut self.journal.lock())?;
+        if kept == Kept::Durable { Ok(()) } else { self.commit() }
+    }
+
+    /// The last commit of a drive that closes: nothing is left to the journal.
+    pub(crate) fn commit_last(&self) -> Result<(), Error> {
+        self.write_batch(true)
+    }
+
+    fn write_batch(&self, last: bool) -> Result<(), Error> {
         let _one_at_a_time = self.commit_lock.lock();
         if let Some(why) = self.failure() {
             tracing::debug!(why, "no commit after a failure");
             return Err(Error::ReadOnly);
         }
-        let frozen = {
-            let mut ledger = self.ledger.write();
-            self.saving.store(self.unsaved.swap(0, Ordering::Relaxed), Ordering::Relaxed);
-            ledger.freeze(now())
+        let batch = {
+            let mut journal = self.journal.lock();
+            // Once a journal is in use, it makes durable what this batch does not take along.
+            if self.ledger.read().has_kept() {
+                self.keep(&mut journal)?;
+            }
+            self.next_batch(&mut journal, last).map_err(|error| self.fail(&error))?
         };
-        let Some(batch) = frozen.map_err(|error| self.fail(&error))? else {
+        let Some(batch) = batch else {
             return self.store.flush().map(drop).map_err(|error| self.fail(&error));
         };
         let writer = self.ledger.read().writer();
         self.store.flush().map_err(|error| self.fail(&error))?;
         writer.write(&batch).map_err(|error| self.fail(&error))?;
-        self.ledger.write().thaw(batch);
-        self.saving.store(0, Ordering::Relaxed);
+        let mut journal = self.journal.lock();
+        let mut ledger = self.ledger.write();
+        ledger.thaw(batch);
+        journal.taken_over();
+        self.end_saving();
+        if ledger.has_uncommitted() {
+            self.committer.wake();
+        }
         Ok(())
+    }
+
+    /// What was published goes into a batch; the ledger is locked.
+    pub(crate) fn begin_saving(&self) {
+        self.saving.fetch_add(self.unsaved.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// It is on disk.
+    pub(crate) fn end_saving(&self) {
+        self.saving.store(0, Ordering::Relaxed);
     }
 
     /// The batch is large: let the committer catch up before more is added.
@@ -150,17 +219,14 @@ impl Core {
 pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
     let core = core.clone();
     std::thread::Builder::new().name("commit".into()).spawn(move || {
-        while let Some(replies) = core.committer.next() {
-            let committed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| core.commit()));
-            let outcome =
-                committed.unwrap_or_else(|_| Err(core.fail(&"a commit broke an invariant; see the log")));
+        while let Some(Work { commit, replies }) = core.committer.next() {
+            let serve = || if commit { core.commit() } else { core.keep_or_commit() };
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(serve))
+                .unwrap_or_else(|_| Err(core.fail(&"a commit broke an invariant; see the log")));
             core.committer.done();
             for reply in replies {
                 reply(outcome);
             }
-        }
-        if let Err(error) = core.commit() {
-            tracing::error!(%error, "the last commit failed");
         }
     })
 }

@@ -1,0 +1,393 @@
+//! A small log of sealed records beside a database: what must be durable at once goes here, with one write and one flush; the
+//! database takes it over later, in bulk.
+//!
+//! ```text
+//!  ┌─────────── half 0 ───────────┬─────────── half 1 ───────────┐
+//!  │ 101 │ 102 │ 103 │ (old) …    │ 57 │ 58 │ … │ 100 │ (old) …   │
+//!  └──────────────▲───────────────┴──────────────────────────────┘
+//!              next record        being taken over by the database, free again when that is done
+//! ```
+//!
+//! The file is as long as it will ever be and filled with zeros when it is made, so that writing a record changes no file system
+//! metadata: its flush waits for the data alone. Records are numbered in one unbroken order. The database remembers the last
+//! number that it took over; at start, the journal gives the records after that. The first that does not verify ends them: it was
+//! being written when the power went. If a later one is found behind it, bytes that were durable have been damaged, and
+//! [`Replayed::damage`] says so.
+
+pub mod record;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use self::record::{BLOCK_BYTES, Begins, HEADER_BYTES, Header, TAG_BYTES, record_bytes};
+use super::{Disk, DiskFile, Open};
+
+/// Bytes written at once while the file is filled.
+const FILL_BYTES: usize = 1 << 20;
+/// What the sealing key is derived for.
+const KEY_CONTEXT: &str = "PeerDrive 2026-11 journal record key v1";
+
+/// The open journal.
+pub struct JournalFile {
+    file: Arc<dyn DiskFile>,
+    key: Zeroizing<[u8; 32]>,
+    half_bytes: u64,
+    /// The half that records go to, 0 or 1.
+    half: u64,
+    /// Where the next record goes in it, bytes.
+    at: u64,
+    /// The other half still holds records that the database has not taken over.
+    other_is_busy: bool,
+    last_sequence: u64,
+    failed: bool,
+    /// The record being sealed; kept for the next.
+    buffer: Vec<u8>,
+}
+
+/// What was found in a journal.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// The bodies after the last record that was taken over, in order.
+    pub bodies: Vec<Vec<u8>>,
+    /// The highest number found, or the given one: what comes next is numbered after it.
+    pub last_sequence: u64,
+    /// What does not fit, in words: records that were durable are missing behind the last of `bodies`.
+    pub damage: Option<String>,
+}
+
+/// Why a record was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// It has to wait until the database has taken over the half before, or is too long for a half.
+    #[error("the journal has no room for this record")]
+    NoRoom,
+    /// The disk failed, now or before; nothing is promised any more.
+    #[error("the journal cannot be written: {0}")]
+    Failed(#[from] io::Error),
+}
+
+impl JournalFile {
+    /// Reads what the file holds behind `taken_over`. A missing file holds nothing.
+    ///
+    /// # Errors
+    /// What the disk says; `Unsupported` for records of a newer version.
+    pub fn replay(disk: &dyn Disk, path: &Path, secret: &[u8], taken_over: u64) -> io::Result<Replayed> {
+        if !disk.exists(path)? {
+            return Ok(Replayed { last_sequence: taken_over, ..Replayed::default() });
+        }
+        let reader = Reader { file: disk.open(path, Open::Read)?, key: derive(secret) };
+        let mut found = reader.after(taken_over)?;
+        let mut replayed = Replayed { last_sequence: taken_over, ..Replayed::default() };
+        while let Some(body) = found.remove(&(replayed.last_sequence + 1)) {
+            replayed.last_sequence += 1;
+            replayed.bodies.push(body);
+        }
+        if let Some((last, _)) = found.pop_last() {
+            let missing = replayed.last_sequence + 1;
+            replayed.damage = Some(format!("record {missing} does not verify, though {last} is there"));
+            // So that its number, and those before, are not given again.
+            replayed.last_sequence = last;
+        }
+        Ok(replayed)
+    }
+
+    /// Opens the journal for writing, behind `last_sequence`; what it held before counts as taken over. A file of another length
+    /// is made anew.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn open(
+        disk: &dyn Disk,
+        path: &Path,
+        secret: &[u8],
+        half_bytes: u64,
+        last_sequence: u64,
+    ) -> io::Result<Self> {
+        assert!(half_bytes.is_multiple_of(BLOCK_BYTES), "halves are made of whole blocks");
+        let file = disk.open(path, Open::Create)?;
+        if file.len()? != 2 * half_bytes {
+            fill(&*file, 2 * half_bytes)?;
+            if let Some(dir) = path.parent() {
+                disk.sync_dir(dir)?;
+            }
+        }
+        Ok(Self {
+            file,
+            key: derive(secret),
+            half_bytes,
+            half: 0,
+            at: 0,
+            other_is_busy: false,
+            last_sequence,
+            failed: false,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Number of the last record.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Whether so much of the half is used that the database should take it over.
+    #[must_use]
+    pub fn is_filling(&self) -> bool {
+        self.at >= self.half_bytes / 2
+    }
+
+    /// Whether a record with a body so long can be appended now.
+    #[must_use]
+    pub fn has_room(&self, body_bytes: usize) -> bool {
+        self.at + record_bytes(body_bytes) <= self.half_bytes
+    }
+
+    /// Appends a record; after `Ok` it is durable.
+    ///
+    /// # Errors
+    /// [`JournalError`]. After `Failed` every later call fails.
+    pub fn append(&mut self, body: &[u8]) -> Result<(), JournalError> {
+        if self.failed {
+            return Err(JournalError::Failed(io::Error::other("it failed before; start again")));
+        }
+        if !self.has_room(body.len()) {
+            return Err(JournalError::NoRoom);
+        }
+        record::seal(&self.key, self.last_sequence + 1, body, &mut self.buffer);
+        let offset = self.half * self.half_bytes + self.at;
+        let written = self.file.write_at(offset, &self.buffer).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            self.failed = true;
+            return Err(error.into());
+        }
+        self.at += self.buffer.len() as u64;
+        self.last_sequence += 1;
+        Ok(())
+    }
+
+    /// The database begins to take over all records so far: later ones go to the other half. False if it has not finished the
+    /// time before; nothing is changed then.
+    #[must_use]
+    pub fn begin_take_over(&mut self) -> bool {
+        if self.at == 0 {
+            return true;
+        }
+        if self.other_is_busy {
+            return false;
+        }
+        self.half = 1 - self.half;
+        self.at = 0;
+        self.other_is_busy = true;
+        true
+    }
+
+    /// The database has taken over, durably, what it began with.
+    pub fn taken_over(&mut self) {
+        self.other_is_busy = false;
+    }
+}
+
+impl std::fmt::Debug for JournalFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JournalFile")
+            .field("half", &self.half)
+            .field("at", &self.at)
+            .field("last_sequence", &self.last_sequence)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Reader {
+    file: Arc<dyn DiskFile>,
+    key: Zeroizing<[u8; 32]>,
+}
+
+impl Reader {
+    /// All records later than `sequence` that verify, wherever they lie.
+    fn after(&self, sequence: u64) -> io::Result<BTreeMap<u64, Vec<u8>>> {
+        let len = self.file.len()?;
+        let mut found = BTreeMap::new();
+        let mut at = 0;
+        while at + BLOCK_BYTES <= len {
+            match self.record_at(at, len)? {
+                Some((header, body)) if header.sequence > sequence => {
+                    at += header.record_bytes();
+                    found.insert(header.sequence, body);
+                }
+                _ => at += BLOCK_BYTES,
+            }
+        }
+        Ok(found)
+    }
+
+    fn record_at(&self, at: u64, end: u64) -> io::Result<Option<(Header, Vec<u8>)>> {
+        let mut head = [0; HEADER_BYTES];
+        self.file.read_at(at, &mut head)?;
+        let header = match Header::parse(&head) {
+            Begins::Record(header) if header.record_bytes() <= end - at => header,
+            Begins::Newer(version) => {
+                let why = format!("the journal has records of version {version}; update this software");
+                return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+            }
+            _ => return Ok(None),
+        };
+        let mut record = vec![0; HEADER_BYTES + header.body_bytes as usize + TAG_BYTES];
+        self.file.read_at(at, &mut record)?;
+        Ok(record::open(&self.key, &record).map(|body| (header, body)))
+    }
+}
+
+fn derive(secret: &[u8]) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(blake3::derive_key(KEY_CONTEXT, secret))
+}
+
+/// Zeros all the file, so that its blocks are there and writing them again changes nothing but bytes.
+fn fill(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
+    file.set_len(0)?;
+    let zeros = vec![0; FILL_BYTES.min(bytes as usize)];
+    let mut at = 0;
+    while at < bytes {
+        let count = (bytes - at).min(zeros.len() as u64);
+        file.write_at(at, &zeros[..count as usize])?;
+        at += count;
+    }
+    file.set_len(bytes)?;
+    file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::MemoryDisk;
+    use crate::testing::noise;
+
+    const HALF: u64 = 64 << 10;
+    const SECRET: &[u8] = b"secret";
+
+    fn path() -> &'static Path {
+        Path::new("journal")
+    }
+
+    fn opened(disk: &MemoryDisk, last: u64) -> JournalFile {
+        JournalFile::open(disk, path(), SECRET, HALF, last).unwrap()
+    }
+
+    fn replayed(disk: &MemoryDisk, taken_over: u64) -> Replayed {
+        JournalFile::replay(disk, path(), SECRET, taken_over).unwrap()
+    }
+
+    fn body(number: u64) -> Vec<u8> {
+        noise(number, 1 + (number * 977 % 9000) as usize)
+    }
+
+    #[test]
+    fn what_was_appended_is_given_back_in_order() {
+        let disk = MemoryDisk::new();
+        assert_eq!(replayed(&disk, 5), Replayed { last_sequence: 5, ..Replayed::default() });
+        let mut journal = opened(&disk, 5);
+        for number in 6..=10 {
+            journal.append(&body(number)).unwrap();
+        }
+        let found = replayed(&disk, 5);
+        assert_eq!(found.bodies, (6..=10).map(body).collect::<Vec<_>>());
+        assert_eq!((found.last_sequence, found.damage), (10, None));
+        assert_eq!(replayed(&disk, 8).bodies, [body(9), body(10)]);
+        assert_eq!(replayed(&disk, 10).bodies.len(), 0);
+    }
+
+    #[test]
+    fn halves_take_turns_and_old_records_do_not_come_back() {
+        let disk = MemoryDisk::new();
+        let mut journal = opened(&disk, 0);
+        let mut taken_over = 0;
+        for number in 1..=300 {
+            while !journal.has_room(body(number).len()) {
+                assert!(journal.begin_take_over());
+                // Nothing may be appended over what is not taken over yet.
+                assert!(replayed(&disk, taken_over).bodies.len() as u64 == number - 1 - taken_over);
+                taken_over = journal.last_sequence();
+                journal.taken_over();
+            }
+            journal.append(&body(number)).unwrap();
+            let found = replayed(&disk, taken_over);
+            assert_eq!(found.last_sequence, number);
+            assert_eq!(found.bodies, (taken_over + 1..=number).map(body).collect::<Vec<_>>());
+            assert_eq!(found.damage, None);
+            if number % 70 == 0 {
+                taken_over = number;
+                journal = opened(&disk, number);
+            }
+        }
+    }
+
+    #[test]
+    fn a_half_is_not_written_over_before_it_is_taken_over() {
+        let disk = MemoryDisk::new();
+        let mut journal = opened(&disk, 0);
+        journal.append(&body(1)).unwrap();
+        assert!(journal.begin_take_over());
+        journal.append(&body(2)).unwrap();
+        assert!(!journal.begin_take_over());
+        assert_eq!(replayed(&disk, 0).bodies, [body(1), body(2)]);
+        while journal.append(&noise(1, 9000)).is_ok() {}
+        assert!(matches!(journal.append(&noise(1, 9000)), Err(JournalError::NoRoom)));
+        journal.taken_over();
+        assert!(journal.begin_take_over());
+        journal.append(&noise(1, 9000)).unwrap();
+    }
+
+    #[test]
+    fn a_torn_last_record_is_no_damage_but_a_hole_is() {
+        let disk = MemoryDisk::new();
+        let mut journal = opened(&disk, 0);
+        let mut starts = Vec::new();
+        for number in 1..=6 {
+            starts.push(journal.at);
+            journal.append(&body(number)).unwrap();
+        }
+        let file = disk.open(path(), Open::ReadWrite).unwrap();
+        file.write_at(starts[5] + 30, b"torn").unwrap();
+        let found = replayed(&disk, 0);
+        assert_eq!((found.last_sequence, found.damage), (5, None));
+        file.write_at(starts[2] + 30, b"hole").unwrap();
+        let found = replayed(&disk, 0);
+        assert_eq!(found.bodies, [body(1), body(2)]);
+        assert_eq!((found.last_sequence, found.damage.is_some()), (5, true));
+        // What the database has does not matter any more.
+        assert_eq!(replayed(&disk, 3).damage, None);
+        assert_eq!(replayed(&disk, 3).bodies, [body(4), body(5)]);
+    }
+
+    #[test]
+    fn a_power_cut_loses_no_acknowledged_record() {
+        for seed in 0..200 {
+            let disk = MemoryDisk::new();
+            let mut journal = opened(&disk, 0);
+            let last = 1 + seed % 7;
+            for number in 1..=last {
+                journal.append(&body(number)).unwrap();
+            }
+            let mut torn = Vec::new();
+            record::seal(&derive(SECRET), last + 1, &noise(seed, 20_000), &mut torn);
+            disk.open(path(), Open::ReadWrite).unwrap().write_at(journal.at, &torn).unwrap();
+            let found = replayed(&disk.cut_power(seed), 0);
+            assert!(found.last_sequence >= last && found.damage.is_none(), "seed {seed}");
+            assert_eq!(found.bodies[..last as usize], (1..=last).map(body).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_short_or_foreign_file_gives_nothing_and_is_made_anew() {
+        let disk = MemoryDisk::new();
+        let file = disk.open(path(), Open::Create).unwrap();
+        file.write_at(0, &noise(3, 5000)).unwrap();
+        assert_eq!(replayed(&disk, 0), Replayed::default());
+        let mut journal = opened(&disk, 0);
+        journal.append(b"first").unwrap();
+        assert_eq!(replayed(&disk, 0).bodies, [b"first"]);
+    }
+}
