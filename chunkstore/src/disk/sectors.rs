@@ -6,10 +6,12 @@
 //!
 //! A 16-byte ciphertext block of zeros reads as zeros: files grow with zeros that nobody wrote. A written block
 //! enciphers to zeros with probability 2⁻¹²⁸.
+//!
+//! The mode is written out here, over the blocks of a whole sector at once: the cipher then works on many blocks side by side,
+//! an order of magnitude faster than block by block.
 
-use aes::Aes256;
-use aes::cipher::KeyInit;
-use xts_mode::{Xts128, get_tweak_default};
+use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use aes::{Aes256, Block};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Unit of encryption, bytes.
@@ -32,20 +34,27 @@ impl SectorKey {
 /// One sector's worth of bytes.
 pub(super) type Sector = [u8; SECTOR_BYTES];
 
+/// What each block is masked with, before and after the cipher.
+type Tweaks = [u128; BLOCKS];
+
 /// Enciphers and deciphers sectors with one key.
 pub(super) struct SectorCipher {
-    xts: Xts128<Aes256>,
+    data: Aes256,
+    tweak: Aes256,
 }
 
 impl SectorCipher {
     pub(super) fn new(key: &SectorKey) -> Self {
         let half =
             |from: usize| Aes256::new_from_slice(&key.0[from..from + 32]).expect("half of 64 bytes is a key");
-        Self { xts: Xts128::new(half(0), half(32)) }
+        Self { data: half(0), tweak: half(32) }
     }
 
     pub(super) fn encrypt(&self, number: u64, sector: &mut Sector) {
-        self.xts.encrypt_sector(sector, get_tweak_default(u128::from(number)));
+        let tweaks = self.tweaks(number);
+        mask(sector, &tweaks);
+        self.data.encrypt_blocks(blocks(sector));
+        mask(sector, &tweaks);
     }
 
     pub(super) fn decrypt(&self, number: u64, sector: &mut Sector) {
@@ -56,12 +65,37 @@ impl SectorCipher {
         if unwritten == [true; BLOCKS] {
             return;
         }
-        self.xts.decrypt_sector(sector, get_tweak_default(u128::from(number)));
+        let tweaks = self.tweaks(number);
+        mask(sector, &tweaks);
+        self.data.decrypt_blocks(blocks(sector));
+        mask(sector, &tweaks);
         for (block, flag) in sector.chunks_exact_mut(BLOCK_BYTES).zip(unwritten) {
             if flag {
                 block.fill(0);
             }
         }
+    }
+
+    /// The first is the enciphered number, each next one the one before times α in GF(2¹²⁸).
+    fn tweaks(&self, number: u64) -> Tweaks {
+        let mut first = Block::from(u128::from(number).to_le_bytes());
+        self.tweak.encrypt_block(&mut first);
+        let mut next = u128::from_le_bytes(first.into());
+        std::array::from_fn(|_| {
+            let this = next;
+            next = (this << 1) ^ if this >> 127 == 1 { 0x87 } else { 0 };
+            this
+        })
+    }
+}
+
+fn blocks(sector: &mut Sector) -> &mut [Block] {
+    Array::slice_as_chunks_mut(sector).0
+}
+
+fn mask(sector: &mut Sector, tweaks: &Tweaks) {
+    for (block, tweak) in sector.as_chunks_mut::<BLOCK_BYTES>().0.iter_mut().zip(tweaks) {
+        *block = (u128::from_le_bytes(*block) ^ tweak).to_le_bytes();
     }
 }
 
@@ -123,5 +157,10 @@ mod tests {
         sector.iter_mut().enumerate().for_each(|(at, byte)| *byte = at as u8);
         SectorCipher::new(&SectorKey::new(key)).encrypt(0xff, &mut sector);
         assert_eq!(sector[..16], bytes("1c3b3a102f770386e4836c99e370cf9b")[..]);
+        // The whole of a sector, as another implementation (xts-mode 0.6) enciphered it.
+        assert_eq!(
+            blake3::hash(&sector).to_hex().as_str(),
+            "2a4f86cf9bbc52f6a5201268bcd366bdd28c14a4c93287d52a89af972c09eb55"
+        );
     }
 }

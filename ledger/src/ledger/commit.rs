@@ -25,6 +25,11 @@ impl Ledger {
         !self.pending.is_empty() || !self.state.layers.active.is_empty()
     }
 
+    /// Rough size in memory of what is in no batch at all, bytes.
+    pub fn unkept_bytes(&self) -> usize {
+        self.pending_bytes + self.state.layers.active.bytes()
+    }
+
     /// Whether a journal alone holds some changes.
     pub fn has_kept(&self) -> bool {
         self.state.layers.has_kept()

@@ -19,6 +19,10 @@ use crate::{Error, Reply};
 
 /// Longest time that a change stays uncommitted.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// Longest time that a change stays in the journal alone.
+const TAKE_OVER_EVERY: Duration = Duration::from_secs(8);
+/// Changes that go to the journal rather than to the database when a second is over, bytes.
+const KEEP_MAX_BYTES: usize = 1 << 20;
 /// Uncommitted bytes of the tree at which a commit is not waited for any longer.
 pub(crate) const COMMIT_AT_BYTES: usize = 8 << 20;
 
@@ -43,9 +47,18 @@ struct Waiting {
 
 /// What the thread is to do.
 struct Work {
-    /// Write to the database, whether somebody waits or not.
-    commit: bool,
+    what: What,
     replies: Vec<Reply<()>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Somebody waits.
+    Serve,
+    /// A second is over.
+    Due,
+    /// The batch is large.
+    Commit,
 }
 
 impl Committer {
@@ -102,14 +115,20 @@ impl Committer {
         let mut waiting = self.state.lock();
         loop {
             let due = waiting.since.map(|since| since + COMMIT_EVERY);
-            let commit = waiting.now || due.is_some_and(|due| due <= Instant::now());
-            if commit || !waiting.replies.is_empty() {
-                if commit {
+            let is_due = due.is_some_and(|due| due <= Instant::now());
+            let what = match () {
+                () if waiting.now => Some(What::Commit),
+                () if is_due => Some(What::Due),
+                () if !waiting.replies.is_empty() => Some(What::Serve),
+                () => None,
+            };
+            if let Some(what) = what {
+                if what != What::Serve {
                     waiting.now = false;
                     waiting.since = None;
                     waiting.busy = true;
                 }
-                return Some(Work { commit, replies: std::mem::take(&mut waiting.replies) });
+                return Some(Work { what, replies: std::mem::take(&mut waiting.replies) });
             }
             if waiting.closed {
                 return None;
@@ -155,7 +174,19 @@ impl Core {
     /// The same by the journal, if that can.
     fn keep_or_commit(&self) -> Result<(), Error> {
         let kept = self.keep(&mut self.journal.lock())?;
-        if kept == Kept::Durable { Ok(()) } else { self.commit() }
+        if kept == Kept::NotYet {
+            return self.commit();
+        }
+        if self.ledger.read().has_uncommitted() {
+            self.committer.wake();
+        }
+        Ok(())
+    }
+
+    /// Whether the journal is in use, and what it does not have yet is little.
+    fn can_keep(&self) -> bool {
+        let ledger = self.ledger.read();
+        ledger.has_kept() && ledger.unkept_bytes() <= KEEP_MAX_BYTES
     }
 
     /// The last commit of a drive that closes: nothing is left to the journal.
@@ -219,8 +250,17 @@ impl Core {
 pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
     let core = core.clone();
     std::thread::Builder::new().name("commit".into()).spawn(move || {
-        while let Some(Work { commit, replies }) = core.committer.next() {
-            let serve = || if commit { core.commit() } else { core.keep_or_commit() };
+        let mut taken_over = Instant::now();
+        while let Some(Work { what, replies }) = core.committer.next() {
+            let by_journal = match what {
+                What::Serve => true,
+                What::Due => taken_over.elapsed() < TAKE_OVER_EVERY && core.can_keep(),
+                What::Commit => false,
+            };
+            if !by_journal {
+                taken_over = Instant::now();
+            }
+            let serve = || if by_journal { core.keep_or_commit() } else { core.commit() };
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(serve))
                 .unwrap_or_else(|_| Err(core.fail(&"a commit broke an invariant; see the log")));
             core.committer.done();

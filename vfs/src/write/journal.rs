@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::core::{Core, now};
 
-/// Bytes of each half of the file: a second's worth of small `fsync`s.
-const HALF_BYTES: u64 = 8 << 20;
+/// Bytes of each half of the file: a second's worth of `fsync`s of a busy database.
+const HALF_BYTES: u64 = 16 << 20;
 const SPACE: LocalSpace = LocalSpace(3);
 const MARK_KEY: &[u8] = b"taken over";
 const VERSION: u8 = 1;

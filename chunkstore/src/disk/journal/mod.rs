@@ -137,7 +137,7 @@ impl JournalFile {
     /// Whether so much of the half is used that the database should take it over.
     #[must_use]
     pub fn is_filling(&self) -> bool {
-        self.at >= self.half_bytes / 2
+        self.at >= self.half_bytes / 4 * 3
     }
 
     /// Whether a record with a body so long can be appended now.
