@@ -272,6 +272,7 @@ fn given(settings: &Settings, room: Room, kept: &mut Vec<(&'static str, Value)>)
 fn mount(drive: &Arc<Drive>, mountpoint: &Path, settings: &Settings) -> Result<Arc<Mounted>, Failure> {
     let mut options = MountOptions::new(mountpoint);
     options.allow_other = settings.allow_other;
+    options.quick_wake = settings.quick_wake;
     platform::mount(Arc::clone(drive), &options).map(Arc::new).map_err(failed)
 }
 

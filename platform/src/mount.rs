@@ -13,13 +13,21 @@ pub struct MountOptions {
     pub read_only: bool,
     /// Threads that take the kernel's requests; one slow answer must not stop the rest.
     pub threads: usize,
+    /// Processors are kept from sleeping deeply while the drive is busy, where this user may ask for that.
+    pub quick_wake: bool,
 }
 
 impl MountOptions {
     /// The usual ones: only this user, writable, two threads.
     #[must_use]
     pub fn new(mountpoint: impl Into<PathBuf>) -> Self {
-        Self { mountpoint: mountpoint.into(), allow_other: false, read_only: false, threads: 2 }
+        Self {
+            mountpoint: mountpoint.into(),
+            allow_other: false,
+            read_only: false,
+            threads: 2,
+            quick_wake: true,
+        }
     }
 }
 

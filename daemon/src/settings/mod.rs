@@ -60,6 +60,8 @@ pub struct Settings {
     pub allow_other: bool,
     /// Owners of files are kept as set.
     pub posix_owners: bool,
+    /// Processors are kept awake while the drive is busy.
+    pub quick_wake: bool,
     /// How much is logged.
     pub log: LogLevel,
 }
@@ -80,6 +82,7 @@ impl Default for Settings {
             discovery: true,
             panel: None,
             allow_other: false,
+            quick_wake: true,
             posix_owners: false,
             log: LogLevel::Warn,
         }

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::Settings;
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 16] = [
     "name",
     "mountpoint",
     "contribute",
@@ -24,6 +24,7 @@ pub(super) const KEYS: [&str; 15] = [
     "panel",
     "allow_other",
     "posix_owners",
+    "quick_wake",
     "log",
 ];
 /// A key that differs in more letters than this is no typing mistake.
@@ -64,6 +65,7 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "panel" => settings.panel = Some(written(value)?),
         "allow_other" => settings.allow_other = truth(value)?,
         "posix_owners" => settings.posix_owners = truth(value)?,
+        "quick_wake" => settings.quick_wake = truth(value)?,
         "log" => settings.log = written(value)?,
         _ => return Err(unknown(key)),
     }
@@ -174,6 +176,7 @@ mod tests {
             discovery = false
             panel = "off"
             allow_other = true
+            quick_wake = false
             posix_owners = true
             log = "info"
         "#;
@@ -191,6 +194,7 @@ mod tests {
             discovery: false,
             panel: Some(Panel::Off),
             allow_other: true,
+            quick_wake: false,
             posix_owners: true,
             log: LogLevel::Info,
         };

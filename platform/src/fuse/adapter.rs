@@ -19,6 +19,7 @@ use vfs::{AttrChange, Drive, Error, Kind, Reply};
 use super::convert::{file_attr, kind, new_node, time_change};
 use super::errno::errno;
 use super::notices::Notices;
+use super::quick_wake::QuickWake;
 use super::{content, directories, names, privileges, xattr};
 
 /// How long the kernel may believe a name or an attribute without asking. Changes that do not come through this mount
@@ -50,8 +51,17 @@ const WANTED: [InitFlags; 8] = [
 
 /// The file system that fuser drives.
 pub struct Adapter {
-    pub drive: Arc<Drive>,
-    pub notices: Notices,
+    pub(super) drive: Arc<Drive>,
+    pub(super) notices: Notices,
+    pub(super) quick_wake: QuickWake,
+}
+
+impl Adapter {
+    /// Who answers a request of the kernel.
+    pub fn drive(&self) -> &Drive {
+        self.quick_wake.touched();
+        &self.drive
+    }
 }
 
 /// A reply that carries nothing but success.
@@ -114,7 +124,7 @@ impl Filesystem for Adapter {
     ) {
         let Some(kind) = kind(mode) else { return reply.error(Errno::EINVAL) };
         let node = new_node(caller, kind, mode, rdev, &[]);
-        entry(reply, self.drive.make_node(parent.0, name.as_bytes(), node));
+        entry(reply, self.drive().make_node(parent.0, name.as_bytes(), node));
     }
 
     fn mkdir(
@@ -127,12 +137,12 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let node = new_node(caller, Kind::Directory, mode, 0, &[]);
-        entry(reply, self.drive.make_node(parent.0, name.as_bytes(), node));
+        entry(reply, self.drive().make_node(parent.0, name.as_bytes(), node));
     }
 
     fn symlink(&self, caller: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
         let node = new_node(caller, Kind::Symlink, 0o777, 0, target.as_os_str().as_bytes());
-        entry(reply, self.drive.make_node(parent.0, name.as_bytes(), node));
+        entry(reply, self.drive().make_node(parent.0, name.as_bytes(), node));
     }
 
     fn create(
@@ -149,15 +159,15 @@ impl Filesystem for Adapter {
     }
 
     fn link(&self, _caller: &Request, ino: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        entry(reply, self.drive.link(ino.0, parent.0, name.as_bytes()));
+        entry(reply, self.drive().link(ino.0, parent.0, name.as_bytes()));
     }
 
     fn unlink(&self, _caller: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        empty(reply, self.drive.unlink(parent.0, name.as_bytes()));
+        empty(reply, self.drive().unlink(parent.0, name.as_bytes()));
     }
 
     fn rmdir(&self, _caller: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        empty(reply, self.drive.remove_dir(parent.0, name.as_bytes()));
+        empty(reply, self.drive().remove_dir(parent.0, name.as_bytes()));
     }
 
     fn rename(
@@ -171,11 +181,11 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let Some(mode) = names::rename_mode(flags) else { return reply.error(Errno::EINVAL) };
-        self.drive.rename(parent.0, name.as_bytes(), to_parent.0, to_name.as_bytes(), mode, done(reply));
+        self.drive().rename(parent.0, name.as_bytes(), to_parent.0, to_name.as_bytes(), mode, done(reply));
     }
 
     fn readlink(&self, _caller: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.drive.read_link(ino.0) {
+        match self.drive().read_link(ino.0) {
             Ok(target) => reply.data(&target),
             Err(error) => reply.error(errno(error)),
         }
@@ -184,7 +194,7 @@ impl Filesystem for Adapter {
     // Attributes
 
     fn getattr(&self, _caller: &Request, ino: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
-        attributes(reply, self.drive.attr(ino.0));
+        attributes(reply, self.drive().attr(ino.0));
     }
 
     fn setattr(
@@ -215,7 +225,7 @@ impl Filesystem for Adapter {
         };
         privileges::lose_with(self, caller, ino, &mut change);
         let handle = handle.map(|handle| vfs::Handle(handle.0));
-        self.drive.set_attr(ino.0, handle, change, Box::new(move |answer| attributes(reply, answer)));
+        self.drive().set_attr(ino.0, handle, change, Box::new(move |answer| attributes(reply, answer)));
     }
 
     /// The kernel checks the mode bits itself; it does not even ask.
@@ -249,7 +259,7 @@ impl Filesystem for Adapter {
     }
 
     fn statfs(&self, _caller: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        match self.drive.stat_fs() {
+        match self.drive().stat_fs() {
             Ok(room) => reply.statfs(
                 room.blocks,
                 room.free,
@@ -307,7 +317,7 @@ impl Filesystem for Adapter {
         _owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        empty(reply, self.drive.flush(vfs::Handle(handle.0)));
+        empty(reply, self.drive().flush(vfs::Handle(handle.0)));
     }
 
     fn release(
@@ -320,7 +330,7 @@ impl Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.drive.release(vfs::Handle(handle.0));
+        self.drive().release(vfs::Handle(handle.0));
         reply.ok();
     }
 
@@ -332,7 +342,7 @@ impl Filesystem for Adapter {
         data_only: bool,
         reply: ReplyEmpty,
     ) {
-        self.drive.fsync(vfs::Handle(handle.0), data_only, done(reply));
+        self.drive().fsync(vfs::Handle(handle.0), data_only, done(reply));
     }
 
     fn fallocate(
@@ -347,7 +357,7 @@ impl Filesystem for Adapter {
     ) {
         let Some(mode) = content::allocate_mode(mode) else { return reply.error(Errno::EOPNOTSUPP) };
         privileges::lose_by_writing(self, caller, ino);
-        self.drive.allocate(vfs::Handle(handle.0), offset, len, mode, done(reply));
+        self.drive().allocate(vfs::Handle(handle.0), offset, len, mode, done(reply));
     }
 
     fn lseek(
@@ -415,7 +425,7 @@ impl Filesystem for Adapter {
         _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
-        self.drive.release_dir(vfs::Handle(handle.0));
+        self.drive().release_dir(vfs::Handle(handle.0));
         reply.ok();
     }
 
@@ -427,7 +437,7 @@ impl Filesystem for Adapter {
         _data_only: bool,
         reply: ReplyEmpty,
     ) {
-        self.drive.fsync_dir(ino.0, done(reply));
+        self.drive().fsync_dir(ino.0, done(reply));
     }
 
     // What a drive does not do. Locks are not asked for: the kernel keeps them itself.

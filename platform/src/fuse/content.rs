@@ -16,7 +16,7 @@ const MAX_COPY_BYTES: u64 = 1 << 30;
 
 /// The kernel truncates by itself, with a request of its own.
 pub fn open(adapter: &Adapter, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-    match adapter.drive.open(ino.0, open_flags(flags)) {
+    match adapter.drive().open(ino.0, open_flags(flags)) {
         Ok(opened) => reply.opened(FileHandle(opened.handle.0), opened_flags(flags, opened.keep_cache)),
         Err(error) => reply.error(errno(error)),
     }
@@ -40,7 +40,7 @@ pub fn read(adapter: &Adapter, handle: FileHandle, offset: u64, size: u32, reply
         Ok(data) => reply.data(AsRef::<[u8]>::as_ref(&data)),
         Err(error) => reply.error(errno(error)),
     };
-    adapter.drive.read(Handle(handle.0), offset, size, Box::new(answer));
+    adapter.drive().read(Handle(handle.0), offset, size, Box::new(answer));
 }
 
 pub fn write(
@@ -59,7 +59,7 @@ pub fn write(
         Ok(written) => reply.written(written),
         Err(error) => reply.error(errno(error)),
     };
-    adapter.drive.write(Handle(handle.0), offset, data, Box::new(answer));
+    adapter.drive().write(Handle(handle.0), offset, data, Box::new(answer));
 }
 
 /// `None` for what the drive does not do (cutting ranges out, making room inside).
@@ -85,7 +85,7 @@ pub fn seek(adapter: &Adapter, handle: FileHandle, offset: i64, whence: i32, rep
         _ => return reply.error(Errno::EINVAL),
     };
     let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
-    match adapter.drive.seek(Handle(handle.0), offset, to).map(i64::try_from) {
+    match adapter.drive().seek(Handle(handle.0), offset, to).map(i64::try_from) {
         Ok(Ok(found)) => reply.offset(found),
         Ok(Err(_)) => reply.error(Errno::EOVERFLOW),
         Err(error) => reply.error(errno(error)),
@@ -105,7 +105,7 @@ pub fn copy_range(
         Err(error) => reply.error(errno(error)),
     };
     let len = len.min(MAX_COPY_BYTES);
-    adapter.drive.copy_range(Handle(from.0.0), from.1, Handle(to.0.0), to.1, len, Box::new(answer));
+    adapter.drive().copy_range(Handle(from.0.0), from.1, Handle(to.0.0), to.1, len, Box::new(answer));
 }
 
 #[cfg(test)]

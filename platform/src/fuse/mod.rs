@@ -4,6 +4,7 @@
 //!   mount() ─▶ mountpoint   the folder is fit, dead mounts are gone
 //!          └─▶ session      fuser's threads ─▶ adapter ─▶ vfs::Drive
 //!                           notices: what changed elsewhere, told to the kernel
+//!                           quick_wake: while it is busy, processors do not sleep deeply
 //!   Mounted::unmount() ─▶ unmount
 //! ```
 //!
@@ -19,6 +20,7 @@ mod mountpoint;
 mod names;
 mod notices;
 mod privileges;
+mod quick_wake;
 mod session;
 mod unmount;
 mod xattr;

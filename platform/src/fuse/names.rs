@@ -36,7 +36,7 @@ const MISSING: FileAttr = FileAttr {
 };
 
 pub fn lookup(adapter: &Adapter, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-    match adapter.drive.lookup(parent.0, name.as_bytes()) {
+    match adapter.drive().lookup(parent.0, name.as_bytes()) {
         Err(Error::NotFound) => reply.entry(&CACHED, &MISSING, GENERATION),
         answer => entry(reply, answer),
     }
@@ -52,7 +52,7 @@ pub fn create(
     reply: ReplyCreate,
 ) {
     let node = new_node(caller, Kind::File, mode, 0, &[]);
-    let made = adapter.drive.create(parent.0, name.as_bytes(), node, open_flags(flags));
+    let made = adapter.drive().create(parent.0, name.as_bytes(), node, open_flags(flags));
     let made = match made {
         // Made by something else than this mount since the kernel looked.
         Err(Error::Exists) if flags.0 & libc::O_EXCL == 0 => {
@@ -78,20 +78,20 @@ fn open_existing(
     name: &OsStr,
     flags: OpenFlags,
 ) -> Result<(Attr, Opened), Error> {
-    let found = adapter.drive.lookup(parent.0, name.as_bytes())?;
+    let found = adapter.drive().lookup(parent.0, name.as_bytes())?;
     match found.kind {
         Kind::File => {}
         Kind::Directory => return Err(Error::IsDirectory),
         _ => return Err(Error::Exists),
     }
-    let opened = adapter.drive.open(found.ino, open_flags(flags))?;
+    let opened = adapter.drive().open(found.ino, open_flags(flags))?;
     if flags.0 & libc::O_TRUNC != 0 {
         privileges::lose_by_writing(adapter, caller, INodeNo(found.ino));
     }
-    match adapter.drive.attr(found.ino) {
+    match adapter.drive().attr(found.ino) {
         Ok(attr) => Ok((attr, opened)),
         Err(error) => {
-            adapter.drive.release(opened.handle);
+            adapter.drive().release(opened.handle);
             Err(error)
         }
     }

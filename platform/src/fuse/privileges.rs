@@ -47,12 +47,12 @@ pub fn lose(adapter: &Adapter, ino: INodeNo) {
             tracing::warn!(ino = ino.0, %error, "set-id bits could not be taken from a changed file");
         }
     };
-    adapter.drive.set_attr(ino.0, None, change, Box::new(answer));
+    adapter.drive().set_attr(ino.0, None, change, Box::new(answer));
 }
 
 /// The mode without the bits, where that makes a difference.
 fn to_lose(adapter: &Adapter, ino: INodeNo) -> Option<u32> {
-    let attr = adapter.drive.attr(ino.0).ok()?;
+    let attr = adapter.drive().attr(ino.0).ok()?;
     let mode = stripped(attr.mode);
     (attr.kind != Kind::Directory && mode != attr.mode).then_some(mode)
 }

@@ -14,6 +14,7 @@ use vfs::Drive;
 use super::adapter::Adapter;
 use super::mountpoint::{self, SUBTYPE};
 use super::notices::{self, Notices};
+use super::quick_wake::QuickWake;
 use super::unmount;
 use crate::mount::{MountError, MountOptions};
 
@@ -43,7 +44,8 @@ pub struct Mounted {
 pub fn mount(drive: Arc<Drive>, options: &MountOptions) -> Result<Mounted, MountError> {
     let mountpoint = mountpoint::prepare(options)?;
     let (own_notices, told) = Notices::channel();
-    let adapter = Adapter { drive: Arc::clone(&drive), notices: own_notices };
+    let quick_wake = QuickWake::new(options.quick_wake);
+    let adapter = Adapter { drive: Arc::clone(&drive), notices: own_notices, quick_wake };
     let failed = |error: &io::Error| explain(&mountpoint, error);
     let session = Session::new(adapter, &mountpoint, &config(options)).map_err(|error| failed(&error))?;
     let device = mountpoint::mounted_on(&mountpoint).map(|entry| entry.device).unwrap_or_default();

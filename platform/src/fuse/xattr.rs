@@ -22,7 +22,7 @@ pub fn set(adapter: &Adapter, ino: INodeNo, name: &OsStr, value: &[u8], flags: i
         libc::XATTR_REPLACE => XattrMode::Replace,
         _ => return reply.error(Errno::EINVAL),
     };
-    match adapter.drive.set_xattr(ino.0, name.as_bytes(), value, mode) {
+    match adapter.drive().set_xattr(ino.0, name.as_bytes(), value, mode) {
         Err(Error::TooLarge) => reply.error(Errno::E2BIG),
         answer => empty(reply, answer),
     }
@@ -33,14 +33,14 @@ pub fn get(adapter: &Adapter, ino: INodeNo, name: &OsStr, room: u32, reply: Repl
         // Asked for often, and told so once, `ls` and others stop asking for labels, capabilities and lists.
         return reply.error(Errno::EOPNOTSUPP);
     }
-    match adapter.drive.get_xattr(ino.0, name.as_bytes()) {
+    match adapter.drive().get_xattr(ino.0, name.as_bytes()) {
         Ok(value) => fit(reply, &value, room),
         Err(error) => reply.error(errno(error)),
     }
 }
 
 pub fn list(adapter: &Adapter, caller: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
-    match adapter.drive.list_xattr(ino.0) {
+    match adapter.drive().list_xattr(ino.0) {
         Ok(names) => {
             let visible = names.iter().filter(|name| caller.uid() == 0 || !name.starts_with(b"trusted."));
             let list: Vec<u8> = visible.flat_map(|name| name.iter().copied().chain([0])).collect();
@@ -52,7 +52,7 @@ pub fn list(adapter: &Adapter, caller: &Request, ino: INodeNo, room: u32, reply:
 
 pub fn remove(adapter: &Adapter, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
     if is_kept(name) {
-        empty(reply, adapter.drive.remove_xattr(ino.0, name.as_bytes()));
+        empty(reply, adapter.drive().remove_xattr(ino.0, name.as_bytes()));
     } else {
         reply.error(Errno::EOPNOTSUPP);
     }

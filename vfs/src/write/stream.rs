@@ -10,6 +10,7 @@ use crate::Error;
 use crate::content::overlay::{Segment, Source};
 use crate::core::Core;
 use crate::node::{Node, State};
+use crate::write::dirty_rows::ROWS_BUSY_BYTES;
 
 /// Sequential bytes in memory at which a stream is cut; at least the second of these in largest chunks. Bytes.
 const STREAM_WINDOW_BYTES: u64 = 2 << 20;
@@ -19,7 +20,9 @@ const STREAM_WINDOW_CHUNKS: u64 = 3;
 impl Core {
     /// Hands the run of bytes that a write just ended at `end` to the sealers, if it is long enough.
     pub(crate) fn stream(&self, node: &Arc<Node>, state: &mut State, end: u64) -> Result<(), Error> {
-        if state.fixed {
+        // A file that is synced as it grows is a log or a database: what is kept as rows will be written again soon.
+        let is_synced = state.persisted && state.content().overlay.memory_bytes() <= ROWS_BUSY_BYTES;
+        if state.fixed || is_synced {
             return Ok(());
         }
         let content = state.content();
