@@ -117,7 +117,7 @@ impl Core {
             let mut state = node.lock();
             let Some(dirty) = state.dirty else { continue };
             unsettled = true;
-            let due = pressure
+            let due = (pressure && state.seals_under_way == 0)
                 || state.opens == 0
                 || now.duration_since(dirty.last) >= QUIET
                 || now.duration_since(dirty.since) >= OLDEST;

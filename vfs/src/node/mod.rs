@@ -74,6 +74,8 @@ pub(crate) struct State {
     pub(crate) rows_stale: bool,
     /// Sealing jobs under way.
     pub(crate) seals_under_way: usize,
+    /// Bytes of the overlay that they hold.
+    pub(crate) sealing_bytes: usize,
     /// A failure that no call has answered yet.
     pub(crate) failure: Option<Error>,
     /// Settled overwrites inside the file, counted up to the switch to fixed blocks.
@@ -85,6 +87,13 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Bytes in memory that nobody is sealing yet.
+    pub(crate) fn loose_bytes(&mut self) -> usize {
+        let sealing = self.sealing_bytes;
+        self.content().overlay.memory_bytes().saturating_sub(sealing)
+    }
+
+
     /// Notes a change of the content at `now`.
     pub(crate) fn touch(&mut self, now: Time) {
         let at = Instant::now();

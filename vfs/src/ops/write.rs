@@ -52,11 +52,12 @@ impl Core {
 
     /// A file has new changes: the keeper will settle it when it is quiet, or sooner if memory is short.
     pub(crate) fn changed(&self, node: &Arc<Node>, state: &mut State) {
-        let busy = state.content().overlay.memory_bytes() > ROWS_BUSY_BYTES;
+        let busy = state.loose_bytes() > ROWS_BUSY_BYTES;
         if busy || state.opens == 0 {
             self.queue(node, state);
         }
-        self.keeper.wake(self.buffer.is_under_pressure());
+        // What is being sealed leaves memory by itself: settling the file meanwhile would only do that work twice.
+        self.keeper.wake(state.seals_under_way == 0 && self.buffer.is_under_pressure());
     }
 
     /// Puts a file into the settler's queue, once.

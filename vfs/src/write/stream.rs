@@ -21,7 +21,7 @@ impl Core {
     /// Hands the run of bytes that a write just ended at `end` to the sealers, if it is long enough.
     pub(crate) fn stream(&self, node: &Arc<Node>, state: &mut State, end: u64) -> Result<(), Error> {
         // A file that is synced as it grows is a log or a database: what is kept as rows will be written again soon.
-        let is_synced = state.persisted && state.content().overlay.memory_bytes() <= ROWS_BUSY_BYTES;
+        let is_synced = state.persisted && state.loose_bytes() <= ROWS_BUSY_BYTES;
         if state.fixed || is_synced {
             return Ok(());
         }
@@ -94,6 +94,8 @@ impl Core {
             Segment { len: bytes.len() as u64, source: Source::Sealing { bytes: bytes.clone(), ticket } };
         state.content().overlay.put(offset, segment);
         state.seals_under_way += 1;
+        let sealing_bytes = bytes.len();
+        state.sealing_bytes += sealing_bytes;
         let (core, node) = (self.this.clone(), node.clone());
         self.pool.submit(SealJob {
             secret: self.secret.clone(),
@@ -102,6 +104,7 @@ impl Core {
                 let Some(core) = core.upgrade() else { return };
                 let mut state = node.lock();
                 state.seals_under_way -= 1;
+                state.sealing_bytes -= sealing_bytes;
                 if let Some(content) = state.content.as_mut() {
                     match sealed {
                         Ok(chunk) => {
