@@ -39,9 +39,9 @@ mod gnu {
     /// One for the mount's threads and one for the workers; each more holds its own freed memory.
     const ARENAS: i32 = 2;
     /// Buffers from this size on get a mapping of their own, which goes away when they are freed.
-    const OWN_MAPPING_BYTES: i32 = 128 << 10;
+    const OWN_MAPPING_BYTES: i32 = 16 << 20;
     /// Free bytes at the top of the heap from which on it shrinks by itself.
-    const TRIM_BYTES: i32 = 128 << 10;
+    const TRIM_BYTES: i32 = 64 << 20;
 
     #[allow(
         unsafe_code,
