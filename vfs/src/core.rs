@@ -13,6 +13,7 @@ use crate::content::manifest::{Manifest, each_chunk};
 use crate::content::view::FileContent;
 use crate::garbage::LiveSweep;
 use crate::keeper::Keeper;
+use crate::nearby::Offers;
 use crate::node::{Handles, NodeTable, State};
 use crate::read_ahead::ReadAhead;
 use crate::write::buffer::WriteBuffer;
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) keeper: Keeper,
     pub(crate) changes: Changes,
     pub(crate) read_ahead: ReadAhead,
+    pub(crate) offers: Offers,
     pub(crate) sweep: LiveSweep,
     /// What the store may take; changed while it runs.
     pub(crate) limits: Mutex<Limits>,
@@ -97,6 +99,7 @@ impl Core {
             keeper: Keeper::default(),
             changes: Changes::default(),
             read_ahead: ReadAhead::default(),
+            offers: Offers::default(),
             sweep: LiveSweep::default(),
             limits: Mutex::new(parts.limits),
             unsaved: AtomicU64::new(0),

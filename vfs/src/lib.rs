@@ -20,6 +20,7 @@ mod drive;
 mod error;
 mod garbage;
 mod keeper;
+mod nearby;
 mod node;
 mod ops;
 mod people;
@@ -33,6 +34,7 @@ pub use content::page::decode_any as decode_page_for_fuzzing;
 pub use drive::{Drive, Open, OpenError, Settings, WorkspaceFiles};
 pub use error::Error;
 pub use ledger::{Ino, Kind, ROOT, Time};
+pub use nearby::Nearby;
 pub use people::{
     DoctorFinding, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress, ScrubReport, Severity,
     Status, VersionInfo, Whereabouts,

@@ -12,7 +12,7 @@ use crate::pack::Location;
 use crate::seal;
 
 impl ChunkStore {
-    /// The plaintext of a chunk: hash, key and length are checked before a byte is given. A chunk that does not
+    /// The plaintext of a chunk: tag, key and length are checked before a byte is given. A chunk that does not
     /// verify is marked; the next good copy that is put or imported replaces it.
     ///
     /// # Errors
@@ -21,9 +21,11 @@ impl ChunkStore {
         if let Some(plain) = self.inner.cache.get(chunk) {
             return Ok(plain);
         }
-        let (place, sealed) = self.inner.read_sealed(&chunk.id)?;
-        let plain =
-            seal::open_owned(chunk, sealed).map_err(|why| self.inner.found_damaged(chunk.id, place, why))?;
+        let (_, sealed) = self.inner.read_sealed(&chunk.id)?;
+        let plain = match seal::open_stored(chunk, sealed) {
+            Ok(plain) => plain,
+            Err(_) => self.inner.open_again(chunk)?,
+        };
         self.inner.cache.keep(chunk, &plain);
         Ok(plain)
     }
@@ -85,6 +87,12 @@ impl Inner {
                 Ok(None)
             }
         }
+    }
+
+    /// What did not open is read once more and looked at closely: a disk may fail for a moment, and a wrong reference is no damage.
+    fn open_again(&self, chunk: &ChunkRef) -> Result<Bytes, StoreError> {
+        let (place, sealed) = self.read_sealed(&chunk.id)?;
+        seal::open_owned(chunk, sealed).map_err(|why| self.found_damaged(chunk.id, place, why))
     }
 
     /// Marks the chunk unless its bytes are whole and only the reference is wrong.

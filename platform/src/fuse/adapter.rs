@@ -18,6 +18,7 @@ use vfs::{AttrChange, Drive, Error, Kind, Reply};
 
 use super::convert::{file_attr, kind, new_node, time_change};
 use super::errno::errno;
+use super::fills::Fills;
 use super::notices::Notices;
 use super::quick_wake::QuickWake;
 use super::{content, directories, names, privileges, xattr};
@@ -54,6 +55,7 @@ pub struct Adapter {
     pub(super) drive: Arc<Drive>,
     pub(super) notices: Notices,
     pub(super) quick_wake: QuickWake,
+    pub(super) fills: Arc<Fills>,
 }
 
 impl Adapter {
@@ -225,7 +227,9 @@ impl Filesystem for Adapter {
         };
         privileges::lose_with(self, caller, ino, &mut change);
         let handle = handle.map(|handle| vfs::Handle(handle.0));
-        self.drive().set_attr(ino.0, handle, change, Box::new(move |answer| attributes(reply, answer)));
+        let fills = Arc::clone(&self.fills);
+        let answer = move |answer| fills.answer(ino.0, move || attributes(reply, answer));
+        self.drive().set_attr(ino.0, handle, change, Box::new(answer));
     }
 
     /// The kernel checks the mode bits itself; it does not even ask.

@@ -17,7 +17,9 @@ const MAX_COPY_BYTES: u64 = 1 << 30;
 /// The kernel truncates by itself, with a request of its own.
 pub fn open(adapter: &Adapter, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
     match adapter.drive().open(ino.0, open_flags(flags)) {
-        Ok(opened) => reply.opened(FileHandle(opened.handle.0), opened_flags(flags, opened.keep_cache)),
+        Ok(opened) => adapter.fills.answer(ino.0, move || {
+            reply.opened(FileHandle(opened.handle.0), opened_flags(flags, opened.keep_cache));
+        }),
         Err(error) => reply.error(errno(error)),
     }
 }

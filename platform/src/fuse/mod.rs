@@ -16,6 +16,7 @@ mod content;
 mod convert;
 mod directories;
 mod errno;
+mod fills;
 mod mountpoint;
 mod names;
 mod notices;

@@ -65,7 +65,9 @@ pub fn create(
             let handle = FileHandle(opened.handle.0);
             // Truncated or new: there is nothing cached to keep.
             let flags = opened_flags(flags, false) & !FopenFlags::FOPEN_KEEP_CACHE;
-            reply.created(&CACHED, &file_attr(&attr), GENERATION, handle, flags);
+            adapter.fills.answer(attr.ino, move || {
+                reply.created(&CACHED, &file_attr(&attr), GENERATION, handle, flags);
+            });
         }
         Err(error) => reply.error(errno(error)),
     }

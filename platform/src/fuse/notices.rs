@@ -12,6 +12,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use fuser::{INodeNo, Notifier};
 use vfs::{Change, Drive, Ino, Kind, ROOT};
 
+use super::fills::Fills;
+
 /// Notices of the adapter itself that may wait.
 const MAX_WAITING_NOTICES: usize = 1024;
 
@@ -37,8 +39,14 @@ impl Notices {
 }
 
 /// Starts the thread that passes on what the drive and the adapter tell.
-pub fn start(drive: Arc<Drive>, told: Receiver<Change>, notifier: Notifier) -> io::Result<()> {
+pub fn start(
+    drive: Arc<Drive>,
+    told: Receiver<Change>,
+    notifier: Notifier,
+    fills: Arc<Fills>,
+) -> io::Result<()> {
     let mut changes = drive.subscribe();
+    let nearby = drive.nearby();
     let pass_on = move || {
         let kernel = Kernel { drive, notifier };
         loop {
@@ -52,6 +60,10 @@ pub fn start(drive: Arc<Drive>, told: Receiver<Change>, notifier: Notifier) -> i
                     // A closed drive changes no more; the mount is about to end.
                     Err(_) => changes = never(),
                 },
+                recv(nearby) -> nearby => {
+                    let nearby = nearby.expect("the drive that this thread holds offers as long as it lives");
+                    fills.fill(&kernel.drive, &kernel.notifier, &nearby);
+                }
             }
         }
     };

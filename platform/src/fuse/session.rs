@@ -12,6 +12,7 @@ use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use vfs::Drive;
 
 use super::adapter::Adapter;
+use super::fills::Fills;
 use super::mountpoint::{self, SUBTYPE};
 use super::notices::{self, Notices};
 use super::quick_wake::QuickWake;
@@ -44,15 +45,17 @@ pub struct Mounted {
 pub fn mount(drive: Arc<Drive>, options: &MountOptions) -> Result<Mounted, MountError> {
     let mountpoint = mountpoint::prepare(options)?;
     let (own_notices, told) = Notices::channel();
+    let fills = Arc::<Fills>::default();
     let quick_wake = QuickWake::new(options.quick_wake);
-    let adapter = Adapter { drive: Arc::clone(&drive), notices: own_notices, quick_wake };
+    let adapter =
+        Adapter { drive: Arc::clone(&drive), notices: own_notices, quick_wake, fills: Arc::clone(&fills) };
     let failed = |error: &io::Error| explain(&mountpoint, error);
     let session = Session::new(adapter, &mountpoint, &config(options)).map_err(|error| failed(&error))?;
     let device = mountpoint::mounted_on(&mountpoint).map(|entry| entry.device).unwrap_or_default();
     let notifier = session.notifier();
     let session = session.spawn().map_err(|error| failed(&error))?;
     // From here on a failure drops the session, which unmounts.
-    notices::start(drive, told, notifier).map_err(|error| failed(&error))?;
+    notices::start(drive, told, notifier, fills).map_err(|error| failed(&error))?;
     let end = watch(session, mountpoint.clone()).map_err(|error| failed(&error))?;
     raise_read_ahead(&device);
     Ok(Mounted { mountpoint, device, end })

@@ -56,6 +56,8 @@ pub(crate) struct Dirty {
 pub(crate) struct State {
     /// Handles open on it.
     pub(crate) opens: u32,
+    /// Those of them that may write.
+    pub(crate) writers: u32,
     /// It was taken out of the table: whoever still holds it looks again.
     pub(crate) gone: bool,
     /// It waits in the settler's queue.
@@ -92,7 +94,6 @@ impl State {
         let sealing = self.sealing_bytes;
         self.content().overlay.memory_bytes().saturating_sub(sealing)
     }
-
 
     /// Notes a change of the content at `now`.
     pub(crate) fn touch(&mut self, now: Time) {

@@ -64,6 +64,7 @@ impl Core {
     /// Counts one more handle on a node.
     fn hand_out(&self, node: &Arc<Node>, state: &mut State, flags: OpenFlags) -> Opened {
         state.opens += 1;
+        state.writers += u32::from(flags.write);
         // Whatever changes content behind the mount's back says so on the change stream: the kernel's pages are good until then.
         Opened { handle: self.handles.add_file(node.clone(), flags), keep_cache: true }
     }
@@ -72,6 +73,7 @@ impl Core {
         let Some(file) = self.handles.remove_file(handle) else { return };
         let mut state = file.node.lock();
         state.opens -= 1;
+        state.writers -= u32::from(file.flags.write);
         if state.opens == 0 {
             if state.dirty.is_some() {
                 self.queue(&file.node, &mut state);

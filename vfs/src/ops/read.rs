@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
+use crate::content::store_error;
 use crate::content::view::{FileContent, Part, gather};
 use crate::core::{Core, wall_time};
 use crate::node::OpenFile;
@@ -27,29 +28,38 @@ impl Core {
             tracing::trace!(ino = file.node.ino, "read through a handle for writing");
         }
         let end = offset.saturating_add(u64::from(len));
-        let parts = {
+        let (parts, nearby) = {
             let mut state = file.node.lock();
             self.load(file.node.ino, &mut state)?;
             let content = state.content();
-            self.look_ahead(&file, content, offset, end);
-            content.plan(&self.store, offset, end)?
+            let sequential = self.look_ahead(&file, content, offset, end);
+            let parts = content.plan(&self.store, offset, end)?;
+            let nearby = if sequential { None } else { self.nearby_candidate(&state, offset, &parts) };
+            (parts, nearby)
         };
         self.renew_atime(&file);
+        if let (Some(nearby), [Part::Chunk { chunk, skip, len }]) = (nearby, parts.as_slice()) {
+            let plain = self.store.get(chunk).map_err(|error| store_error(&error))?;
+            let wanted = plain.get(*skip..skip + len).map(|wanted| plain.slice_ref(wanted));
+            self.offer(file.node.ino, &nearby, plain);
+            return wanted.ok_or(Error::Io);
+        }
         gather(&self.store, parts)
     }
 
-    /// A reader that goes on where it stopped gets the next chunk opened before it asks.
-    fn look_ahead(&self, file: &OpenFile, content: &FileContent, offset: u64, end: u64) {
+    /// A reader that goes on where it stopped gets the next chunk opened before it asks. True if this is one.
+    fn look_ahead(&self, file: &OpenFile, content: &FileContent, offset: u64, end: u64) -> bool {
         let sequential = file.read_end.swap(end, Ordering::Relaxed) == offset && offset > 0;
         if !sequential || end >= content.size {
-            return;
+            return sequential;
         }
         let here = content.plan(&self.store, end - 1, end);
-        let Ok([Part::Chunk { chunk, skip, .. }]) = here.as_deref() else { return };
+        let Ok([Part::Chunk { chunk, skip, .. }]) = here.as_deref() else { return true };
         let next = end + u64::from(chunk.len) - *skip as u64 - 1;
         if let Ok([Part::Chunk { chunk, .. }]) = content.plan(&self.store, next, next + 1).as_deref() {
             self.read_ahead.wish(chunk.clone());
         }
+        true
     }
 
     /// relatime: the first read of an open file renews a time that is older than the last change, or than a day.
