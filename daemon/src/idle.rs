@@ -4,8 +4,11 @@
 //! once when the process has grown and does not grow any more.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
+
+use vfs::Drive;
 
 /// Between two looks at the process's size.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -39,17 +42,19 @@ impl Watch {
 ///
 /// # Errors
 /// What the system says.
-pub fn start(until: Receiver<()>) -> io::Result<()> {
-    std::thread::Builder::new().name("idle".into()).stack_size(64 << 10).spawn(move || watch(&until))?;
+pub fn start(drive: Arc<Drive>, until: Receiver<()>) -> io::Result<()> {
+    let watch = move || watch(&drive, &until);
+    std::thread::Builder::new().name("idle".into()).stack_size(64 << 10).spawn(watch)?;
     Ok(())
 }
 
-fn watch(until: &Receiver<()>) {
+fn watch(drive: &Drive, until: &Receiver<()>) {
     let mut watch = Watch::default();
     while until.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
         // Where the system does not tell, it manages by itself.
         let Some(resident) = platform::memory::resident_bytes() else { return };
         if watch.looks(resident) {
+            drive.release_memory();
             platform::memory::release_unused();
             watch.gave_back(platform::memory::resident_bytes().unwrap_or(resident));
         }

@@ -151,7 +151,7 @@ impl Begun {
         shown.serving = Some(runtime.spawn(server.serve(token, host, told)));
         let (awake, asleep) = channel();
         shown.idle = Some(awake);
-        idle::start(asleep).map_err(failed)?;
+        idle::start(Arc::clone(&self.drive), asleep).map_err(failed)?;
         if let Some(mounted) = &shown.mounted {
             watch_mount(Arc::clone(mounted), self.stop.clone()).map_err(failed)?;
         }

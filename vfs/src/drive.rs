@@ -160,6 +160,11 @@ impl Drive {
         self.core.changes.subscribe()
     }
 
+    /// Forgets what only makes the next work faster. For a drive that nobody uses at the moment.
+    pub fn release_memory(&self) {
+        self.core.store.release_memory();
+    }
+
     /// Settles and commits everything and stops the drive's threads. Calls after it answer errors. Safe to call twice.
     ///
     /// # Errors

@@ -47,6 +47,10 @@ impl PlainCache {
         self.cache.set_capacity(capacity_bytes);
     }
 
+    pub(super) fn clear(&self) {
+        self.cache.clear();
+    }
+
     /// The plaintext, for who names the right key and length too.
     pub(super) fn get(&self, chunk: &ChunkRef) -> Option<Bytes> {
         let opened = self.cache.get(&chunk.id)?;

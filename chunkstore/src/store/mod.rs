@@ -41,6 +41,7 @@ use crate::error::StoreError;
 use crate::ids::ChunkId;
 use crate::index::{ChunkState, Entry, Index, PackUse, PartitionSum};
 use crate::pack::PackFolder;
+use crate::seal::SealScratch;
 use append::Appender;
 use background::Background;
 use cache::PlainCache;
@@ -71,6 +72,8 @@ struct Inner {
     space: Space,
     latch: Latch,
     cache: PlainCache,
+    /// What threads seal with: as many as ever sealed at once since memory was last given back.
+    scratches: Mutex<Vec<SealScratch>>,
     /// Use of every pack: 24 bytes for each 64 MiB.
     packs: Mutex<BTreeMap<u64, PackUse>>,
     counts: Counts,
@@ -102,6 +105,12 @@ impl ChunkStore {
         let inner = Arc::new(recover::open(disk, dir, limits)?);
         let background = Background::start(&inner)?;
         Ok(Self { inner, background })
+    }
+
+    /// Forgets what only makes the next work faster: opened chunks, and the buffers that sealing uses. For a store that rests.
+    pub fn release_memory(&self) {
+        self.inner.cache.clear();
+        self.inner.scratches.lock().clear();
     }
 
     /// What lies on disk and how much more may. Asks the system for the free space.

@@ -1,6 +1,5 @@
 //! Storing chunks: from plaintext, and as sealed bytes from a peer.
 
-use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 
 use super::space::Purpose;
@@ -19,10 +18,6 @@ const MAX_PENDING_ENTRIES: usize = 4 * CHECKPOINT_AT_ENTRIES;
 /// Packs that may lie unflushed; more make the thread that stores flush. Recovery without an index trusts older
 /// packs without reading them whole.
 pub(super) const MAX_UNFLUSHED_PACKS: usize = 3;
-
-thread_local! {
-    static SCRATCH: RefCell<SealScratch> = RefCell::new(SealScratch::new());
-}
 
 impl ChunkStore {
     /// Stores a chunk, or finds that it is stored already. Readable at once; durable after the next
@@ -43,7 +38,12 @@ impl ChunkStore {
                 inner.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
                 id
             }
-            None => SCRATCH.with_borrow_mut(|scratch| inner.put_sealed(print, &key, plain, scratch))?,
+            None => {
+                let mut scratch = inner.scratches.lock().pop().unwrap_or_default();
+                let stored = inner.put_sealed(print, &key, plain, &mut scratch);
+                inner.scratches.lock().push(scratch);
+                stored?
+            }
         };
         inner.keep_bounds()?;
         Ok(ChunkRef { id, key, len: plain.len() as u32 })

@@ -64,6 +64,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, limits: Limits) -> Result<In
         flusher: Flusher::default(),
         space: Space::new(limits),
         latch: Latch::default(),
+        scratches: Mutex::default(),
         cache: PlainCache::new(limits.cache_bytes),
         packs: Mutex::default(),
         counts: Counts::default(),
