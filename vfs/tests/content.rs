@@ -132,6 +132,34 @@ fn a_large_stream_is_cut_while_it_arrives_and_reads_back() {
     );
 }
 
+/// Writes a file from front to back in the calls that a copying program makes.
+fn write_whole(drive: &vfs::Drive, name: &str, content: &[u8]) {
+    let (_, handle) = create(drive, ROOT, name);
+    for (at, part) in content.chunks(1 << 20).enumerate() {
+        write(drive, handle, (at as u64) << 20, part);
+    }
+    drive.release(handle);
+    sync_all(drive);
+}
+
+#[test]
+fn a_byte_inserted_into_a_large_file_makes_three_new_chunks_at_most() {
+    // Across the border at which chunks become larger, in the long form.
+    let mib = if std::env::var_os("PEERDRIVE_LONG").is_some() { 512 } else { 48 };
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    let mut content = noise(3, mib << 20);
+    write_whole(&drive, "before", &content);
+    let before = drive.status().unwrap().chunks;
+    content.insert((mib << 19) + 12_345, b'!');
+    write_whole(&drive, "after", &content);
+    // Pages list the chunks: one of them names the new ones, and one of pages names that.
+    let pages = 2;
+    let made = drive.status().unwrap().chunks - before;
+    assert!(made <= 3 + pages, "{made} chunks were made");
+    assert!(fixture::read_file(&drive, "after") == content);
+}
+
 #[test]
 fn a_sparse_file_of_eight_exbibytes_is_a_hole() {
     let fixture = Fixture::default();
