@@ -201,11 +201,7 @@ impl Core {
     /// Refuses what needs room when there is none.
     pub(crate) fn has_room(&self, bytes: u64) -> Result<(), Error> {
         self.writable()?;
-        if self.store.usage().can_store_bytes < bytes.saturating_add(1) {
-            Err(Error::NoSpace)
-        } else {
-            Ok(())
-        }
+        if self.store.has_room(bytes.saturating_add(1)) { Ok(()) } else { Err(Error::NoSpace) }
     }
 }
 

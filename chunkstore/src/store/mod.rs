@@ -113,6 +113,14 @@ impl ChunkStore {
         self.inner.scratches.lock().clear();
     }
 
+    /// Whether so many bytes of new chunks can be stored. Cheap: the system is asked once a second at most, unless the answer would
+    /// be no.
+    #[must_use]
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let inner = &*self.inner;
+        inner.space.has_room(bytes, &*inner.disk, &inner.dir)
+    }
+
     /// What lies on disk and how much more may. Asks the system for the free space.
     #[must_use]
     pub fn usage(&self) -> Usage {

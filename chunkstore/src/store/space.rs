@@ -1,7 +1,9 @@
 //! The limits: bytes of packs, and bytes of the disk left to others. Checked before a record gets its place.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -12,6 +14,8 @@ use crate::pack::MAX_PACK_BYTES;
 
 /// The system is asked for the free space after this many bytes of our own writes.
 const PROBE_EVERY_BYTES: u64 = 8 << 20;
+/// And after this time, where a write is only looked at before it is taken in.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// This share of the contribution is kept for compaction's copies, and no pack grows beyond it (both up to
 /// [`MAX_PACK_BYTES`]): without room to copy what lives in one pack, a full store could not free its dead bytes.
 const COMPACTION_SHARE: u64 = 16;
@@ -39,6 +43,31 @@ struct Probe {
     free_bytes: u64,
     since_bytes: u64,
     is_valid: bool,
+    at: Option<Instant>,
+}
+
+impl Probe {
+    /// Asks the system.
+    fn renew(&mut self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+        let space = disk.space(dir)?;
+        *self = Self {
+            free_bytes: space.free_bytes,
+            since_bytes: 0,
+            is_valid: true,
+            at: Some(Instant::now()),
+        };
+        Ok(())
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.is_valid
+            && self.since_bytes < PROBE_EVERY_BYTES
+            && self.at.is_some_and(|at| at.elapsed() < PROBE_EVERY)
+    }
+
+    fn left_bytes(&self) -> u64 {
+        self.free_bytes.saturating_sub(self.since_bytes)
+    }
 }
 
 impl Space {
@@ -90,13 +119,9 @@ impl Space {
             return full(FullLimit::Contribution(limits.contribute_bytes));
         }
         let mut probe = self.probe.lock();
-        let fits = |probe: &Probe| {
-            let free = probe.free_bytes.saturating_sub(probe.since_bytes);
-            free >= bytes.saturating_add(limits.reserve_bytes)
-        };
+        let fits = |probe: &Probe| probe.left_bytes() >= bytes.saturating_add(limits.reserve_bytes);
         if !probe.is_valid || probe.since_bytes >= PROBE_EVERY_BYTES || !fits(&probe) {
-            let space = disk.space(dir).map_err(|error| StoreError::io("cannot size", dir, error))?;
-            *probe = Probe { free_bytes: space.free_bytes, since_bytes: 0, is_valid: true };
+            probe.renew(disk, dir).map_err(|error| StoreError::io("cannot size", dir, error))?;
         }
         if !fits(&probe) {
             return full(match limits.reserve_bytes {
@@ -112,9 +137,27 @@ impl Space {
     /// Bytes new chunks may still take; 0 if the system does not say.
     pub(super) fn can_store_bytes(&self, disk: &dyn Disk, dir: &Path) -> u64 {
         let limits = self.limits();
-        let own = ceiling(&limits, Purpose::Store).saturating_sub(self.pack_bytes());
-        let free = disk.space(dir).map_or(0, |space| space.free_bytes);
-        own.min(free.saturating_sub(limits.reserve_bytes))
+        let mut probe = self.probe.lock();
+        let free = probe.renew(disk, dir).map_or(0, |()| probe.left_bytes());
+        self.own_bytes(&limits).min(free.saturating_sub(limits.reserve_bytes))
+    }
+
+    /// Whether so many bytes of new chunks can be stored, by what the system said within the last second.
+    pub(super) fn has_room(&self, bytes: u64, disk: &dyn Disk, dir: &Path) -> bool {
+        let limits = self.limits();
+        if self.own_bytes(&limits) < bytes {
+            return false;
+        }
+        let needed = bytes.saturating_add(limits.reserve_bytes);
+        let mut probe = self.probe.lock();
+        if probe.is_fresh() && probe.left_bytes() >= needed {
+            return true;
+        }
+        probe.renew(disk, dir).is_ok_and(|()| probe.left_bytes() >= needed)
+    }
+
+    fn own_bytes(&self, limits: &Limits) -> u64 {
+        ceiling(limits, Purpose::Store).saturating_sub(self.pack_bytes())
     }
 }
 
