@@ -20,36 +20,57 @@ pub enum FaultKind {
     Drop,
 }
 
+/// Which operations a fault is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaks {
+    /// All that change something.
+    Changes,
+    /// Of those, flushes of files and folders only.
+    Flushes,
+    /// Reads, which are counted by themselves.
+    Reads,
+}
+
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
-    /// Which changing operation breaks, counted from 0.
+    /// Which operation breaks, counted from 0.
     pub at: u64,
     /// How.
     pub kind: FaultKind,
     /// Whether all later operations break as well.
     pub from_then_on: bool,
+    /// What is broken.
+    pub breaks: Breaks,
 }
 
 impl Fault {
     /// Breaks only operation `at`.
     #[must_use]
     pub const fn once(at: u64, kind: FaultKind) -> Self {
-        Self { at, kind, from_then_on: false }
+        Self { at, kind, from_then_on: false, breaks: Breaks::Changes }
     }
 
     /// Breaks operation `at` and all after it.
     #[must_use]
     pub const fn from(at: u64, kind: FaultKind) -> Self {
-        Self { at, kind, from_then_on: true }
+        Self { at, kind, from_then_on: true, breaks: Breaks::Changes }
+    }
+
+    /// The same fault of other operations.
+    #[must_use]
+    pub const fn of(self, breaks: Breaks) -> Self {
+        Self { breaks, ..self }
     }
 }
 
 /// Counts the changing operations of a [`FaultyDisk`] (creating opens, writes, resizes, flushes of files and folders,
-/// renames, removals) and says which break. Shared between the disk and the test.
+/// renames, removals), and apart from them the reads, and says which break. Shared between the disk and the test.
 #[derive(Debug, Default)]
 pub struct FaultPlan {
-    count: AtomicU64,
+    changes: AtomicU64,
+    reads: AtomicU64,
+    hits: AtomicU64,
     faults: Mutex<Vec<Fault>>,
 }
 
@@ -57,13 +78,25 @@ impl FaultPlan {
     /// A plan with these faults.
     #[must_use]
     pub fn new(faults: Vec<Fault>) -> Arc<Self> {
-        Arc::new(Self { count: AtomicU64::new(0), faults: Mutex::new(faults) })
+        Arc::new(Self { faults: Mutex::new(faults), ..Self::default() })
     }
 
     /// Changing operations seen so far.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.count.load(Ordering::SeqCst)
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    /// Reads seen so far.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    /// Operations broken so far.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::SeqCst)
     }
 
     /// Replaces the faults; counting goes on.
@@ -71,20 +104,43 @@ impl FaultPlan {
         *self.faults.lock() = faults;
     }
 
-    fn next(&self) -> Option<FaultKind> {
-        let number = self.count.fetch_add(1, Ordering::SeqCst);
-        let faults = self.faults.lock();
-        let hit = faults.iter().find(|fault| fault.at == number || (fault.from_then_on && fault.at < number));
-        hit.map(|fault| fault.kind)
+    fn next_change(&self, is_flush: bool) -> Option<FaultKind> {
+        let number = self.changes.fetch_add(1, Ordering::SeqCst);
+        self.hit(number, |breaks| match breaks {
+            Breaks::Changes => true,
+            Breaks::Flushes => is_flush,
+            Breaks::Reads => false,
+        })
     }
 
-    fn run(&self, operation: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        match self.next() {
-            None => operation(),
-            Some(FaultKind::Drop) => Ok(()),
-            Some(FaultKind::Fail(kind)) => Err(injected(kind)),
-            Some(FaultKind::Tear) => Err(injected(ErrorKind::Other)),
-        }
+    fn next_read(&self) -> Option<FaultKind> {
+        let number = self.reads.fetch_add(1, Ordering::SeqCst);
+        self.hit(number, |breaks| breaks == Breaks::Reads)
+    }
+
+    fn hit(&self, number: u64, is_meant: impl Fn(Breaks) -> bool) -> Option<FaultKind> {
+        let faults = self.faults.lock();
+        let is_due = |fault: &&Fault| fault.at == number || (fault.from_then_on && fault.at < number);
+        let hit = faults.iter().filter(|fault| is_meant(fault.breaks)).find(is_due)?;
+        self.hits.fetch_add(1, Ordering::SeqCst);
+        Some(hit.kind)
+    }
+
+    fn change(&self, operation: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        outcome(self.next_change(false), operation)
+    }
+
+    fn flush(&self, operation: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        outcome(self.next_change(true), operation)
+    }
+}
+
+fn outcome(fault: Option<FaultKind>, operation: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    match fault {
+        None => operation(),
+        Some(FaultKind::Drop) => Ok(()),
+        Some(FaultKind::Fail(kind)) => Err(injected(kind)),
+        Some(FaultKind::Tear) => Err(injected(ErrorKind::Other)),
     }
 }
 
@@ -92,7 +148,7 @@ fn injected(kind: ErrorKind) -> io::Error {
     io::Error::new(kind, "injected fault")
 }
 
-/// Wraps a disk and breaks the operations a [`FaultPlan`] names. Reads always work.
+/// Wraps a disk and breaks the operations a [`FaultPlan`] names. Looking at names, lengths and room always works.
 #[derive(Debug)]
 pub struct FaultyDisk {
     inner: Arc<dyn Disk>,
@@ -115,7 +171,7 @@ impl Disk for FaultyDisk {
             Open::Create => !self.inner.exists(path)?,
             Open::CreateNew => true,
         };
-        if let (true, Some(kind)) = (creates, creates.then(|| self.plan.next()).flatten()) {
+        if let (true, Some(kind)) = (creates, creates.then(|| self.plan.next_change(false)).flatten()) {
             let kind = if let FaultKind::Fail(kind) = kind { kind } else { ErrorKind::Other };
             return Err(injected(kind));
         }
@@ -135,15 +191,15 @@ impl Disk for FaultyDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.plan.run(|| self.inner.rename(from, to))
+        self.plan.change(|| self.inner.rename(from, to))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.plan.run(|| self.inner.remove(path))
+        self.plan.change(|| self.inner.remove(path))
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.plan.run(|| self.inner.sync_dir(dir))
+        self.plan.flush(|| self.inner.sync_dir(dir))
     }
 
     fn space(&self, path: &Path) -> io::Result<DiskSpace> {
@@ -163,11 +219,15 @@ impl DiskFile for FaultyFile {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.inner.read_at(offset, buffer)
+        match self.plan.next_read() {
+            None => self.inner.read_at(offset, buffer),
+            Some(FaultKind::Fail(kind)) => Err(injected(kind)),
+            Some(_) => Err(injected(ErrorKind::Other)),
+        }
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        match self.plan.next() {
+        match self.plan.next_change(false) {
             None => self.inner.write_at(offset, data),
             Some(FaultKind::Drop) => Ok(()),
             Some(FaultKind::Fail(kind)) => Err(injected(kind)),
@@ -179,11 +239,11 @@ impl DiskFile for FaultyFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.plan.run(|| self.inner.set_len(len))
+        self.plan.change(|| self.inner.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.plan.run(|| self.inner.sync_data())
+        self.plan.flush(|| self.inner.sync_data())
     }
 }
 
@@ -198,7 +258,7 @@ mod tests {
         let file = disk.open(Path::new("f"), Open::Create).unwrap();
         file.set_len(6).unwrap();
         let done = (0..3).map(|at| file.write_at(at * 2, b"xx").is_ok()).collect();
-        assert_eq!(plan.count(), 5);
+        assert_eq!((plan.count(), plan.reads()), (5, 0));
         let mut bytes = vec![0; 6];
         file.read_at(0, &mut bytes).unwrap();
         (done, bytes)
@@ -215,7 +275,23 @@ mod tests {
         );
         let tear = Fault::once(3, FaultKind::Tear);
         assert_eq!(write_thrice(vec![tear]), (vec![true, false, true], b"xxx\0xx".to_vec()));
+        let flushes = Fault::from(0, fail).of(Breaks::Flushes);
+        assert_eq!(write_thrice(vec![flushes]), (vec![true; 3], b"xxxxxx".to_vec()));
         let lost = Fault::once(3, FaultKind::Drop);
         assert_eq!(write_thrice(vec![lost]), (vec![true; 3], b"xx\0\0xx".to_vec()));
+    }
+
+    #[test]
+    fn flushes_and_reads_break_apart_from_writes() {
+        let plan = FaultPlan::new(vec![]);
+        let disk = FaultyDisk::new(Arc::new(MemoryDisk::new()), Arc::clone(&plan));
+        let file = disk.open(Path::new("f"), Open::Create).unwrap();
+        let fail = FaultKind::Fail(ErrorKind::Other);
+        plan.set(vec![Fault::from(0, fail).of(Breaks::Flushes)]);
+        assert!(file.write_at(0, b"abc").is_ok() && file.sync_data().is_err() && plan.hits() == 1);
+        assert!(disk.sync_dir(Path::new("")).is_err() && file.read_at(0, &mut [0; 3]).is_ok());
+        plan.set(vec![Fault::once(1, fail).of(Breaks::Reads)]);
+        assert!(file.read_at(0, &mut [0; 3]).is_err() && file.read_at(0, &mut [0; 3]).is_ok());
+        assert!(file.sync_data().is_ok());
     }
 }

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use database::DatabaseFile;
-pub use faulty::{Fault, FaultKind, FaultPlan, FaultyDisk};
+pub use faulty::{Breaks, Fault, FaultKind, FaultPlan, FaultyDisk};
 pub use journal::{JournalError, JournalFile, Replayed};
 pub use memory::MemoryDisk;
 pub use os::OsDisk;

@@ -1,12 +1,15 @@
 //! A disk in memory that can lose its power, for tests.
 
+mod loss;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+use self::loss::{Chance, Change, Content};
 use super::{Disk, DiskFile, DiskSpace, Open};
 
 /// Keeps what was written and what is *durable* apart. Bytes become durable by `sync_data`, names by `sync_dir` of
@@ -14,6 +17,18 @@ use super::{Disk, DiskFile, DiskSpace, Open};
 #[derive(Clone, Debug, Default)]
 pub struct MemoryDisk {
     state: Arc<Mutex<Names>>,
+    power: Power,
+}
+
+/// Whether the power is off. Every operation holds it shared and a cut alone, so a cut sees one moment of the whole disk.
+#[derive(Clone, Debug, Default)]
+struct Power(Arc<RwLock<bool>>);
+
+impl Power {
+    fn on(&self) -> io::Result<RwLockReadGuard<'_, bool>> {
+        let off = self.0.read();
+        if *off { Err(io::Error::other("the disk has no power")) } else { Ok(off) }
+    }
 }
 
 #[derive(Debug)]
@@ -42,10 +57,17 @@ impl MemoryDisk {
         self.state.lock().total_bytes = total_bytes;
     }
 
-    /// The disk as it may be after power loss, chosen by the seed. Durable bytes and names are kept; each write,
-    /// resize, creation, rename or removal that was not synced is kept, lost or (a write) torn. Folders survive.
+    /// From now on every operation on this disk fails: what still runs over it after a cut ends soon.
+    pub fn switch_off(&self) {
+        *self.power.0.write() = true;
+    }
+
+    /// The disk as it may be after power loss at this moment, chosen by the seed. Durable bytes and names are kept; each write,
+    /// resize, creation, rename or removal that was not synced is kept, lost or (a write) torn, in sectors of 512 bytes or of 4 KiB.
+    /// Folders survive.
     #[must_use]
     pub fn cut_power(&self, seed: u64) -> Self {
+        let _moment = self.power.0.write();
         let mut chance = Chance(seed);
         let state = self.state.lock();
         let mut files = state.durable.clone();
@@ -60,27 +82,34 @@ impl MemoryDisk {
                 };
             }
         }
+        let sector = if chance.one_in(2) { 512 } else { 4096 };
+        let power = Power::default();
         let files: BTreeMap<_, _> = files
             .into_iter()
             .map(|(path, file)| {
-                (path, Arc::new(MemoryFile::holding(file.content.lock().after_loss(&mut chance))))
+                let bytes = file.content.lock().after_loss(sector, &mut chance);
+                (path, Arc::new(MemoryFile::holding(bytes, power.clone())))
             })
             .collect();
         let names =
             Names { durable: files.clone(), files, dirs: state.dirs.clone(), total_bytes: state.total_bytes };
-        Self { state: Arc::new(Mutex::new(names)) }
+        Self { state: Arc::new(Mutex::new(names)), power }
     }
 }
 
 impl Disk for MemoryDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
+        let _on = self.power.on()?;
         let mut state = self.state.lock();
+        if state.dirs.contains(path) {
+            return Err(ErrorKind::IsADirectory.into());
+        }
         match (state.files.get(path), how) {
             (Some(_), Open::CreateNew) => Err(ErrorKind::AlreadyExists.into()),
             (Some(file), _) => Ok(Arc::clone(file) as Arc<dyn DiskFile>),
             (None, Open::Read | Open::ReadWrite) => Err(ErrorKind::NotFound.into()),
             (None, Open::Create | Open::CreateNew) => {
-                let file = Arc::new(MemoryFile::holding(Vec::new()));
+                let file = Arc::new(MemoryFile::holding(Vec::new(), self.power.clone()));
                 state.files.insert(path.to_owned(), Arc::clone(&file));
                 Ok(file)
             }
@@ -88,22 +117,26 @@ impl Disk for MemoryDisk {
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
+        let _on = self.power.on()?;
         let state = self.state.lock();
         Ok(state.files.contains_key(path) || state.dirs.contains(path))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let _on = self.power.on()?;
         let state = self.state.lock();
         let here = state.files.keys().chain(&state.dirs).filter(|path| path.parent() == Some(dir));
         Ok(here.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
     }
 
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        let _on = self.power.on()?;
         self.state.lock().dirs.extend(dir.ancestors().map(Path::to_owned));
         Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _on = self.power.on()?;
         let mut state = self.state.lock();
         let file = state.files.remove(from).ok_or(ErrorKind::NotFound)?;
         state.files.insert(to.to_owned(), file);
@@ -111,10 +144,12 @@ impl Disk for MemoryDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        let _on = self.power.on()?;
         self.state.lock().files.remove(path).map(drop).ok_or_else(|| ErrorKind::NotFound.into())
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let _on = self.power.on()?;
         let mut state = self.state.lock();
         let Names { files, durable, .. } = &mut *state;
         durable.retain(|path, _| path.parent() != Some(dir));
@@ -133,76 +168,23 @@ impl Disk for MemoryDisk {
 #[derive(Debug)]
 struct MemoryFile {
     content: Mutex<Content>,
-}
-
-#[derive(Debug)]
-struct Content {
-    now: Vec<u8>,
-    durable: Vec<u8>,
-    unsynced: Vec<Change>,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Write { at: usize, data: Vec<u8> },
-    SetLen(usize),
-}
-
-impl Change {
-    fn apply(&self, bytes: &mut Vec<u8>) {
-        match self {
-            Self::SetLen(len) => bytes.resize(*len, 0),
-            Self::Write { at, data } => {
-                if bytes.len() < at + data.len() {
-                    bytes.resize(at + data.len(), 0);
-                }
-                bytes[*at..at + data.len()].copy_from_slice(data);
-            }
-        }
-    }
-
-    /// What of this change a disk without power might have kept.
-    fn after_loss(&self, chance: &mut Chance) -> Option<Self> {
-        match (chance.below(3), self) {
-            (0, _) => None,
-            (1, Self::Write { at, data }) => {
-                let kept = chance.below(data.len() as u64 + 1) as usize;
-                Some(Self::Write { at: *at, data: data[..kept].to_vec() })
-            }
-            _ => Some(self.clone()),
-        }
-    }
-}
-
-impl Content {
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.now);
-        self.unsynced.push(change);
-    }
-
-    fn after_loss(&self, chance: &mut Chance) -> Vec<u8> {
-        let mut bytes = self.durable.clone();
-        for change in &self.unsynced {
-            if let Some(kept) = change.after_loss(chance) {
-                kept.apply(&mut bytes);
-            }
-        }
-        bytes
-    }
+    power: Power,
 }
 
 impl MemoryFile {
-    fn holding(bytes: Vec<u8>) -> Self {
-        Self { content: Mutex::new(Content { now: bytes.clone(), durable: bytes, unsynced: Vec::new() }) }
+    fn holding(bytes: Vec<u8>, power: Power) -> Self {
+        Self { content: Mutex::new(Content::holding(bytes)), power }
     }
 }
 
 impl DiskFile for MemoryFile {
     fn len(&self) -> io::Result<u64> {
+        let _on = self.power.on()?;
         Ok(self.content.lock().now.len() as u64)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let _on = self.power.on()?;
         let content = self.content.lock();
         let from = usize::try_from(offset).map_err(|_| ErrorKind::UnexpectedEof)?;
         let range = from..from.checked_add(buffer.len()).ok_or(ErrorKind::UnexpectedEof)?;
@@ -211,46 +193,23 @@ impl DiskFile for MemoryFile {
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let _on = self.power.on()?;
         let at = usize::try_from(offset).map_err(|_| ErrorKind::InvalidInput)?;
         self.content.lock().change(Change::Write { at, data: data.to_vec() });
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        let _on = self.power.on()?;
         let len = usize::try_from(len).map_err(|_| ErrorKind::InvalidInput)?;
         self.content.lock().change(Change::SetLen(len));
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut content = self.content.lock();
-        let Content { now, durable, unsynced } = &mut *content;
-        for change in unsynced.drain(..) {
-            change.apply(durable);
-        }
-        debug_assert_eq!(now, durable, "all changes were replayed");
+        let _on = self.power.on()?;
+        self.content.lock().sync();
         Ok(())
-    }
-}
-
-/// A small deterministic random source (`SplitMix64`, G. Steele et al., 2014).
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
     }
 }
 
@@ -281,6 +240,19 @@ mod tests {
         }
         assert_eq!(lengths, (4..=8).collect());
         assert_eq!(seen_new.len(), 2);
+    }
+
+    #[test]
+    fn without_power_nothing_works_and_the_copy_does() {
+        let disk = MemoryDisk::new();
+        let file = disk.open(Path::new("f"), Open::Create).unwrap();
+        disk.create_dir_all(Path::new("d")).unwrap();
+        let after = disk.cut_power(1);
+        disk.switch_off();
+        assert!(file.write_at(0, b"x").is_err() && file.sync_data().is_err() && file.len().is_err());
+        assert!(disk.open(Path::new("f"), Open::Create).is_err() && disk.list(Path::new("d")).is_err());
+        assert!(after.open(Path::new("f"), Open::Create).is_ok());
+        assert_eq!(after.open(Path::new("d"), Open::Create).unwrap_err().kind(), io::ErrorKind::IsADirectory);
     }
 
     #[test]
