@@ -5,24 +5,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chunkstore::disk::{DatabaseFile, Disk, SectorKey};
+use chunkstore::disk::Disk;
 use chunkstore::{ChunkStore, DedupSecret, Limits};
 use crossbeam_channel::Receiver;
 use ledger::keys::{DeviceKey, Keyring, UserKeys};
-use ledger::{Ledger, LedgerError, RedbBacking};
 use parking_lot::Mutex;
-use zeroize::Zeroizing;
 
-use crate::core::{Core, Parts, now};
-use crate::write::journal::{Journal, JournalPlace, ReplayError};
-use crate::{Change, Error, Ownership, keeper, read_ahead, write};
-
-/// redb's cache of the tree; the kernel's page cache does the rest. Bytes.
-const TREE_CACHE_BYTES: usize = 4 << 20;
-/// Name of the tree's database in the workspace folder.
-const TREE_FILE: &str = "tree.redb";
-/// Name of the journal beside it.
-const JOURNAL_FILE: &str = "tree.journal";
+use crate::core::{Core, Parts};
+use crate::write::journal::ReplayError;
+use crate::{Change, Error, Ownership, keeper, read_ahead, tree_file, write};
 
 /// How a drive behaves.
 #[derive(Debug, Clone)]
@@ -99,6 +90,21 @@ pub enum OpenError {
         /// Why.
         source: ReplayError,
     },
+    /// The tree is not the one that the chunk store last knew: it is gone, emptied, or an older copy.
+    #[error(
+        "the tree {} is {found}, but the chunk store beside it knows that more was written: put the newest copy back; \
+         to go on with what is there, and lose the rest, remove {} (it is rebuilt) and start again",
+        path.display(),
+        index.display()
+    )]
+    OlderTree {
+        /// The tree's file.
+        path: PathBuf,
+        /// The index, which knows more.
+        index: PathBuf,
+        /// What was found.
+        found: String,
+    },
     /// Files that were synced before a crash could not be brought back.
     #[error(
         "files synced before the last stop could not be settled ({0}); nothing was dropped, mend the cause and start again"
@@ -133,7 +139,7 @@ impl Drive {
         let device = open.device.id().to_string();
         let workspace = open.keyring.workspace.to_string();
         let secret = Arc::new(DedupSecret::new(open.keyring.dedup_secret));
-        let (ledger, journal, damage) = open_tree(&open)?;
+        let (ledger, journal, damage) = tree_file::open(&open, &store)?;
         let core = Core::new(Parts {
             device,
             workspace,
@@ -181,6 +187,7 @@ impl Drive {
         join(threads.committer.take());
         join(threads.others.drain(..));
         let committed = core.commit_last();
+        core.note_progress();
         if let Err(error) = core.store.checkpoint_index() {
             tracing::warn!(%error, "the chunk index was not written; it is rebuilt from the packs");
         }
@@ -193,38 +200,6 @@ impl Drop for Drive {
         if let Err(error) = self.close() {
             tracing::error!(%error, "the drive did not close cleanly");
         }
-    }
-}
-
-fn open_tree(open: &Open<'_>) -> Result<(Ledger, Journal, Option<String>), OpenError> {
-    let path = open.files.workspace.join(TREE_FILE);
-    let on_disk = |source| OpenError::TreeFile { path: path.clone(), source };
-    open.disk.create_dir_all(&open.files.workspace).map_err(on_disk)?;
-    let in_tree = |source| OpenError::Tree { path: path.clone(), source };
-    let backing = || -> Result<Box<RedbBacking>, OpenError> {
-        let key = SectorKey::new(open.keyring.database_key);
-        let file = DatabaseFile::open(&open.disk, &path, Some(&key)).map_err(on_disk)?;
-        open.disk.sync_dir(&open.files.workspace).map_err(on_disk)?;
-        let backing = RedbBacking::open(file, TREE_CACHE_BYTES);
-        Ok(Box::new(backing.map_err(|error| in_tree(error.into()))?))
-    };
-    let keyring = || open.keyring.clone();
-    let place = JournalPlace {
-        disk: open.disk.clone(),
-        path: open.files.workspace.join(JOURNAL_FILE),
-        secret: Zeroizing::new(open.keyring.database_key.to_vec()),
-    };
-    let in_journal = |source| OpenError::Journal { path: place.path.clone(), source };
-    let existing = backing()?;
-    let (journal, damage) = Journal::replay(place.clone(), &*existing).map_err(in_journal)?;
-    match Ledger::open(existing, open.device.clone(), open.user, keyring(), now()) {
-        // Nothing was ever committed: the first start, or one that was cut off before its first commit.
-        Err(LedgerError::Setup(_)) => {
-            let ledger =
-                Ledger::create(backing()?, open.device.clone(), open.user, keyring(), open.name, now());
-            Ok((ledger.map_err(in_tree)?, journal, damage))
-        }
-        opened => Ok((opened.map_err(in_tree)?, journal, damage)),
     }
 }
 

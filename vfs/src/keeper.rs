@@ -102,6 +102,7 @@ fn rest(core: &Core) {
         core.keeper.wake(false);
         return;
     }
+    core.note_progress();
     if let Err(error) = core.store.checkpoint_index() {
         tracing::warn!(%error, "the chunk index was not written");
     }

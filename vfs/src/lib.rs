@@ -26,6 +26,7 @@ mod ops;
 mod people;
 mod read_ahead;
 mod request;
+mod tree_file;
 mod write;
 
 pub use attr::{Attr, AttrChange, NewNode, Ownership, StatFs, TimeChange};

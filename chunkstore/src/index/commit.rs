@@ -8,7 +8,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 use super::layer::Layer;
 use super::state::ChunkState;
 use super::tables::{
-    self, CHUNKS, DAMAGED, FORMAT, INDEX_VERSION, META, PACKS, PARTITION_SUMS, PRINTS, VALID_TO,
+    self, CHUNKS, DAMAGED, FORMAT, INDEX_VERSION, META, PACKS, PARTITION_SUMS, PRINTS, PROGRESS, VALID_TO,
 };
 use crate::error::StoreError;
 use crate::ids::ChunkId;
@@ -51,6 +51,33 @@ pub(super) fn count_in(
 ) -> Result<u64, StoreError> {
     let row = meta.get(name).map_err(StoreError::index)?;
     Ok(row.and_then(|row| row.value().try_into().ok().map(u64::from_le_bytes)).unwrap_or(0))
+}
+
+/// How far the owners of chunks had come.
+pub(super) fn read_progress(database: &Database) -> Result<BTreeMap<String, u64>, StoreError> {
+    let read = database.begin_read().map_err(StoreError::index)?;
+    let meta = read.open_table(META).map_err(StoreError::index)?;
+    let mut progress = BTreeMap::new();
+    for row in meta.range(PROGRESS..).map_err(StoreError::index)? {
+        let (name, row) = row.map_err(StoreError::index)?;
+        let Some(owner) = name.value().strip_prefix(PROGRESS) else { break };
+        let to = row.value().try_into().map(u64::from_le_bytes).unwrap_or_default();
+        progress.insert(owner.to_owned(), to);
+    }
+    Ok(progress)
+}
+
+/// Writes how far the owners of chunks have come.
+pub(super) fn write_progress(
+    write: &WriteTransaction,
+    progress: BTreeMap<String, u64>,
+) -> Result<(), StoreError> {
+    let mut meta = write.open_table(META).map_err(StoreError::index)?;
+    for (owner, to) in progress {
+        let name = format!("{PROGRESS}{owner}");
+        meta.insert(name.as_str(), &to.to_le_bytes()[..]).map_err(StoreError::index)?;
+    }
+    Ok(())
 }
 
 /// One layer's changes and all that is counted with them.

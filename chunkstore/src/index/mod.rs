@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
 
 use crate::disk::{DatabaseFile, Disk};
@@ -62,6 +62,14 @@ pub(crate) struct Index {
     layers: RwLock<Layers>,
     /// Tables of the newest committed state, replaced after each checkpoint.
     committed: RwLock<Arc<Committed>>,
+    notes: Mutex<Notes>,
+}
+
+/// How far the owners of chunks have come, by name. Not of the packs, so a rebuild of the index loses them.
+#[derive(Default)]
+struct Notes {
+    progress: BTreeMap<String, u64>,
+    unwritten: bool,
 }
 
 #[derive(Default)]
@@ -107,7 +115,27 @@ impl Index {
             .map_err(StoreError::index)?;
         prepare_tables(&database, path)?;
         let committed = RwLock::new(Arc::new(Committed::of(&database)?));
-        Ok(Self { database, layers: RwLock::default(), committed })
+        let notes = Mutex::new(Notes { progress: commit::read_progress(&database)?, unwritten: false });
+        Ok(Self { database, layers: RwLock::default(), committed, notes })
+    }
+
+    /// How far an owner of chunks has come, as of the last checkpoint it told of.
+    pub(crate) fn progress(&self) -> BTreeMap<String, u64> {
+        self.notes.lock().progress.clone()
+    }
+
+    /// Notes how far an owner of chunks has come; never goes back.
+    pub(crate) fn note_progress(&self, owner: &str, to: u64) {
+        let mut notes = self.notes.lock();
+        if notes.progress.get(owner).is_none_or(|known| *known < to) {
+            notes.progress.insert(owner.to_owned(), to);
+            notes.unwritten = true;
+        }
+    }
+
+    /// Whether something was noted since the last checkpoint.
+    pub(crate) fn has_new_notes(&self) -> bool {
+        self.notes.lock().unwritten
     }
 
     /// Up to where the database knows the packs; `None` if it was never complete.
@@ -215,6 +243,11 @@ impl Index {
         // Costs a second sync and makes the start after a crash fast.
         write.set_quick_repair(true);
         write_layer(&write, &frozen, valid_to, sizes)?;
+        let noted = {
+            let mut notes = self.notes.lock();
+            std::mem::take(&mut notes.unwritten).then(|| notes.progress.clone())
+        };
+        commit::write_progress(&write, noted.unwrap_or_default())?;
         write.commit().map_err(StoreError::index)?;
         let committed = Arc::new(Committed::of(&self.database)?);
         let mut layers = self.layers.write();
@@ -334,6 +367,23 @@ mod tests {
         assert_eq!(index.get(&id(1)).unwrap(), Some(entry(1, 32)));
         assert_eq!(index.print(&Fingerprint([1; 32])).unwrap(), Some(id(1)));
         assert_eq!(index.get(&id(2)).unwrap(), None);
+    }
+
+    #[test]
+    fn progress_is_kept_and_never_goes_back() {
+        let disk = disk();
+        let index = Index::open(&disk, Path::new("d")).unwrap();
+        index.note_progress("w", 7);
+        index.note_progress("w", 5);
+        index.note_progress("v", 0);
+        assert!(index.has_new_notes());
+        checkpoint(&index, 32);
+        assert!(!index.has_new_notes());
+        drop(index);
+        let index = Index::open(&disk, Path::new("d")).unwrap();
+        assert_eq!(index.progress(), BTreeMap::from([("v".to_owned(), 0), ("w".to_owned(), 7)]));
+        drop(index);
+        assert!(Index::create_empty(&disk, Path::new("d")).unwrap().progress().is_empty());
     }
 
     #[test]

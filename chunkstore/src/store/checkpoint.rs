@@ -22,7 +22,11 @@ impl Inner {
         self.latch.check()?;
         // The position is read before the layer is frozen: what landed before it is in the layer or the database.
         let valid_to = self.appender.landed();
-        if self.index.pending() == 0 && removed.is_empty() && self.index.valid_to()? == Some(valid_to) {
+        if self.index.pending() == 0
+            && !self.index.has_new_notes()
+            && removed.is_empty()
+            && self.index.valid_to()? == Some(valid_to)
+        {
             return Ok(());
         }
         self.index.freeze();

@@ -144,6 +144,19 @@ impl ChunkStore {
         self.inner.space.set_limits(limits);
     }
 
+    /// Notes how far an owner of chunks (a workspace) has come by its own count, which only grows. Durable with the next checkpoint.
+    /// At its next start the owner can tell by [`ChunkStore::progress`] that its own files are older than the store.
+    pub fn note_progress(&self, owner: &str, to: u64) {
+        self.inner.index.note_progress(owner, to);
+    }
+
+    /// How far each owner had come, as last noted and checkpointed. Nothing is known after a rebuild of the index: it is no part of
+    /// the packs.
+    #[must_use]
+    pub fn progress(&self) -> BTreeMap<String, u64> {
+        self.inner.index.progress()
+    }
+
     /// Whether the store still writes.
     #[must_use]
     pub fn health(&self) -> Health {

@@ -54,8 +54,10 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, limits: Limits) -> Result<In
         tracing::warn!(packs = on_disk.len(), "building the chunk index from the packs");
     }
     if valid_to.is_none() && !known.is_empty() {
+        let progress = index.progress();
         drop(index);
         index = Index::create_empty(&disk, dir)?;
+        progress.iter().for_each(|(owner, to)| index.note_progress(owner, *to));
     }
     let inner = Inner {
         dir: dir.to_owned(),

@@ -29,6 +29,10 @@ impl Change {
             (0, _) => {}
             (1, Self::Write { at, data }) => {
                 let kept = chance.below(data.len() as u64 + 1) as usize;
+                // A disk does not tear a sector that it overwrites; but the length of a file may be known up to any byte.
+                let is_append = *at >= bytes.len();
+                let whole = (at + kept) / sector * sector;
+                let kept = if is_append { kept } else { whole.saturating_sub(*at) };
                 put(bytes, *at, &data[..kept]);
             }
             (2, Self::Write { at, data }) => {

@@ -1,0 +1,113 @@
+//! The file of the tree: made whole or not at all, and never taken for the newest when it is not.
+//!
+//! ```text
+//!  first start:  make tree.redb.new ─▶ its first tables are durable ─▶ rename to tree.redb
+//!  later:        tree ≥ what the chunk store noted of it?  ─no─▶ refuse: an older copy, or none
+//! ```
+//!
+//! The chunk store notes at its checkpoints how many transactions the tree holds on disk, after they are. So a tree that holds fewer
+//! is an older copy; opening it would show an old drive as the present one, and the next sweep would drop the chunks that only the
+//! newer tree names. What cannot be told: that tree and index were both put back to the same day; that the index is gone as well.
+
+use std::path::{Path, PathBuf};
+
+use chunkstore::ChunkStore;
+use chunkstore::disk::{DatabaseFile, Disk, Open as How, SectorKey};
+use ledger::{Ledger, LedgerError, RedbBacking};
+
+use crate::core::{Core, now};
+use crate::{Open, OpenError};
+
+/// redb's cache of the tree; the kernel's page cache does the rest. Bytes.
+const CACHE_BYTES: usize = 4 << 20;
+/// Name of the tree's database in the workspace folder.
+const NAME: &str = "tree.redb";
+/// Its name while it is made.
+const NEW_NAME: &str = "tree.redb.new";
+/// The index in the chunk store's folder, for the advice in an error.
+const INDEX_NAME: &str = "index.redb";
+
+/// Opens the tree, or makes it when there was none.
+///
+/// # Errors
+/// What the disk or the ledger says; [`OpenError::OlderTree`].
+pub(crate) fn open(open: &Open<'_>, store: &ChunkStore) -> Result<Ledger, OpenError> {
+    let path = open.files.workspace.join(NAME);
+    let on_disk = |source| OpenError::TreeFile { path: path.clone(), source };
+    let in_tree = |source: LedgerError| OpenError::Tree { path: path.clone(), source };
+    open.disk.create_dir_all(&open.files.workspace).map_err(on_disk)?;
+    let noted = noted(open, store);
+    let older = |found: String| OpenError::OlderTree {
+        path: path.clone(),
+        index: open.files.chunks.join(INDEX_NAME),
+        found,
+    };
+    if is_missing(&*open.disk, &path).map_err(on_disk)? {
+        // A store with chunks that knows of no tree at all had its index rebuilt: there was a tree.
+        let had_any = store.progress().is_empty() && store.usage().chunks > 0;
+        if had_any || noted.is_some_and(|transactions| transactions > 0) {
+            return Err(older("missing or empty".into()));
+        }
+        make(open, &path)?;
+    }
+    let backing = || open_database(open, &path);
+    let keyring = || open.keyring.clone();
+    let ledger = match Ledger::open(backing()?, open.device.clone(), open.user, keyring(), now()) {
+        // Nothing was ever committed: the first start, or one that was cut off before its first commit.
+        Err(LedgerError::Setup(why)) if noted.is_none_or(|transactions| transactions == 0) => {
+            tracing::debug!(why, "making the tree");
+            Ledger::create(backing()?, open.device.clone(), open.user, keyring(), open.name, now())
+                .map_err(in_tree)?
+        }
+        opened => opened.map_err(in_tree)?,
+    };
+    let transactions = written(&ledger);
+    match noted {
+        Some(noted) if transactions < noted => {
+            Err(older(format!("an older copy ({transactions} transactions of {noted})")))
+        }
+        _ => Ok(ledger),
+    }
+}
+
+/// What the store knows of this workspace's tree: transactions of this device.
+fn noted(open: &Open<'_>, store: &ChunkStore) -> Option<u64> {
+    store.progress().get(&open.keyring.workspace.to_string()).copied()
+}
+
+fn is_missing(disk: &dyn Disk, path: &Path) -> std::io::Result<bool> {
+    Ok(!disk.exists(path)? || disk.open(path, How::Read)?.is_empty()?)
+}
+
+/// Makes an empty database beside its place and then gives it its name: a cut leaves it whole or leaves none.
+fn make(open: &Open<'_>, path: &Path) -> Result<(), OpenError> {
+    let new: PathBuf = open.files.workspace.join(NEW_NAME);
+    let on_disk = |source| OpenError::TreeFile { path: new.clone(), source };
+    if open.disk.exists(&new).map_err(on_disk)? {
+        open.disk.remove(&new).map_err(on_disk)?;
+    }
+    drop(open_database(open, &new)?);
+    open.disk.rename(&new, path).map_err(on_disk)?;
+    open.disk.sync_dir(&open.files.workspace).map_err(on_disk)
+}
+
+fn open_database(open: &Open<'_>, path: &Path) -> Result<Box<RedbBacking>, OpenError> {
+    let key = SectorKey::new(open.keyring.database_key);
+    let on_disk = |source| OpenError::TreeFile { path: path.to_owned(), source };
+    let file = DatabaseFile::open(&open.disk, path, Some(&key)).map_err(on_disk)?;
+    let backing = RedbBacking::open(file, CACHE_BYTES);
+    Ok(Box::new(backing.map_err(|error| OpenError::Tree { path: path.to_owned(), source: error.into() })?))
+}
+
+/// Transactions of this device that the tree holds on disk.
+fn written(ledger: &Ledger) -> u64 {
+    ledger.frontier().0.get(&ledger.device()).copied().unwrap_or(0)
+}
+
+impl Core {
+    /// Tells the chunk store how far the tree is, for its next checkpoint.
+    pub(crate) fn note_progress(&self) {
+        let ledger = self.ledger.read();
+        self.store.note_progress(&self.workspace, written(&ledger));
+    }
+}
