@@ -56,7 +56,8 @@ pub(crate) struct Core {
     pub(crate) saving: AtomicU64,
     /// Numbers of sealing jobs.
     pub(crate) tickets: AtomicU64,
-    failure: OnceLock<String>,
+    /// The first failure of the store, and when it was.
+    failure: OnceLock<(String, Time)>,
 }
 
 /// The parts that `Core::new` is made of.
@@ -182,7 +183,7 @@ impl Core {
     /// Latches the first failure of the store: from here on nothing is promised any more.
     pub(crate) fn fail(&self, why: &dyn std::fmt::Display) -> Error {
         let why = why.to_string();
-        if self.failure.set(why.clone()).is_ok() {
+        if self.failure.set((why.clone(), wall_time())).is_ok() {
             tracing::error!(why, "the store failed; the drive is read-only until it is opened again");
         }
         Error::Io
@@ -190,7 +191,12 @@ impl Core {
 
     /// The first failure, if there was one.
     pub(crate) fn failure(&self) -> Option<&str> {
-        self.failure.get().map(String::as_str)
+        self.failure.get().map(|(why, _)| why.as_str())
+    }
+
+    /// When it was.
+    pub(crate) fn failed_at(&self) -> Option<Time> {
+        self.failure.get().map(|(_, at)| *at)
     }
 
     /// Refuses changes after a failure.

@@ -91,19 +91,14 @@ pub enum OpenError {
         source: ReplayError,
     },
     /// The tree is not the one that the chunk store last knew: it is gone, emptied, or an older copy.
-    #[error(
-        "the tree {} is {found}, but the chunk store beside it knows that more was written: put the newest copy back; \
-         to go on with what is there, and lose the rest, remove {} (it is rebuilt) and start again",
-        path.display(),
-        index.display()
-    )]
+    #[error("the tree {} is {found}, but the chunk store beside it knows of more: {remedy}", path.display())]
     OlderTree {
         /// The tree's file.
         path: PathBuf,
-        /// The index, which knows more.
-        index: PathBuf,
         /// What was found.
         found: String,
+        /// What to do.
+        remedy: String,
     },
     /// Files that were synced before a crash could not be brought back.
     #[error(

@@ -37,8 +37,8 @@ pub use error::Error;
 pub use ledger::{Ino, Kind, ROOT, Time};
 pub use nearby::Nearby;
 pub use people::{
-    DoctorFinding, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress, ScrubReport, Severity,
-    Status, VersionInfo, Whereabouts,
+    DoctorFinding, DoctorProgress, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress,
+    ScrubReport, Severity, Status, VersionInfo, Whereabouts,
 };
 pub use request::{
     Allocate, Change, DirItem, Handle, OpenFlags, Opened, Reached, RenameMode, Reply, Seek, XattrMode, wait,

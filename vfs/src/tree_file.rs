@@ -37,16 +37,17 @@ pub(crate) fn open(open: &Open<'_>, store: &ChunkStore) -> Result<Ledger, OpenEr
     let in_tree = |source: LedgerError| OpenError::Tree { path: path.clone(), source };
     open.disk.create_dir_all(&open.files.workspace).map_err(on_disk)?;
     let noted = noted(open, store);
-    let older = |found: String| OpenError::OlderTree {
-        path: path.clone(),
-        index: open.files.chunks.join(INDEX_NAME),
-        found,
-    };
     if is_missing(&*open.disk, &path).map_err(on_disk)? {
         // A store with chunks that knows of no tree at all had its index rebuilt: there was a tree.
         let had_any = store.progress().is_empty() && store.usage().chunks > 0;
         if had_any || noted.is_some_and(|transactions| transactions > 0) {
-            return Err(older("missing or empty".into()));
+            let remedy = "put the newest copy of it back; without one, nothing in this data folder can be read: begin a new drive \
+                          in an empty one";
+            return Err(OpenError::OlderTree {
+                path,
+                found: "missing or empty".into(),
+                remedy: remedy.into(),
+            });
         }
         make(open, &path)?;
     }
@@ -64,7 +65,13 @@ pub(crate) fn open(open: &Open<'_>, store: &ChunkStore) -> Result<Ledger, OpenEr
     let transactions = written(&ledger);
     match noted {
         Some(noted) if transactions < noted => {
-            Err(older(format!("an older copy ({transactions} transactions of {noted})")))
+            let index = open.files.chunks.join(INDEX_NAME);
+            let remedy = format!(
+                "put the newest copy of it back; to go on with this one, and lose what came after it, remove {} (it is built anew)",
+                index.display()
+            );
+            let found = format!("an older copy ({transactions} transactions of {noted})");
+            Err(OpenError::OlderTree { path, found, remedy })
         }
         _ => Ok(ledger),
     }

@@ -3,7 +3,7 @@
 //! it had acknowledged, and the work goes on over the same store.
 //!
 //! `PEERDRIVE_LONG=1` makes 1000 cuts, `PEERDRIVE_SEED=n` begins with another seed; a failure tells its seed.
-#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed step ends the test; counts are told")]
 
 mod fixture;
 
@@ -60,7 +60,7 @@ fn live(disk: &MemoryDisk, model: Model, chance: &mut Chance, tally: &mut Tally)
     let after = disk.cut_power(chance.next());
     disk.switch_off();
     tally.acknowledged += session.acknowledged;
-    (after, session.abandon())
+    (after, session.abandon().model)
 }
 
 /// Opens the drive with the power going once more while it recovers.

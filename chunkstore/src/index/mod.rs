@@ -9,6 +9,7 @@
 //! not flushed. What lies behind that position is walked at the next start. Both layers are bounded by the store,
 //! which checkpoints in time.
 
+mod broken;
 mod commit;
 mod layer;
 mod partition;
@@ -26,6 +27,7 @@ use crate::disk::{DatabaseFile, Disk};
 use crate::error::StoreError;
 use crate::ids::{ChunkId, Fingerprint, ID_BYTES};
 use crate::pack::{Location, Position};
+use broken::{Breakage, Owned, unless_broken};
 use commit::{count_in, prepare_tables, write_layer};
 use layer::Layer;
 pub use partition::PartitionSum;
@@ -33,6 +35,8 @@ pub use state::ChunkState;
 use tables::{CHUNKS, DAMAGED, META, PACKS, PARTITION_SUMS, PRINTS, VALID_TO};
 
 const FILE_NAME: &str = "index.redb";
+/// What lay in the index's place and was none. One such file is kept.
+const ASIDE_NAME: &str = "index.redb.unusable";
 /// The kernel's page cache does the rest.
 const DATABASE_CACHE_BYTES: usize = 4 << 20;
 
@@ -58,11 +62,12 @@ impl PackUse {
 
 /// See the module.
 pub(crate) struct Index {
-    database: Database,
+    database: Owned,
     layers: RwLock<Layers>,
     /// Tables of the newest committed state, replaced after each checkpoint.
     committed: RwLock<Arc<Committed>>,
     notes: Mutex<Notes>,
+    breakage: Breakage,
 }
 
 /// How far the owners of chunks have come, by name. Not of the packs, so a rebuild of the index loses them.
@@ -87,11 +92,21 @@ impl Index {
     /// Opens the index in `dir`; one that cannot be used is replaced by an empty one that is valid to nowhere.
     pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
-        match Self::open_existing(disk, &path) {
+        match Self::open_existing(disk, &path).and_then(Self::looked_over) {
             Ok(index) => Ok(index),
             Err(error @ StoreError::NewerFormat { .. }) => Err(error),
             Err(error) => {
-                tracing::warn!(%error, "the chunk index cannot be used and is built anew from the packs");
+                let aside = dir.join(ASIDE_NAME);
+                tracing::warn!(
+                    %error,
+                    kept_as = %aside.display(),
+                    "the chunk index cannot be used and is built anew from the packs"
+                );
+                // Kept, for it may be something else that was put there by mistake.
+                if disk.exists(&path).unwrap_or(false) {
+                    disk.rename(&path, &aside)
+                        .map_err(|error| StoreError::io("cannot move away", &path, error))?;
+                }
                 Self::create_empty(disk, dir)
             }
         }
@@ -108,15 +123,30 @@ impl Index {
     fn open_existing(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
         let file = DatabaseFile::open(disk, path, None)
             .map_err(|error| StoreError::io("cannot open", path, error))?;
-        let mut builder = Database::builder();
-        let database = builder
-            .set_cache_size(DATABASE_CACHE_BYTES)
-            .create_with_backend(file)
-            .map_err(StoreError::index)?;
-        prepare_tables(&database, path)?;
-        let committed = RwLock::new(Arc::new(Committed::of(&database)?));
-        let notes = Mutex::new(Notes { progress: commit::read_progress(&database)?, unwritten: false });
-        Ok(Self { database, layers: RwLock::default(), committed, notes })
+        unless_broken(|| {
+            let mut builder = Database::builder();
+            let database = builder
+                .set_cache_size(DATABASE_CACHE_BYTES)
+                .create_with_backend(file)
+                .map_err(StoreError::index)?;
+            prepare_tables(&database, path)?;
+            let committed = RwLock::new(Arc::new(Committed::of(&database)?));
+            let notes = Mutex::new(Notes { progress: commit::read_progress(&database)?, unwritten: false });
+            let breakage = Breakage::of(disk, path);
+            let database = Owned::of(database);
+            Ok(Self { database, layers: RwLock::default(), committed, notes, breakage })
+        })
+    }
+
+    /// What every start reads of an index must be readable, or another is built.
+    fn looked_over(self) -> Result<Self, StoreError> {
+        unless_broken(|| {
+            self.valid_to()?;
+            self.packs()?;
+            self.partition_sums()?;
+            self.damaged_chunks().map(drop)
+        })?;
+        Ok(self)
     }
 
     /// How far an owner of chunks has come, as of the last checkpoint it told of.
@@ -189,8 +219,10 @@ impl Index {
             // Taken under the layers' lock: a checkpoint replaces it before it drops the frozen layer.
             Arc::clone(&self.committed.read())
         };
-        let row = committed.chunks.get(&id.0).map_err(StoreError::index)?;
-        Ok(row.map(|row| tables::row_entry(&row.value())))
+        self.breakage.watch(|| {
+            let row = committed.chunks.get(&id.0).map_err(StoreError::index)?;
+            Ok(row.map(|row| tables::row_entry(&row.value())))
+        })
     }
 
     /// The chunk last stored for this fingerprint; it may be gone since.
@@ -203,8 +235,10 @@ impl Index {
             }
             Arc::clone(&self.committed.read())
         };
-        let row = committed.prints.get(&print.0).map_err(StoreError::index)?;
-        Ok(row.map(|row| ChunkId(row.value())))
+        self.breakage.watch(|| {
+            let row = committed.prints.get(&print.0).map_err(StoreError::index)?;
+            Ok(row.map(|row| ChunkId(row.value())))
+        })
     }
 
     /// Notes a chunk's new entry, or that it is given up.
@@ -239,21 +273,41 @@ impl Index {
         sizes: &BTreeMap<u64, Option<u64>>,
     ) -> Result<(), StoreError> {
         let frozen = self.layers.read().frozen.clone().unwrap_or_default();
+        let committed = self.breakage.watch(|| self.commit(&frozen, valid_to, sizes))?;
+        let mut layers = self.layers.write();
+        *self.committed.write() = committed;
+        layers.frozen = None;
+        Ok(())
+    }
+
+    /// From now on the index counts as complete to nowhere: the next start builds it from the packs.
+    pub(crate) fn distrust(&self) -> Result<(), StoreError> {
+        self.breakage.distrust();
+        self.breakage.watch(|| {
+            let write = self.database.begin_write().map_err(StoreError::index)?;
+            write.open_table(META).map_err(StoreError::index)?.remove(VALID_TO).map_err(StoreError::index)?;
+            write.commit().map_err(StoreError::index)
+        })
+    }
+
+    fn commit(
+        &self,
+        frozen: &Layer,
+        valid_to: Option<Position>,
+        sizes: &BTreeMap<u64, Option<u64>>,
+    ) -> Result<Arc<Committed>, StoreError> {
         let mut write = self.database.begin_write().map_err(StoreError::index)?;
         // Costs a second sync and makes the start after a crash fast.
         write.set_quick_repair(true);
-        write_layer(&write, &frozen, valid_to, sizes)?;
+        let valid_to = valid_to.filter(|_| !self.breakage.is_distrusted());
+        write_layer(&write, frozen, valid_to, sizes)?;
         let noted = {
             let mut notes = self.notes.lock();
             std::mem::take(&mut notes.unwritten).then(|| notes.progress.clone())
         };
         commit::write_progress(&write, noted.unwrap_or_default())?;
         write.commit().map_err(StoreError::index)?;
-        let committed = Arc::new(Committed::of(&self.database)?);
-        let mut layers = self.layers.write();
-        *self.committed.write() = committed;
-        layers.frozen = None;
-        Ok(())
+        Ok(Arc::new(Committed::of(&self.database)?))
     }
 
     /// Calls `visit` for every chunk of the last checkpoint whose id is at or behind `from`, in order of ids, until
@@ -264,17 +318,23 @@ impl Index {
         visit: &mut dyn FnMut(ChunkId, Entry) -> bool,
     ) -> Result<(), StoreError> {
         let committed = Arc::clone(&self.committed.read());
-        for row in committed.chunks.range(from.0..).map_err(StoreError::index)? {
-            let (id, row) = row.map_err(StoreError::index)?;
-            if !visit(ChunkId(id.value()), tables::row_entry(&row.value())) {
-                break;
+        self.breakage.watch(|| {
+            for row in committed.chunks.range(from.0..).map_err(StoreError::index)? {
+                let (id, row) = row.map_err(StoreError::index)?;
+                if !visit(ChunkId(id.value()), tables::row_entry(&row.value())) {
+                    break;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Forgets fingerprints of chunks that are gone, a bounded number of rows in each transaction.
     pub(crate) fn forget_stale_prints(&self) -> Result<(), StoreError> {
+        self.breakage.watch(|| self.forget_prints())
+    }
+
+    fn forget_prints(&self) -> Result<(), StoreError> {
         const ROWS_AT_A_TIME: usize = 8192;
         let mut from = [0; ID_BYTES];
         loop {

@@ -1,7 +1,7 @@
 //! The pack files by number, and a few of them open.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,7 +58,13 @@ impl PackFolder {
         let mut open = self.open.lock();
         let file = match open.iter().position(|(number, _)| *number == pack) {
             Some(found) => open.remove(found).1,
-            None => self.disk.open(&self.path(pack), Open::ReadWrite)?,
+            // A folder in its place is as good as nothing.
+            None => {
+                self.disk.open(&self.path(pack), Open::ReadWrite).map_err(|error| match error.kind() {
+                    ErrorKind::IsADirectory => ErrorKind::NotFound.into(),
+                    _ => error,
+                })?
+            }
         };
         open.insert(0, (pack, Arc::clone(&file)));
         open.truncate(MAX_OPEN_PACKS);

@@ -157,6 +157,16 @@ impl ChunkStore {
         self.inner.index.progress()
     }
 
+    /// Something is not where the index says, or not in it: the next start builds the index from the packs, which finds what is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`], [`StoreError::Index`].
+    pub fn distrust_index(&self) -> Result<(), StoreError> {
+        let _alone = self.inner.checkpointing.lock();
+        self.inner.latch.check()?;
+        self.inner.index.distrust().map_err(|error| self.inner.latch.close(error))
+    }
+
     /// Whether the store still writes.
     #[must_use]
     pub fn health(&self) -> Health {

@@ -117,4 +117,16 @@ impl Inner {
             _ => Ok(()),
         }
     }
+
+    /// The copy at this place verifies after all, if it is still the chunk's place.
+    pub(super) fn mark_whole(&self, id: ChunkId, place: Location) -> Result<(), StoreError> {
+        let _alone = self.gate.write();
+        match self.index.get(&id)? {
+            Some(entry) if entry.place == place => {
+                let state = entry.state.without(ChunkState::DAMAGED);
+                self.set_entry(id, Some(Entry { place, state }))
+            }
+            _ => Ok(()),
+        }
+    }
 }

@@ -11,6 +11,7 @@
 //!   be (they need plaintext): the same content, put again, seals to the same id, is found, and is learned again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -145,8 +146,13 @@ impl Recovery<'_> {
             .collect();
         let newest = self.on_disk.iter().rev().nth(MAX_UNFLUSHED_PACKS).copied().unwrap_or(0);
         for pack in unknown {
-            let walk = self.prepare(pack, newest)?;
-            self.walk(&walk)?;
+            match self.prepare(pack, newest) {
+                Ok(walk) => self.walk(&walk)?,
+                Err(StoreError::Io { source, path, .. }) if source.kind() == ErrorKind::NotFound => {
+                    tracing::warn!(path = %path.display(), "no file is where a pack should be");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -119,6 +119,9 @@ impl Scrub<'_> {
             self.progress.checked_chunks += 1;
             if found.is_whole != Some(true) {
                 self.found_bad(found.id, place)?;
+            } else if entry.is_some_and(|entry| entry.state.has(ChunkState::DAMAGED)) {
+                // The disk could not read it for a while, and now it can.
+                self.inner.mark_whole(found.id, place)?;
             }
         }
         self.progress.checked_bytes += place.record_bytes();

@@ -6,9 +6,11 @@
 //! commit.rs   keep, freeze, thaw       log.rs      what was done, newest first; frontier
 //! prune.rs    what history gives up    digest.rs   one hash of the whole tree
 //! setup.rs    create, join, open       members.rs  the roster
+//! check.rs    every row looked over
 //! ```
 
 mod accept;
+mod check;
 mod commit;
 mod digest;
 mod history;
@@ -24,6 +26,7 @@ mod setup;
 use std::collections::BTreeMap;
 
 pub use self::accept::{Accepted, Changed, HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX, HeldReason, RefusedReason};
+pub use self::check::{DamagedRow, RowCursor};
 pub use self::log::{Action, Frontier, LogLine};
 pub use self::prune::{Cursor, PruneReport};
 pub(crate) use self::read::local_key;

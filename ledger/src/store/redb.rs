@@ -4,6 +4,7 @@
 //! One redb table per [`Table`]. Writing is one durable transaction with quick repair, so that opening after a crash
 //! does not walk the database. Reading goes through one cached read transaction, renewed after each write.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -50,15 +51,18 @@ impl RedbBacking {
     pub fn open(storage: impl redb::StorageBackend, cache_bytes: usize) -> Result<Self, StoreError> {
         let mut builder = redb::Builder::new();
         builder.set_cache_size(cache_bytes);
-        let database = builder.create_with_backend(storage).map_err(|error| match error {
-            redb::DatabaseError::Storage(redb::StorageError::Io(error)) if is_not_a_database(&error) => {
-                StoreError::Foreign
-            }
-            redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => StoreError::Foreign,
-            other => failed(&other),
+        let (database, snapshot) = unless_broken(|| {
+            let database = builder.create_with_backend(storage).map_err(|error| match error {
+                redb::DatabaseError::Storage(redb::StorageError::Io(error)) if is_not_a_database(&error) => {
+                    StoreError::Foreign
+                }
+                redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => StoreError::Foreign,
+                other => failed(&other),
+            })?;
+            check_format(&database)?;
+            let snapshot = snapshot_of(&database)?;
+            Ok((database, snapshot))
         })?;
-        check_format(&database)?;
-        let snapshot = snapshot_of(&database)?;
         Ok(Self {
             database: Mutex::new(Some(database)),
             snapshot: RwLock::new(Some(Arc::new(snapshot))),
@@ -93,6 +97,15 @@ impl RedbBacking {
     }
 }
 
+impl Drop for RedbBacking {
+    /// After a panic inside redb closing it panics again.
+    fn drop(&mut self) {
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // What was broken was told when it was met; nothing more can be done for it here.
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(database)));
+    }
+}
+
 type OpenTable<'t> = Option<(Table, redb::Table<'t, &'static [u8], &'static [u8]>)>;
 
 fn put<'t>(
@@ -118,8 +131,10 @@ fn put<'t>(
 impl Backing for RedbBacking {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let rows = self.rows()?;
-        let value = rows[table as usize].get(key).map_err(|e| failed(&e))?;
-        value.map(|guard| checked(table, key, guard.value()).map(<[u8]>::to_vec)).transpose()
+        unless_broken(|| {
+            let value = rows[table as usize].get(key).map_err(|e| failed(&e))?;
+            value.map(|guard| checked(table, key, guard.value()).map(<[u8]>::to_vec)).transpose()
+        })
     }
 
     fn scan(
@@ -136,8 +151,9 @@ impl Backing for RedbBacking {
             Some(to) => rows.range(from..to),
             None => rows.range(from..),
         };
-        for row in range.map_err(|e| failed(&e))? {
-            let (key, value) = row.map_err(|e| failed(&e))?;
+        let mut range = unless_broken(|| range.map_err(|e| failed(&e)))?;
+        while let Some(row) = unless_broken(|| range.next().transpose().map_err(|e| failed(&e)))? {
+            let (key, value) = row;
             // The format row has its own check.
             if table == Table::Meta && key.value() == FORMAT_KEY {
                 continue;
@@ -153,7 +169,7 @@ impl Backing for RedbBacking {
         if self.failed.load(Ordering::Acquire) {
             return Err(StoreError::Latched);
         }
-        self.write_batch(batch).inspect_err(|_| self.failed.store(true, Ordering::Release))
+        unless_broken(|| self.write_batch(batch)).inspect_err(|_| self.failed.store(true, Ordering::Release))
     }
 
     fn compact(&self) -> Result<bool, StoreError> {
@@ -176,6 +192,44 @@ impl Backing for RedbBacking {
         };
         *snapshot = Some(Arc::new(snapshot_of(database)?));
         Ok(done)
+    }
+
+    fn check_rows(
+        &self,
+        table: Table,
+        from: &[u8],
+        f: &mut dyn FnMut(&[u8], bool) -> bool,
+    ) -> Result<(), StoreError> {
+        let rows = self.rows()?;
+        let mut range = unless_broken(|| rows[table as usize].range(from..).map_err(|e| failed(&e)))?;
+        while let Some((key, row)) = unless_broken(|| range.next().transpose().map_err(|e| failed(&e)))? {
+            let is_format = table == Table::Meta && key.value() == FORMAT_KEY;
+            if !f(key.value(), is_format || checked(table, key.value(), row.value()).is_ok()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn verify(&self) -> Result<bool, StoreError> {
+        let mut guard = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(database) = guard.as_mut() else { return Err(StoreError::Latched) };
+        // Readers wait here: the check needs the database without a reader.
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        *snapshot = None;
+        let outcome = unless_broken(|| match database.check_integrity() {
+            Ok(_) => Ok(true),
+            // A read that began before is still under way; another time.
+            Err(redb::DatabaseError::TransactionInProgress) => Ok(false),
+            Err(redb::DatabaseError::Storage(redb::StorageError::Corrupted(_))) => Err(StoreError::Broken),
+            Err(error) => Err(failed(&error)),
+        });
+        if outcome.is_err() {
+            self.failed.store(true, Ordering::Release);
+        }
+        // What can still be read shall be read, each row by its own check.
+        *snapshot = unless_broken(|| snapshot_of(database)).ok().map(Arc::new);
+        outcome
     }
 }
 
@@ -221,6 +275,11 @@ fn make_tables(database: &Database) -> Result<(), StoreError> {
         }
     }
     transaction.commit().map_err(|e| failed(&e))
+}
+
+/// redb ends in a panic where a page of it holds what it never wrote there. Here that is an error like any other of the disk.
+fn unless_broken<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(StoreError::Broken))
 }
 
 // redb tells a foreign file by this kind.

@@ -2,11 +2,12 @@
 
 use ledger::Action;
 
-use super::{LogLine, PeopleError, told};
+use super::{Health, LogLine, PeopleError, told};
 use crate::Drive;
+use crate::core::wall_time;
 
 impl Drive {
-    /// The latest edits, at most `limit` of them, newest first.
+    /// The latest edits, at most `limit` of them, newest first. A drive that turned read-only says so before them.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -15,7 +16,16 @@ impl Drive {
         let ledger = core.ledger.read();
         let wrong = |error| told("the log cannot be read", core.ledger_error(&error));
         let lines = ledger.log(limit, None).map_err(wrong)?;
-        lines
+        let mut said = Vec::with_capacity(lines.len() + 1);
+        if let Health::ReadOnly { why } = core.health() {
+            said.push(LogLine {
+                time: core.failed_at().unwrap_or_else(wall_time),
+                device: core.device.clone(),
+                what: format!("the store failed and the drive is read-only: {why}"),
+                path: None,
+            });
+        }
+        let edits: Result<Vec<_>, PeopleError> = lines
             .into_iter()
             .map(|line| {
                 let path = match line.ino {
@@ -29,7 +39,10 @@ impl Drive {
                     path,
                 })
             })
-            .collect()
+            .collect();
+        said.extend(edits?);
+        said.truncate(limit);
+        Ok(said)
     }
 }
 

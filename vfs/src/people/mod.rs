@@ -4,6 +4,7 @@ mod answers;
 mod doctor;
 mod history;
 mod log;
+mod look_over;
 mod restore;
 mod scrub;
 mod status;
@@ -14,6 +15,8 @@ pub use answers::{
     DoctorFinding, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress, ScrubReport, Severity,
     Status, VersionInfo, Whereabouts,
 };
+
+pub use look_over::DoctorProgress;
 
 use crate::Error;
 

@@ -60,7 +60,7 @@ impl Drive {
 
 impl Core {
     /// The paths whose current version needs one of these chunks.
-    fn files_with(&self, chunks: &HashSet<ChunkId>) -> Result<Vec<Vec<u8>>, Error> {
+    pub(super) fn files_with(&self, chunks: &HashSet<ChunkId>) -> Result<Vec<Vec<u8>>, Error> {
         let mut paths = Vec::new();
         let mut open = vec![(crate::ROOT, Vec::new())];
         while let Some((dir, path)) = open.pop() {

@@ -138,6 +138,10 @@ impl Disk for MemoryDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let _on = self.power.on()?;
         let mut state = self.state.lock();
+        if state.dirs.remove(from) {
+            state.dirs.insert(to.to_owned());
+            return Ok(());
+        }
         let file = state.files.remove(from).ok_or(ErrorKind::NotFound)?;
         state.files.insert(to.to_owned(), file);
         Ok(())

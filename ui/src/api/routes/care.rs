@@ -1,5 +1,7 @@
 //! Looking after the drive: wait, scrub, doctor.
 
+use std::time::{Duration, Instant};
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -13,6 +15,9 @@ use crate::api::work::{Answer, Api};
 /// Why nothing here is ever safe.
 const ALONE: &str =
     "the drive is on this computer alone, and one computer alone is never safe: it needs at least one more";
+
+/// A drive that takes longer is looked over in part, and the answer says so: whoever asks does not wait for ever.
+const DOCTOR_PATIENCE: Duration = Duration::from_secs(90);
 
 pub(in crate::api) async fn wait(
     State(api): State<Api>,
@@ -55,7 +60,12 @@ pub(in crate::api) async fn stop_scrub(State(api): State<Api>) -> Json<Scrub> {
 pub(in crate::api) async fn doctor(State(api): State<Api>) -> Answer<Vec<Finding>> {
     api.run(|api| {
         let mut findings = api.host.examine();
-        findings.extend(api.host.drive().doctor().into_iter().map(finding));
+        let began = Instant::now();
+        let told = api.host.drive().doctor(&mut |at| {
+            tracing::debug!(?at, "looking the drive over");
+            began.elapsed() < DOCTOR_PATIENCE
+        });
+        findings.extend(told.into_iter().map(finding));
         Ok(findings)
     })
     .await
