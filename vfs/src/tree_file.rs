@@ -14,8 +14,10 @@ use std::path::{Path, PathBuf};
 use chunkstore::ChunkStore;
 use chunkstore::disk::{DatabaseFile, Disk, Open as How, SectorKey};
 use ledger::{Ledger, LedgerError, RedbBacking};
+use zeroize::Zeroizing;
 
 use crate::core::{Core, now};
+use crate::write::journal::{Journal, JournalPlace};
 use crate::{Open, OpenError};
 
 /// redb's cache of the tree; the kernel's page cache does the rest. Bytes.
@@ -24,14 +26,20 @@ const CACHE_BYTES: usize = 4 << 20;
 const NAME: &str = "tree.redb";
 /// Its name while it is made.
 const NEW_NAME: &str = "tree.redb.new";
+/// Name of the journal beside it.
+const JOURNAL_NAME: &str = "tree.journal";
 /// The index in the chunk store's folder, for the advice in an error.
 const INDEX_NAME: &str = "index.redb";
 
-/// Opens the tree, or makes it when there was none.
+/// Opens the tree, or makes it when there was none, and brings into it what a crash left in the journal. The last is what was found
+/// damaged in that, in words.
 ///
 /// # Errors
 /// What the disk or the ledger says; [`OpenError::OlderTree`].
-pub(crate) fn open(open: &Open<'_>, store: &ChunkStore) -> Result<Ledger, OpenError> {
+pub(crate) fn open(
+    open: &Open<'_>,
+    store: &ChunkStore,
+) -> Result<(Ledger, Journal, Option<String>), OpenError> {
     let path = open.files.workspace.join(NAME);
     let on_disk = |source| OpenError::TreeFile { path: path.clone(), source };
     let in_tree = |source: LedgerError| OpenError::Tree { path: path.clone(), source };
@@ -53,7 +61,15 @@ pub(crate) fn open(open: &Open<'_>, store: &ChunkStore) -> Result<Ledger, OpenEr
     }
     let backing = || open_database(open, &path);
     let keyring = || open.keyring.clone();
-    let ledger = match Ledger::open(backing()?, open.device.clone(), open.user, keyring(), now()) {
+    let place = JournalPlace {
+        disk: open.disk.clone(),
+        path: open.files.workspace.join(JOURNAL_NAME),
+        secret: Zeroizing::new(open.keyring.database_key.to_vec()),
+    };
+    let in_journal = |source| OpenError::Journal { path: place.path.clone(), source };
+    let existing = backing()?;
+    let (journal, damage) = Journal::replay(place.clone(), &*existing).map_err(in_journal)?;
+    let ledger = match Ledger::open(existing, open.device.clone(), open.user, keyring(), now()) {
         // Nothing was ever committed: the first start, or one that was cut off before its first commit.
         Err(LedgerError::Setup(why)) if noted.is_none_or(|transactions| transactions == 0) => {
             tracing::debug!(why, "making the tree");
@@ -73,7 +89,7 @@ pub(crate) fn open(open: &Open<'_>, store: &ChunkStore) -> Result<Ledger, OpenEr
             let found = format!("an older copy ({transactions} transactions of {noted})");
             Err(OpenError::OlderTree { path, found, remedy })
         }
-        _ => Ok(ledger),
+        _ => Ok((ledger, journal, damage)),
     }
 }
 
@@ -112,9 +128,12 @@ fn written(ledger: &Ledger) -> u64 {
 }
 
 impl Core {
-    /// Tells the chunk store how far the tree is, for its next checkpoint.
+    /// Tells the chunk store how far the tree is on disk, for its next checkpoint.
     pub(crate) fn note_progress(&self) {
-        let ledger = self.ledger.read();
-        self.store.note_progress(&self.workspace, written(&ledger));
+        let journal = self.journal.lock();
+        // What did not fit into the journal counts as kept, but is on disk only after the next commit.
+        if !journal.overflowed && self.failure().is_none() {
+            self.store.note_progress(&self.workspace, written(&self.ledger.read()));
+        }
     }
 }

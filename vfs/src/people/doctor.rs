@@ -56,9 +56,9 @@ impl Drive {
             ),
         }
         for damage in &core.found_at_start {
-            say(
+            findings.say(
                 Severity::Problem,
-                damage.clone(),
+                damage.as_str(),
                 "compare the files of that time with a backup; check the disk",
             );
         }
