@@ -72,6 +72,10 @@ fn dies(breaks: Breaks, at: u64) -> bool {
     disk.switch_off();
     drop(left.drive);
     let drive = Fixture::on(Arc::new(after)).try_open().unwrap_or_else(|error| panic!("{what}: {error}"));
+    if breaks == Breaks::Reads {
+        // What could not be read counts as damaged until a scrub has read it.
+        drive.scrub(None, &mut |_| true).unwrap();
+    }
     if let Err(why) = left.model.check_after_crash(&look_at_all(&drive)) {
         panic!("{what}: {why}");
     }
@@ -79,7 +83,9 @@ fn dies(breaks: Breaks, at: u64) -> bool {
 }
 
 fn from_every(breaks: Breaks) {
-    let stride = rounds(SHORT_STRIDE, 1);
+    // There are many more reads.
+    let short = if breaks == Breaks::Reads { 12 * SHORT_STRIDE } else { SHORT_STRIDE };
+    let stride = rounds(short, 1);
     let mut at = 0;
     while dies(breaks, at) {
         at += stride;

@@ -24,7 +24,7 @@ const STORES_LONG: u64 = 250;
 /// Steps of one life at most.
 const STEPS: u64 = 60;
 /// Operations of the disk in one life, roughly: where cuts are spread over.
-const DISK_OPERATIONS: u64 = 500;
+const DISK_OPERATIONS: u64 = 200;
 /// Operations of the disk while a drive is opened, roughly.
 const OPENING_OPERATIONS: u64 = 40;
 
