@@ -180,6 +180,23 @@ fn an_unlinked_file_lives_until_it_is_closed() {
 }
 
 #[test]
+fn a_name_that_went_while_its_file_was_settled_stays_gone() {
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    for turn in 0..4_000_u32 {
+        let name = format!("f{turn}");
+        write_file(&drive, ROOT, &name, &[7; 4096]);
+        // Settling began with the close; each turn takes the name away at another moment of it.
+        for _ in 0..(turn % 400) * 25 {
+            std::hint::spin_loop();
+        }
+        drive.unlink(ROOT, name.as_bytes()).unwrap();
+    }
+    sync_all(&drive);
+    assert_eq!(names(&drive, ROOT), [b".".to_vec(), b"..".to_vec()]);
+}
+
+#[test]
 fn attributes_times_and_xattrs_survive() {
     let fixture = Fixture::default();
     let drive = fixture.open();

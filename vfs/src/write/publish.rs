@@ -14,9 +14,10 @@ use crate::node::State;
 use crate::{Error, Ino};
 
 impl Core {
-    /// Publishes what `state` holds; everything in it is chunks, holes, or short enough for the tree itself.
-    pub(crate) fn publish(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
-        let Some(dirty) = state.dirty else { return Ok(()) };
+    /// Publishes what `state` holds; everything in it is chunks, holes, or short enough for the tree itself. Answers whether the
+    /// file still had a name: a version of one without would bring its last name back.
+    pub(crate) fn publish(&self, ino: Ino, state: &mut State) -> Result<bool, Error> {
+        let Some(dirty) = state.dirty else { return Ok(true) };
         let fixed = state.fixed;
         let file = state.content();
         let content = self.describe(file, fixed)?;
@@ -26,9 +27,11 @@ impl Core {
         let new = NewVersion { base: state.replaces, size, mtime: dirty.mtime, content };
         {
             let mut ledger = self.ledger.write();
-            // A change of names since the last write may have set a later time: it never goes back.
+            // Asked under the lock that who takes the name away holds, too.
             let shown = ledger.inode(ino).map_err(|error| self.ledger_error(&error))?;
-            let ctime = shown.map_or(dirty.ctime, |inode| inode.ctime.max(dirty.ctime));
+            let Some(inode) = shown.filter(|inode| inode.nlink > 0) else { return Ok(false) };
+            // A change of names since the last write may have set a later time: it never goes back.
+            let ctime = inode.ctime.max(dirty.ctime);
             let version = ledger.publish(now(), ino, new).map_err(|error| self.ledger_error(&error))?;
             ledger.touch_ctime(Now { wall: ctime }, ino).map_err(|error| self.ledger_error(&error))?;
             if state.persisted {
@@ -42,7 +45,7 @@ impl Core {
         state.dirty = None;
         state.content = Some(FileContent::settled(base, size));
         self.committer.wake();
-        Ok(())
+        Ok(true)
     }
 
     fn describe(&self, file: &FileContent, fixed: bool) -> Result<Content, Error> {

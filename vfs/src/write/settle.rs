@@ -73,12 +73,16 @@ impl Core {
                 MutexGuard::bump(state);
             }
         }
-        // An unlinked file that is still open keeps its chunks in the overlay: no version of it is wanted.
-        if self.is_deleted(node.ino)? {
-            state.dirty = None;
+        // The name may go until the very moment of publishing; asked before, it spares the work.
+        if !self.is_deleted(node.ino)? && self.publish(node.ino, state)? {
             return Ok(());
         }
-        self.publish(node.ino, state)
+        if state.opens == 0 {
+            return self.forget_changes(node.ino, state);
+        }
+        // An unlinked file that is still open keeps its chunks in the overlay: no version of it is wanted.
+        state.dirty = None;
+        Ok(())
     }
 
     /// Seals one window of a loose range and answers where to look on.
