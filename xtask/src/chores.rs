@@ -1,6 +1,7 @@
 //! What each chore runs.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -9,9 +10,9 @@ use crate::programs::{cargo_plugin, install_programs, tools_folder};
 use crate::run::{cargo, root, run, say, step, target_folder};
 
 /// Installs what is missing; with nothing missing it only looks.
-pub fn tools() -> Result<()> {
+pub fn tools(long: bool) -> Result<()> {
     step("tools", || {
-        install_packages()?;
+        install_packages(long)?;
         install_programs()
     })
 }
@@ -33,7 +34,7 @@ pub fn deny() -> Result<()> {
     step("deny", || {
         let program = cargo_plugin("cargo-deny").context("cargo-deny is missing: run `cargo xtask tools`")?;
         let check = |what: &[&str]| {
-            let mut deny = std::process::Command::new(&program);
+            let mut deny = Command::new(&program);
             run(deny.current_dir(root()).args(["--offline", "check"]).args(what))
         };
         // Those of other platforms too, which a build here does not need.
@@ -60,27 +61,46 @@ fn has_advisories() -> bool {
 
 /// Every test, against the program people would run. Filters are names, as the test runner takes them.
 pub fn test(filters: &[String]) -> Result<()> {
-    tools()?;
+    let long = is_long();
+    tools(long)?;
     let program = step("build", build)?;
+    let with_program = |tests: &mut Command| {
+        run(tests.env("PEERDRIVE_BIN", &program).env("PEERDRIVE_TOOLS", tools_folder()))
+    };
     step("test", || {
         let mut tests = cargo();
         match cargo_plugin("cargo-nextest") {
+            // In the long form a filter may be for what comes below.
+            Some(_) if long => tests.args(["nextest", "run", "--no-tests", "pass"]),
             Some(_) => tests.args(["nextest", "run"]),
             None => tests.args(["test"]),
         };
-        tests.args(["--workspace", "--locked"]).args(filters);
-        run(tests.env("PEERDRIVE_BIN", &program).env("PEERDRIVE_TOOLS", tools_folder()))
+        with_program(tests.args(["--workspace", "--locked"]).args(filters))
     })?;
+    if long {
+        // One at a time: each is busy enough.
+        let ignored = ["--", "--ignored", "--test-threads", "1"];
+        step("long suites", || {
+            let mut suites = cargo();
+            suites.args(["test", "--package", "tests", "--test", "suites", "--locked"]);
+            with_program(suites.args(ignored).args(filters))
+        })?;
+    }
     // nextest does not run the examples in the docs.
     step("doctest", || run(cargo().args(["test", "--doc", "--workspace", "--locked", "--quiet"])))
 }
 
 pub fn ci() -> Result<()> {
     fmt()?;
-    tools()?;
+    tools(false)?;
     lint()?;
     deny()?;
     test(&[])
+}
+
+/// Whether the long form of the tests is asked for.
+fn is_long() -> bool {
+    std::env::var_os("PEERDRIVE_LONG").is_some_and(|value| value == "1")
 }
 
 fn build() -> Result<PathBuf> {

@@ -2,7 +2,7 @@
 //!
 //! | chore | does |
 //! |---|---|
-//! | `tools` | installs what the tests need and is missing: Debian packages, conformance programs |
+//! | `tools [--long]` | installs what the tests need and is missing: Debian packages, conformance programs |
 //! | `fmt` | is everything formatted? |
 //! | `lint` | clippy over everything, warnings are errors |
 //! | `deny` | licences, sources and doubled versions of the dependencies |
@@ -18,17 +18,17 @@ mod run;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str =
-    "usage: cargo xtask tools | fmt | lint | deny | test [FILTER..] | ci | fuzz [SECONDS] [TARGET..]";
+const USAGE: &str = "usage: cargo xtask tools [--long] | fmt | lint | deny | test [FILTER..] | ci | fuzz [SECONDS] [TARGET..]";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let Some((chore, rest)) = args.split_first() else { bail!(USAGE) };
-    if !["test", "fuzz"].contains(&chore.as_str()) && !rest.is_empty() {
+    let long = chore == "tools" && rest == ["--long"];
+    if !["test", "fuzz"].contains(&chore.as_str()) && !rest.is_empty() && !long {
         bail!("`{chore}` takes no arguments; {USAGE}");
     }
     match chore.as_str() {
-        "tools" => chores::tools(),
+        "tools" => chores::tools(long),
         "fmt" => chores::fmt(),
         "lint" => chores::lint(),
         "deny" => chores::deny(),

@@ -9,7 +9,7 @@ use crate::programs::on_path;
 use crate::run::{run, say};
 
 /// A package, and a file or program that shows that it (or something as good) is there.
-const NEEDED: [(&str, &str); 16] = [
+const NEEDED: [(&str, &str); 22] = [
     // The mount of plain users.
     ("fuse3", "fusermount3"),
     // Programs whose work on the drive is compared.
@@ -31,12 +31,28 @@ const NEEDED: [(&str, &str); 16] = [
     ("scrot", "scrot"),
     ("dbus-daemon", "dbus-daemon"),
     ("procps", "ps"),
+    // Suites that others wrote to test file systems, and an editor.
+    ("stress-ng", "stress-ng"),
+    ("fio", "fio"),
+    ("dbench", "dbench"),
+    ("python3.11", "/usr/bin/python3.11"),
+    ("libpython3.11-testsuite", "/usr/lib/python3.11/test/test_os.py"),
+    ("vim-tiny", "vim.tiny"),
+];
+
+/// What only the long form of the tests needs: large programs that work on the drive.
+const NEEDED_LONG: [(&str, &str); 4] = [
+    ("emacs-nox", "emacs"),
+    ("libreoffice-writer-nogui", "/usr/lib/libreoffice/program/libswlo.so"),
+    ("libreoffice-calc-nogui", "/usr/lib/libreoffice/program/libsclo.so"),
+    ("postgresql", "/usr/lib/postgresql"),
 ];
 
 /// Installs the missing ones.
-pub fn install_packages() -> Result<()> {
-    let missing: Vec<&str> =
-        NEEDED.iter().filter(|(_, sign)| !is_there(sign)).map(|(package, _)| *package).collect();
+pub fn install_packages(long: bool) -> Result<()> {
+    let long: &[_] = if long { &NEEDED_LONG } else { &[] };
+    let missing = NEEDED.iter().chain(long).filter(|(_, sign)| !is_there(sign));
+    let missing: Vec<&str> = missing.map(|(package, _)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
