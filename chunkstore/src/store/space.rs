@@ -50,12 +50,8 @@ impl Probe {
     /// Asks the system.
     fn renew(&mut self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
         let space = disk.space(dir)?;
-        *self = Self {
-            free_bytes: space.free_bytes,
-            since_bytes: 0,
-            is_valid: true,
-            at: Some(Instant::now()),
-        };
+        *self =
+            Self { free_bytes: space.free_bytes, since_bytes: 0, is_valid: true, at: Some(Instant::now()) };
         Ok(())
     }
 
