@@ -13,6 +13,8 @@
 //! | `settled` | waiting for the drive's own work |
 //! | `outside` | running outside programs |
 //! | `deadline` | waiting for what tells nobody |
+//! | `dice` | chance that can be had again |
+//! | `witnesses` | writers that know what was acknowledged |
 //! | `noise` | bytes without a pattern |
 //! | `tree` | a folder's whole content, to be compared |
 //! | `sources` | real files |
@@ -22,6 +24,7 @@
 
 mod daemon;
 mod deadline;
+mod dice;
 mod noise;
 mod oddities;
 mod outside;
@@ -29,11 +32,14 @@ mod program;
 mod settled;
 mod sources;
 pub mod tree;
+mod witnesses;
 
 pub use daemon::{Daemon, Start};
 pub use deadline::eventually;
+pub use dice::{Dice, seed};
 pub use noise::noise;
 pub use oddities::make_oddities;
 pub use outside::{output, program, refused, run, script, told};
 pub use program::{is_root, peerdrive, tool};
 pub use sources::{is_long, make_sources};
+pub use witnesses::{Checked, Witnesses};
