@@ -307,7 +307,7 @@ impl Drop for Daemon {
 }
 
 /// Takes away what is still mounted, dead or alive, so that the folder can be deleted.
-fn unmount(mount: &Path) {
+pub(crate) fn unmount(mount: &Path) {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let is_mounted = |line: &str| line.split(' ').nth(4).is_some_and(|path| Path::new(path) == mount);
     for _ in table.lines().filter(|line| is_mounted(line)) {

@@ -15,6 +15,7 @@
 //! | `deadline` | waiting for what tells nobody |
 //! | `dice` | chance that can be had again |
 //! | `witnesses` | writers that know what was acknowledged |
+//! | `unreliable_disk` | a disk that loses its power, or breaks, when told to |
 //! | `noise` | bytes without a pattern |
 //! | `tree` | a folder's whole content, to be compared |
 //! | `sources` | real files |
@@ -32,6 +33,8 @@ mod program;
 mod settled;
 mod sources;
 pub mod tree;
+#[cfg(target_os = "linux")]
+mod unreliable_disk;
 mod witnesses;
 
 pub use daemon::{Daemon, Start};
@@ -42,4 +45,6 @@ pub use oddities::make_oddities;
 pub use outside::{output, program, refused, run, script, told};
 pub use program::{is_root, peerdrive, tool};
 pub use sources::{is_long, make_sources};
+#[cfg(target_os = "linux")]
+pub use unreliable_disk::{Cut, UnreliableDisk};
 pub use witnesses::{Checked, Witnesses};
