@@ -64,16 +64,19 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Makes the folder `path`, and those above it, so that only the owner may look into it.
+/// Makes the folder `path`, and those above it, so that only the owner may look into it. The names of the folders it
+/// made are durable.
 ///
 /// # Errors
 /// What the system says.
 pub fn create_dir(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder.create(path)?;
+    missing.into_iter().filter(|made| !made.as_os_str().is_empty()).try_for_each(sync_parent)
 }
 
 /// Whether others than the owner may read or write the file. Systems without mode bits say no.
