@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `daemon` | a daemon of one's own |
 //! | `program` | where the programs under test and the conformance programs lie |
+//! | `report` | what a long run did, for who watches |
 //! | `settled` | waiting for the drive's own work |
 //! | `outside` | running outside programs |
 //! | `deadline` | waiting for what tells nobody |
@@ -30,6 +31,7 @@ mod noise;
 mod oddities;
 mod outside;
 mod program;
+mod report;
 mod settled;
 mod sources;
 pub mod tree;
@@ -44,6 +46,7 @@ pub use noise::noise;
 pub use oddities::make_oddities;
 pub use outside::{output, program, refused, run, script, told};
 pub use program::{is_root, peerdrive, tool};
+pub use report::report;
 pub use sources::{is_long, make_sources};
 #[cfg(target_os = "linux")]
 pub use unreliable_disk::{Cut, UnreliableDisk};

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use tests::{Checked, Daemon, Dice, Witnesses, is_long, seed};
+use tests::{Checked, Daemon, Dice, Witnesses, is_long, report, seed};
 
 const ROUNDS: u64 = 5;
 const LONG_ROUNDS: u64 = 50;
@@ -34,5 +34,6 @@ fn what_was_acknowledged_survives_a_kill() {
         witnesses.check(&format!("seed {seed}, round {round}"))
     };
     let checked: Checked = (0..rounds).map(&mut one_round).sum();
+    report(format!("{rounds} kills: {checked}"));
     assert!(checked.acknowledged > rounds, "too little was acknowledged to tell anything: {checked}");
 }

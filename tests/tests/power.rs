@@ -9,7 +9,7 @@
 use std::fs;
 use std::time::Duration;
 
-use tests::{Checked, Daemon, Dice, Start, UnreliableDisk, Witnesses, is_long, seed};
+use tests::{Checked, Daemon, Dice, Start, UnreliableDisk, Witnesses, is_long, report, seed};
 
 const CUTS: u64 = 3;
 const LONG_CUTS: u64 = 120;
@@ -26,6 +26,7 @@ fn what_was_acknowledged_survives_power_cuts() {
     let cuts = if is_long() { LONG_CUTS } else { CUTS };
     let checked: Checked =
         (0..cuts).step_by(CUTS_PER_DRIVE as usize).map(|from| one_drive(seed, from, cuts)).sum();
+    report(format!("{cuts} cuts: {checked}"));
     assert!(checked.acknowledged > cuts, "too little was acknowledged to tell anything: {checked}");
 }
 
@@ -46,6 +47,7 @@ fn one_drive(seed: u64, from: u64, cuts: u64) -> Checked {
             daemon.kill();
             lost = Some(disk.cut(&mut dice));
         });
+        report(format!("cut {number}: {lost:?}"));
         daemon.start_again();
         checked.push(witnesses.check(&format!("seed {seed}, cut {number}, {lost:?}")));
     }

@@ -17,6 +17,8 @@ use crate::{Dice, noise};
 const SIZES: [usize; 6] = [1, 90, 3_000, 20_000, 150_000, 900_000];
 /// A log that has grown to this is given up for a new one. Bytes.
 const LOG_MAX_BYTES: u64 = 2 << 20;
+/// How often a witness syncs where it may, percent; drawn anew for each round.
+const KEENNESS: [u64; 3] = [3, 25, 60];
 /// Files made and not removed, at most.
 const MADE_MAX: usize = 40;
 
@@ -29,6 +31,8 @@ pub(super) struct Witness {
     made: VecDeque<String>,
     /// Counts names, so that none is used twice.
     next: u64,
+    /// How often it syncs where it may, percent.
+    keenness: u64,
     syncs: u64,
 }
 
@@ -52,12 +56,14 @@ impl Witness {
             log: Log::default(),
             made: VecDeque::new(),
             next: 0,
+            keenness: 0,
             syncs: 0,
         }
     }
 
     /// Until it is told to stop, or something fails.
     pub(super) fn work(&mut self, stop: &AtomicBool) -> io::Result<()> {
+        self.keenness = KEENNESS[self.dice.below(KEENNESS.len() as u64) as usize];
         while !stop.load(Ordering::Relaxed) {
             match self.dice.below(100) {
                 0..40 => self.append(),
@@ -84,7 +90,7 @@ impl Witness {
         self.fate(&name).content_becomes(hash);
         let Some(file) = &mut self.log.file else { unreachable!("it was opened") };
         file.write_all(&record)?;
-        if self.dice.percent(60) {
+        if self.wants_sync() {
             let Some(file) = &self.log.file else { unreachable!("it was opened") };
             if self.dice.percent(50) { file.sync_data() } else { file.sync_all() }?;
             self.synced(Some(&name));
@@ -112,7 +118,7 @@ impl Witness {
         let mut file = File::create(self.folder.join(new))?;
         self.fate(new).content_becomes(blake3::hash(&content));
         file.write_all(&content)?;
-        if self.dice.percent(50) {
+        if self.wants_sync() {
             file.sync_all()?;
             self.synced(Some(new));
         }
@@ -120,7 +126,7 @@ impl Witness {
         self.fate(new).name_becomes(None);
         self.fate(old).name_becomes(Some(blake3::hash(&content)));
         fs::rename(self.folder.join(new), self.folder.join(old))?;
-        if self.dice.percent(50) { self.sync_folder() } else { Ok(()) }
+        if self.wants_sync() { self.sync_folder() } else { Ok(()) }
     }
 
     fn make(&mut self) -> io::Result<()> {
@@ -135,7 +141,7 @@ impl Witness {
             self.fate(&name).content_becomes(blake3::hash(&content));
             file.write_all(&piece)?;
         }
-        if self.dice.percent(50) {
+        if self.wants_sync() {
             file.sync_all()?;
             self.synced(Some(&name));
         }
@@ -147,7 +153,7 @@ impl Witness {
         let Some(name) = self.made.pop_front() else { return Ok(()) };
         self.fate(&name).name_becomes(None);
         fs::remove_file(self.folder.join(&name))?;
-        if self.dice.percent(50) { self.sync_folder() } else { Ok(()) }
+        if self.wants_sync() { self.sync_folder() } else { Ok(()) }
     }
 
     fn sync_folder(&mut self) -> io::Result<()> {
@@ -163,6 +169,10 @@ impl Witness {
         if let Some(name) = file {
             self.fate(name).content_is_kept();
         }
+    }
+
+    fn wants_sync(&mut self) -> bool {
+        self.dice.percent(self.keenness)
     }
 
     fn fate(&mut self, name: &str) -> &mut Fate {

@@ -1,8 +1,8 @@
 //! The way to the daemon: its address and token lie in the data folder.
 
 use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -41,10 +41,11 @@ impl Connection {
     /// Finds the daemon of a data folder.
     pub(super) fn open(data: &Path, computer: &dyn Computer) -> Result<Self, Failure> {
         let address = find_address(data, computer)?;
-        let token = read_small(&data.join(TOKEN_FILE)).and_then(|file| ApiToken::parse(file.as_bytes()));
+        let path = data.join(TOKEN_FILE);
+        let file = read_small(&path).map_err(|error| unreadable(&path, &error))?;
+        let token = ApiToken::parse(file.as_bytes());
         let token = token.ok_or_else(|| {
-            let path = data.join(TOKEN_FILE);
-            Failure::Failed(format!("cannot read {}: run as the user who started the daemon", path.display()))
+            Failure::Failed(format!("{} holds no token: start the daemon again", path.display()))
         })?;
         // A proxy of the environment must never see the token.
         let config = Agent::config_builder()
@@ -99,10 +100,13 @@ fn find_address(data: &Path, computer: &dyn Computer) -> Result<String, Failure>
     let path = data.join(ADDRESS_FILE);
     let deadline = Instant::now() + START_WAIT;
     while computer.daemon_runs(data) {
-        if let Some(address) = read_small(&path)
-            && address.trim().parse::<std::net::SocketAddr>().is_ok()
-        {
-            return Ok(address.trim().to_string());
+        match read_small(&path) {
+            Ok(address) if address.trim().parse::<std::net::SocketAddr>().is_ok() => {
+                return Ok(address.trim().to_string());
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(unreadable(&path, &error)),
+            // It is not written yet, or half.
+            Ok(_) | Err(_) => {}
         }
         if Instant::now() >= deadline {
             let told = "the daemon is starting or stopping and does not answer yet: try again in a moment";
@@ -114,10 +118,19 @@ fn find_address(data: &Path, computer: &dyn Computer) -> Result<String, Failure>
     Err(Failure::NoDaemon(told))
 }
 
-fn read_small(path: &PathBuf) -> Option<String> {
+fn read_small(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    fs::File::open(path).ok()?.take(MAX_FILE_BYTES).read_to_string(&mut text).ok()?;
-    Some(text)
+    fs::File::open(path)?.take(MAX_FILE_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let remedy = match error.kind() {
+        ErrorKind::PermissionDenied => "run as the user who started the daemon",
+        ErrorKind::InvalidData => "start the daemon again",
+        _ => "check the disk of the data folder",
+    };
+    Failure::Failed(format!("cannot read {} ({error}): {remedy}", path.display()))
 }
 
 fn read_answer(body: &mut Body) -> Result<String, Failure> {
