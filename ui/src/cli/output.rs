@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::shown::plain;
 
 /// Where answers go, and in which form.
 pub struct Output {
@@ -82,8 +83,9 @@ impl Output {
         let told = match failure {
             Failure::OutputClosed => return,
             // clap's own text has its head and its hints already.
-            Failure::Usage(text) if text.contains('\n') => text.trim_end().to_string(),
-            other => format!("peerdrive: {other}"),
+            Failure::Usage(text) if text.starts_with("error: ") => text.trim_end().to_string(),
+            // A name in it may hold anything.
+            other => format!("peerdrive: {}", plain(&other.to_string())),
         };
         // Standard error is closed: the exit code tells the rest.
         let _ = writeln!(self.complaints, "{told}");
