@@ -133,18 +133,31 @@ impl Daemon {
     /// # Panics
     /// When it runs already or does not become ready; the text shows its log.
     pub fn start_again(&mut self) -> Vec<String> {
+        match self.try_start_again() {
+            Ok(printed) => printed,
+            Err(ended) => panic!("ended with {ended} before it was ready\n{}", self.log_tail()),
+        }
+    }
+
+    /// Like [`Daemon::start_again`], where it may refuse: then how it ended. The log says why.
+    ///
+    /// # Panics
+    /// When it runs already, or neither becomes ready nor ends.
+    pub fn try_start_again(&mut self) -> Result<Vec<String>, ExitStatus> {
         assert!(self.process.is_none(), "the daemon runs already");
-        self.process = Some(self.spawn());
+        let spawned = self.spawn();
+        let process = self.process.insert(spawned);
         let deadline = Instant::now() + DEADLINE;
         let mut printed = Vec::new();
         loop {
-            let process = self.process.as_ref().expect("just started");
             match process.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) if line == "ready" => return printed,
+                Ok(line) if line == "ready" => return Ok(printed),
                 Ok(line) => printed.push(line),
                 Err(RecvTimeoutError::Timeout) => panic!("not ready in {DEADLINE:?}\n{}", self.log_tail()),
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("ended before it was ready\n{}", self.log_tail())
+                    let ended = process.child.wait().expect("our own child");
+                    self.process = None;
+                    return Err(ended);
                 }
             }
         }
