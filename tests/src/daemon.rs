@@ -23,12 +23,13 @@ const LOG_LINES_SHOWN: usize = 30;
 pub struct Start {
     program: PathBuf,
     args: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl Default for Start {
     fn default() -> Self {
         let args = ["--panel", "127.0.0.1:0", "--no-discovery"].map(OsString::from).to_vec();
-        Self { program: peerdrive(), args }
+        Self { program: peerdrive(), args, environment: Vec::new() }
     }
 }
 
@@ -37,6 +38,13 @@ impl Start {
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -282,7 +290,10 @@ impl Daemon {
         let log = File::options().append(true).create(true).open(self.log_file()).expect("a log file");
         let mut command = Command::new(&self.start.program);
         command.arg("up").arg(self.mount()).arg("--data").arg(self.data()).args(&self.start.args);
-        command.env_remove("PEERDRIVE_DATA").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command
+            .env_remove("PEERDRIVE_DATA")
+            .envs(self.start.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the program under test starts");
         let output = child.stdout.take().expect("it was piped");
         let (sender, lines) = channel();

@@ -89,6 +89,34 @@ fn a_full_disk_refuses_writes_and_nothing_else() {
 }
 
 #[test]
+fn what_is_deleted_on_a_full_disk_makes_room() {
+    let (mut daemon, _disk) = on_a_disk_of_its_own(96);
+    assert!(daemon.stop().success());
+    let config = daemon.data().join("config.toml");
+    let settings = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{settings}history = \"1s\"\n")).unwrap();
+    daemon.start_again();
+    let written = fill(&daemon.mount());
+    let (deleted, left) = written.split_at(written.len() / 2);
+    for number in deleted {
+        fs::remove_file(path_of(&daemon.mount(), *number)).unwrap();
+    }
+    // What is refused for want of room wakes the sweep, once the history gives the deleted files up.
+    let again: Vec<u64> = (10_000..10_000 + deleted.len() as u64 / 2).collect();
+    for number in &again {
+        tests::eventually("there is room", || {
+            write_synced(&path_of(&daemon.mount(), *number), &content_of(*number)).is_ok()
+        });
+    }
+    daemon.restart();
+    for number in left.iter().chain(&again) {
+        assert!(fs::read(path_of(&daemon.mount(), *number)).unwrap() == content_of(*number), "file {number}");
+    }
+    let report = daemon.command(["scrub"]);
+    assert!(report.status.success(), "{}", told(&report));
+}
+
+#[test]
 fn a_read_only_data_folder_is_said_so() {
     let (mut daemon, disk) = on_a_disk_of_its_own(64);
     fs::write(daemon.mount().join("file"), "content").unwrap();

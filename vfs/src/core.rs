@@ -207,7 +207,12 @@ impl Core {
     /// Refuses what needs room when there is none.
     pub(crate) fn has_room(&self, bytes: u64) -> Result<(), Error> {
         self.writable()?;
-        if self.store.has_room(bytes.saturating_add(1)) { Ok(()) } else { Err(Error::NoSpace) }
+        if self.store.has_room(bytes.saturating_add(1)) {
+            Ok(())
+        } else {
+            self.keeper.want_room();
+            Err(Error::NoSpace)
+        }
     }
 }
 

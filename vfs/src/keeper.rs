@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ledger::Now;
 use parking_lot::{Condvar, Mutex};
 
-use crate::core::{Core, now};
+use crate::believed_time::BelievedTime;
+use crate::core::{Core, now, wall_time};
 
 /// How often unsettled files are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -17,6 +19,9 @@ const QUIET: Duration = Duration::from_secs(1);
 const OLDEST: Duration = Duration::from_secs(30);
 /// How often history is pruned and garbage swept, beginning this long after the start.
 const CARE_EVERY: Duration = Duration::from_secs(3600);
+/// Between two sweeps for want of room, at least; and so many times as long as the last one took.
+const ROOM_PAUSE: Duration = Duration::from_secs(10);
+const ROOM_PAUSE_FACTOR: u32 = 10;
 /// Rows pruned under one hold of the ledger's lock.
 const PRUNE_STEP_ROWS: usize = 512;
 
@@ -32,6 +37,7 @@ pub(crate) struct Keeper {
 struct Wish {
     active: bool,
     pressure: bool,
+    room: bool,
     closed: bool,
 }
 
@@ -51,6 +57,14 @@ impl Keeper {
         self.more.notify_one();
     }
 
+    /// Something was refused for want of room: sweep before the hour is over, so that what was deleted makes room.
+    pub(crate) fn want_room(&self) {
+        let mut wish = self.state.lock();
+        if !std::mem::replace(&mut wish.room, true) {
+            self.more.notify_one();
+        }
+    }
+
     /// Ends the thread.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
@@ -65,7 +79,8 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
 }
 
 fn keep(core: &Arc<Core>) {
-    let mut care_due = Instant::now() + CARE_EVERY;
+    let mut time = BelievedTime::begun(core.ledger.read().latest_edit(), wall_time());
+    let mut care = CareDue::begun();
     loop {
         let pressure = {
             let mut wish = core.keeper.state.lock();
@@ -73,11 +88,9 @@ fn keep(core: &Arc<Core>) {
                 return;
             }
             if !wish.pressure {
-                if wish.active {
-                    core.keeper.more.wait_for(&mut wish, TICK);
-                } else {
-                    core.keeper.more.wait_until(&mut wish, care_due);
-                }
+                let due = care.due(wish.room);
+                let look = if wish.active { due.min(Instant::now() + TICK) } else { due };
+                core.keeper.more.wait_until(&mut wish, look);
             }
             if wish.closed {
                 return;
@@ -87,9 +100,42 @@ fn keep(core: &Arc<Core>) {
         if !core.queue_quiet_files(pressure) {
             rest(core);
         }
-        if Instant::now() >= care_due {
-            let swept = core.care();
-            care_due = Instant::now() + if swept { CARE_EVERY } else { TICK };
+        let wants_room = core.keeper.state.lock().room;
+        if Instant::now() >= care.due(wants_room) {
+            core.keeper.state.lock().room = false;
+            let began = Instant::now();
+            let swept = core.care(Now { wall: time.now(wall_time()) });
+            care.done(began, swept);
+        }
+    }
+}
+
+/// When history is pruned and garbage swept next.
+struct CareDue {
+    regular: Instant,
+    /// From then on also when room is wanted.
+    soonest: Instant,
+}
+
+impl CareDue {
+    fn begun() -> Self {
+        let now = Instant::now();
+        Self { regular: now + CARE_EVERY, soonest: now }
+    }
+
+    fn due(&self, wants_room: bool) -> Instant {
+        if wants_room { self.soonest.min(self.regular) } else { self.regular }
+    }
+
+    fn done(&mut self, began: Instant, swept: bool) {
+        let now = Instant::now();
+        if swept {
+            self.regular = now + CARE_EVERY;
+            // A drive that stays full must not be swept all the time.
+            self.soonest = now + ROOM_PAUSE + ROOM_PAUSE_FACTOR * (now - began);
+        } else {
+            self.regular = now + TICK;
+            self.soonest = self.regular;
         }
     }
 }
@@ -130,12 +176,12 @@ impl Core {
     }
 
     /// Prunes history outside the retention window, then sweeps. False if the sweep has to be tried again soon.
-    pub(crate) fn care(&self) -> bool {
+    pub(crate) fn care(&self, now: Now) -> bool {
         if self.failure().is_some() {
             return true;
         }
         loop {
-            let pruned = self.ledger.write().prune(now(), self.settings.retention, PRUNE_STEP_ROWS);
+            let pruned = self.ledger.write().prune(now, self.settings.retention, PRUNE_STEP_ROWS);
             match pruned {
                 Ok(report) if !report.finished => {}
                 Ok(_) => break,
@@ -167,6 +213,6 @@ impl crate::Drive {
     /// were being settled: try again.
     #[must_use]
     pub fn tidy(&self) -> bool {
-        self.core.care()
+        self.core.care(now())
     }
 }

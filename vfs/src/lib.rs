@@ -13,6 +13,7 @@
 //! thread of the drive; no runtime is needed. Inodes are addressed by number, [`Drive::resolve`] finds them by path.
 
 mod attr;
+mod believed_time;
 mod changes;
 mod content;
 mod core;

@@ -7,7 +7,7 @@ use crate::content::Content;
 use crate::error::LedgerError;
 use crate::merge::{decode_xattr, xattr_key};
 use crate::node::{Entry, Head, Ino, Inode, Kind, LocalSpace, ROOT};
-use crate::stamp::VersionId;
+use crate::stamp::{Time, VersionId};
 use crate::store::{Backing, StoreError, Table};
 use crate::tree::{Claim, InodeRow, Link, State, decode_slot, displaced_name, name_of_key, prefix_end};
 
@@ -25,6 +25,12 @@ impl Ledger {
             Some(senior) => Ok(self.state.row(senior)?.and_then(|row| view(senior, &row))),
             None => Ok(view(ino, &row)),
         }
+    }
+
+    /// When the newest edit was made, by its author's clock; none before the first.
+    pub fn latest_edit(&self) -> Option<Time> {
+        let clock = self.state.clock.last();
+        (clock > 0).then(|| Time::from_millis(clock >> 16))
     }
 
     /// What `name` stands for in `dir`.
