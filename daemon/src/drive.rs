@@ -12,6 +12,8 @@ use crate::data_folder::DataFolder;
 use crate::identity::OpenWorkspace;
 use crate::settings::Settings;
 
+/// Two halves, each with room for a second of a busy database's `fsync`s. Bytes.
+const JOURNAL_BYTES: u64 = 32 << 20;
 /// Name of the workspace the first start makes.
 const FIRST_WORKSPACE: &str = "drive";
 
@@ -61,6 +63,7 @@ pub fn open(
             ownership,
             write_buffer_bytes: settings.write_buffer_bytes(),
             retention: settings.history.duration(),
+            journal_bytes: JOURNAL_BYTES,
         },
         limits: Limits {
             contribute_bytes: contribute.0,

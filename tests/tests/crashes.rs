@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use tests::{Checked, Daemon, Dice, Witnesses, is_long, report, seed};
+use tests::{Checked, Dice, Start, Witnesses, is_long, report, seed};
 
 const ROUNDS: u64 = 5;
 const LONG_ROUNDS: u64 = 50;
@@ -19,7 +19,8 @@ const WORK_MAX_MS: u64 = 1_500;
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     let seed = seed(1);
-    let mut daemon = Daemon::start();
+    // What was removed is kept as history: much is written.
+    let mut daemon = Start::default().arg("--contribute").arg("40G").start();
     let mut witnesses = Witnesses::new(&daemon.mount(), WRITERS, seed);
     let mut dice = Dice::new(seed);
     let rounds = if is_long() { LONG_ROUNDS } else { ROUNDS };

@@ -24,6 +24,8 @@ pub struct Settings {
     pub write_buffer_bytes: usize,
     /// How long superseded versions and deleted files are kept.
     pub retention: Duration,
+    /// Length of the journal, where the disk has room for it. Bytes.
+    pub journal_bytes: u64,
 }
 
 /// Where a workspace lives.

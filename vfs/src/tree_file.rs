@@ -65,6 +65,7 @@ pub(crate) fn open(
         disk: open.disk.clone(),
         path: open.files.workspace.join(JOURNAL_NAME),
         secret: Zeroizing::new(open.keyring.database_key.to_vec()),
+        bytes: open.settings.journal_bytes,
     };
     let in_journal = |source| OpenError::Journal { path: place.path.clone(), source };
     let existing = backing()?;

@@ -157,6 +157,39 @@ fn a_sweep_drops_what_nothing_names_and_nothing_else() {
 }
 
 #[test]
+fn a_drive_without_room_starts_with_what_was_synced() {
+    let disk = MemoryDisk::default();
+    let mut fixture = Fixture::on(Arc::new(disk.clone()));
+    let drive = fixture.open();
+    let old = noise(1, 4 << 20);
+    let ino = write_file(&drive, ROOT, "old", &old);
+    sync_all(&drive);
+    let synced = noise(2, 50_000);
+    let (_, handle) = create(&drive, ROOT, "synced");
+    write(&drive, handle, 0, &synced);
+    wait(|reply| drive.fsync(handle, false, reply)).unwrap();
+    let after = disk.cut_power(1);
+    fixture.disk = Arc::new(after.clone());
+    crash(drive);
+
+    let room = std::mem::replace(&mut fixture.limits.contribute_bytes, 4 << 20);
+    let drive = fixture.open();
+    assert!(read_file(&drive, "synced") == synced);
+    assert!(read_file(&drive, "old") == old);
+    let handle = drive.open(ino, READ_WRITE).unwrap().handle;
+    let refused = wait(|reply| drive.write(handle, 0, b"no room", reply));
+    assert_eq!(refused, Err(Error::NoSpace));
+    // A second start without room, then one with it.
+    fixture.disk = Arc::new(after.cut_power(2));
+    crash(drive);
+    assert!(read_file(&fixture.open(), "synced") == synced);
+    fixture.limits.contribute_bytes = room;
+    let drive = fixture.open();
+    assert_eq!(drive.status().unwrap().pending_files, 0);
+    assert!(read_file(&drive, "synced") == synced);
+}
+
+#[test]
 fn a_full_drive_says_so_and_loses_nothing() {
     let mut fixture = Fixture::default();
     fixture.limits.contribute_bytes = 24 << 20;

@@ -66,6 +66,12 @@ impl Ledger {
         self.advance_written(batch.frontier);
     }
 
+    /// Takes the batch of the last [`Ledger::keep`] back: no journal has it, and it goes into the next for the backing.
+    pub fn not_kept(&mut self, batch: Batch) {
+        drop(batch);
+        self.state.layers.kept();
+    }
+
     /// The same for the backing: the batch holds all changes, those that a journal has too. To be written by [`Ledger::writer`]
     /// and then handed to [`Ledger::thaw`]. `None` when there is nothing to write.
     ///

@@ -43,6 +43,11 @@ impl Fate {
         self.kept = self.kept.max(self.named);
     }
 
+    /// Whether the name leads nowhere at present.
+    pub(super) fn is_absent(&self) -> bool {
+        self.states.last().is_none_or(Option::is_none)
+    }
+
     /// Whether it may be so after a crash.
     pub(super) fn allows(&self, found: State) -> bool {
         self.states[self.kept..].contains(&found)

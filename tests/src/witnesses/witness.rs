@@ -13,7 +13,10 @@ use super::Checked;
 use super::fate::{Fate, State};
 use crate::{Dice, noise};
 
-/// Sizes of what is written at once, bytes: each is one request of the kernel, so it is there whole or not at all.
+/// The kernel sends the rest of a page that a write begins inside of as a request of its own. Bytes.
+const PAGE_BYTES: u64 = 4096;
+/// Sizes of what is written at once, bytes: from a page's start each is one request of the kernel, so it is there whole or not at
+/// all.
 const SIZES: [usize; 6] = [1, 90, 3_000, 20_000, 150_000, 900_000];
 /// A log that has grown to this is given up for a new one. Bytes.
 const LOG_MAX_BYTES: u64 = 2 << 20;
@@ -84,12 +87,14 @@ impl Witness {
             self.log.file = Some(File::options().append(true).open(self.folder.join(&self.log.name))?);
         }
         let record = self.bytes();
-        self.log.content.update(&record);
-        let hash = self.log.content.finalize();
         let name = self.log.name.clone();
-        self.fate(&name).content_becomes(hash);
-        let Some(file) = &mut self.log.file else { unreachable!("it was opened") };
-        file.write_all(&record)?;
+        for request in requests(self.log.content.count(), &record) {
+            self.log.content.update(request);
+            let hash = self.log.content.finalize();
+            self.fate(&name).content_becomes(hash);
+            let Some(file) = &mut self.log.file else { unreachable!("it was opened") };
+            file.write_all(request)?;
+        }
         if self.wants_sync() {
             let Some(file) = &self.log.file else { unreachable!("it was opened") };
             if self.dice.percent(50) { file.sync_data() } else { file.sync_all() }?;
@@ -118,7 +123,9 @@ impl Witness {
         let mut file = File::create(self.folder.join(new))?;
         self.fate(new).content_becomes(blake3::hash(&content));
         file.write_all(&content)?;
-        if self.wants_sync() {
+        // A name that nothing had before may come to be without its content, as on any file system.
+        let is_first = self.fate(old).is_absent();
+        if is_first || self.wants_sync() {
             file.sync_all()?;
             self.synced(Some(new));
         }
@@ -137,9 +144,11 @@ impl Witness {
         let mut content = Vec::new();
         for _ in 0..=self.dice.below(3) {
             let piece = self.bytes();
-            content.extend_from_slice(&piece);
-            self.fate(&name).content_becomes(blake3::hash(&content));
-            file.write_all(&piece)?;
+            for request in requests(content.len() as u64, &piece) {
+                content.extend_from_slice(request);
+                self.fate(&name).content_becomes(blake3::hash(&content));
+                file.write_all(request)?;
+            }
         }
         if self.wants_sync() {
             file.sync_all()?;
@@ -222,6 +231,13 @@ impl Witness {
     fn lost(&self, told: &str, error: &io::Error) -> ! {
         panic!("{told}: {}: {error}", self.folder.display())
     }
+}
+
+/// The parts in which the kernel sends a write at `offset`.
+fn requests(offset: u64, bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let to_page = (offset.next_multiple_of(PAGE_BYTES) - offset) as usize;
+    let (first, rest) = bytes.split_at(to_page.min(bytes.len()));
+    [first, rest].into_iter().filter(|part| !part.is_empty())
 }
 
 fn look(path: &Path) -> io::Result<State> {

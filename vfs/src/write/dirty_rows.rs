@@ -172,8 +172,16 @@ impl Core {
         let (node, outcome) =
             self.nodes.with(ino, |node, state| (node.clone(), self.read_back(ino, state, head)));
         if outcome? {
-            self.settle(&node)?;
-            return Ok(true);
+            return match self.settle(&node) {
+                Ok(()) => Ok(true),
+                // A full drive starts all the same: the file is read from its rows, and settled when there is room.
+                Err(Error::NoSpace) => {
+                    node.lock().failure = None;
+                    tracing::warn!(ino, "no room to settle a file that was synced before the last stop");
+                    Ok(false)
+                }
+                Err(error) => Err(error),
+            };
         }
         self.drop_dirty_rows(&mut self.ledger.write(), ino)?;
         Ok(false)

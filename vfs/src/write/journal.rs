@@ -15,15 +15,17 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chunkstore::disk::{Disk, JournalError, JournalFile, Replayed};
+use chunkstore::disk::{Disk, JournalError, JournalFile, LastRecord, Replayed};
 use ledger::{Backing, Batch, Ledger, LedgerError, LocalSpace, StoreError, WireError};
 use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::core::{Core, now};
 
-/// Bytes of each half of the file: a second's worth of `fsync`s of a busy database.
-const HALF_BYTES: u64 = 16 << 20;
+/// The share of the free disk that a new journal takes at most.
+const DISK_SHARE: u64 = 32;
+/// A journal at least, bytes.
+const MIN_BYTES: u64 = 1 << 20;
 const SPACE: LocalSpace = LocalSpace(3);
 const MARK_KEY: &[u8] = b"taken over";
 const VERSION: u8 = 1;
@@ -34,17 +36,21 @@ pub(crate) struct JournalPlace {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) path: PathBuf,
     pub(crate) secret: Zeroizing<Vec<u8>>,
+    /// Its length when it is made, bytes, on a disk with room.
+    pub(crate) bytes: u64,
 }
 
 /// The journal of an open drive; its file is made, or opened, by the first `fsync`.
 pub(crate) struct Journal {
     place: JournalPlace,
     file: Option<JournalFile>,
-    last_sequence: u64,
+    last: LastRecord,
     /// A batch that is not in the journal is on its way into the database.
     pub(crate) passing: bool,
     /// Something that counts as kept did not fit: only a commit makes it durable.
     pub(crate) overflowed: bool,
+    /// It could not be made, for want of room perhaps: every `fsync` is a commit.
+    unusable: bool,
 }
 
 /// Why a journal could not be replayed.
@@ -93,31 +99,40 @@ impl Journal {
         let mark = Ledger::local_row(backing, SPACE, MARK_KEY)?;
         let mark = mark.map(|mark| Mark::parse(&mark)).transpose()?;
         let taken_over = mark.as_ref().map_or(0, |mark| mark.sequence);
-        let missing = mark.is_some_and(|mark| !mark.clean) && !place.disk.exists(&place.path)?;
-        let Replayed { bodies, last_sequence, damage } =
-            JournalFile::replay(&*place.disk, &place.path, &place.secret, taken_over)?;
-        if last_sequence > taken_over {
+        let was_in_use = mark.is_some_and(|mark| !mark.clean);
+        let Replayed { bodies, last, damage } =
+            JournalFile::replay(&*place.disk, &place.path, &place.secret, taken_over, was_in_use)?;
+        if last.sequence > taken_over {
             tracing::info!(records = bodies.len(), "taking over what was synced before the last stop");
-            let mark = Mark { sequence: last_sequence, clean: false };
+            let mark = Mark { sequence: last.sequence, clean: false };
             backing.write(&Batch::replayed(&bodies, SPACE, MARK_KEY, &mark.bytes())?)?;
         }
-        let damage = damage
-            .or_else(|| missing.then(|| "the file is gone though the drive did not end cleanly".into()));
         let damage = damage.map(|what| {
             format!("{}: {what}; changes synced shortly before the last stop are lost", place.path.display())
         });
         if let Some(damage) = &damage {
             tracing::error!("the journal is damaged: {damage}");
         }
-        Ok((Self { place, file: None, last_sequence, passing: false, overflowed: false }, damage))
+        let journal = Self { place, file: None, last, passing: false, overflowed: false, unusable: false };
+        Ok((journal, damage))
     }
 
-    fn file(&mut self) -> io::Result<&mut JournalFile> {
-        if self.file.is_none() {
-            let JournalPlace { disk, path, secret } = &self.place;
-            self.file = Some(JournalFile::open(&**disk, path, secret, HALF_BYTES, self.last_sequence)?);
+    /// The file; none if it cannot be made.
+    fn file(&mut self) -> Option<&mut JournalFile> {
+        if self.file.is_none() && !self.unusable {
+            let JournalPlace { disk, path, secret, bytes } = &self.place;
+            let share =
+                disk.space(path.parent().unwrap_or(path)).map_or(0, |space| space.free_bytes / DISK_SHARE);
+            let bytes = share.min(*bytes).max(MIN_BYTES);
+            match JournalFile::open(&**disk, path, secret, bytes, self.last) {
+                Ok(file) => self.file = Some(file),
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "no journal: every fsync is a commit of the tree");
+                    self.unusable = true;
+                }
+            }
         }
-        Ok(self.file.as_mut().expect("it was opened above"))
+        self.file.as_mut()
     }
 
     /// What a batch for the database says of the journal; nothing as long as that is not used.
@@ -157,7 +172,7 @@ impl Core {
         if self.failure().is_some() {
             return Err(Error::ReadOnly);
         }
-        if journal.passing || journal.overflowed {
+        if journal.passing || journal.overflowed || journal.file().is_none() {
             return Ok(Kept::NotYet);
         }
         let kept = {
@@ -168,9 +183,9 @@ impl Core {
         };
         let Some(batch) = kept.map_err(|error| self.fail(&error))? else { return Ok(Kept::Durable) };
         let body = batch.encode();
-        let file = journal.file().map_err(|error| self.fail(&error))?;
+        let file = journal.file().expect("it was there before the batch was made");
         if !file.has_room(body.len()) {
-            self.ledger.write().kept(batch);
+            self.ledger.write().not_kept(batch);
             journal.overflowed = true;
             return Ok(Kept::NotYet);
         }

@@ -54,9 +54,18 @@ pub struct Replayed {
     /// The bodies after the last record that was taken over, in order.
     pub bodies: Vec<Vec<u8>>,
     /// The highest number found, or the given one: what comes next is numbered after it.
-    pub last_sequence: u64,
+    pub last: LastRecord,
     /// What does not fit, in words: records that were durable are missing behind the last of `bodies`.
     pub damage: Option<String>,
+}
+
+/// The record that the next one follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastRecord {
+    /// Its number.
+    pub sequence: u64,
+    /// Where it lies, if it is there: the next does not go over it. Bytes.
+    pub at: Option<u64>,
 }
 
 /// Why a record was not appended.
@@ -71,58 +80,77 @@ pub enum JournalError {
 }
 
 impl JournalFile {
-    /// Reads what the file holds behind `taken_over`. A missing file holds nothing.
+    /// Reads what the file holds behind the record `taken_over`. A missing file holds nothing; `was_in_use` says that it cannot be
+    /// missing, nor be without that record or a later one, because the drive did not end orderly.
     ///
     /// # Errors
     /// What the disk says; `Unsupported` for records of a newer version.
-    pub fn replay(disk: &dyn Disk, path: &Path, secret: &[u8], taken_over: u64) -> io::Result<Replayed> {
+    pub fn replay(
+        disk: &dyn Disk,
+        path: &Path,
+        secret: &[u8],
+        taken_over: u64,
+        was_in_use: bool,
+    ) -> io::Result<Replayed> {
+        let last = LastRecord { sequence: taken_over, at: None };
+        let mut replayed = Replayed { bodies: Vec::new(), last, damage: None };
         if !disk.exists(path)? {
-            return Ok(Replayed { last_sequence: taken_over, ..Replayed::default() });
+            replayed.damage = was_in_use.then(|| "the file is gone, though it was in use".into());
+            return Ok(replayed);
         }
         let reader = Reader { file: disk.open(path, Open::Read)?, key: derive(secret) };
-        let mut found = reader.after(taken_over)?;
-        let mut replayed = Replayed { last_sequence: taken_over, ..Replayed::default() };
-        while let Some(body) = found.remove(&(replayed.last_sequence + 1)) {
-            replayed.last_sequence += 1;
-            replayed.bodies.push(body);
+        // The last record that was taken over is not written over before a later one is there.
+        let found = reader.from(taken_over)?;
+        if was_in_use && taken_over > 0 && found.is_empty() {
+            replayed.damage = Some(format!("record {taken_over} and all after it are gone"));
         }
-        if let Some((last, _)) = found.pop_last() {
-            let missing = replayed.last_sequence + 1;
-            replayed.damage = Some(format!("record {missing} does not verify, though {last} is there"));
-            // So that its number, and those before, are not given again.
-            replayed.last_sequence = last;
+        let mut next = taken_over + 1;
+        for (sequence, (at, body)) in found {
+            // The last number counts whether it is used or not: it is not given again.
+            replayed.last = LastRecord { sequence, at: Some(at) };
+            if sequence == next {
+                replayed.bodies.push(body);
+                next += 1;
+            }
+        }
+        if replayed.last.sequence >= next {
+            let last = replayed.last.sequence;
+            replayed.damage = Some(format!("record {next} does not verify, though {last} is there"));
         }
         Ok(replayed)
     }
 
-    /// Opens the journal for writing, behind `last_sequence`; what it held before counts as taken over. A file of another length
-    /// is made anew.
+    /// Opens the journal for writing, behind the last record; what it held before counts as taken over. A file that is none yet is
+    /// made, of about `bytes`.
     ///
     /// # Errors
-    /// What the disk says.
+    /// What the disk says; a file that could not be made is removed again.
     pub fn open(
         disk: &dyn Disk,
         path: &Path,
         secret: &[u8],
-        half_bytes: u64,
-        last_sequence: u64,
+        bytes: u64,
+        last: LastRecord,
     ) -> io::Result<Self> {
-        assert!(half_bytes.is_multiple_of(BLOCK_BYTES), "halves are made of whole blocks");
         let file = disk.open(path, Open::Create)?;
-        if file.len()? != 2 * half_bytes {
-            fill(&*file, 2 * half_bytes)?;
-            if let Some(dir) = path.parent() {
-                disk.sync_dir(dir)?;
+        let mut len = file.len()?;
+        if len == 0 || !len.is_multiple_of(2 * BLOCK_BYTES) {
+            len = bytes.max(2 * BLOCK_BYTES) / (2 * BLOCK_BYTES) * (2 * BLOCK_BYTES);
+            if let Err(error) = make(disk, &*file, path, len) {
+                drop(file);
+                disk.remove(path)?;
+                return Err(error);
             }
         }
+        let half_bytes = len / 2;
         Ok(Self {
             file,
             key: derive(secret),
             half_bytes,
-            half: 0,
+            half: u64::from(last.at.is_some_and(|at| at < half_bytes)),
             at: 0,
             other_is_busy: false,
-            last_sequence,
+            last_sequence: last.sequence,
             failed: false,
             buffer: Vec::new(),
         })
@@ -207,16 +235,16 @@ struct Reader {
 }
 
 impl Reader {
-    /// All records later than `sequence` that verify, wherever they lie.
-    fn after(&self, sequence: u64) -> io::Result<BTreeMap<u64, Vec<u8>>> {
+    /// All records of this number and later that verify: where they lie, and their bodies.
+    fn from(&self, sequence: u64) -> io::Result<BTreeMap<u64, (u64, Vec<u8>)>> {
         let len = self.file.len()?;
         let mut found = BTreeMap::new();
         let mut at = 0;
         while at + BLOCK_BYTES <= len {
             match self.record_at(at, len)? {
-                Some((header, body)) if header.sequence > sequence => {
+                Some((header, body)) if header.sequence >= sequence => {
+                    found.insert(header.sequence, (at, body));
                     at += header.record_bytes();
-                    found.insert(header.sequence, body);
                 }
                 _ => at += BLOCK_BYTES,
             }
@@ -243,6 +271,11 @@ impl Reader {
 
 fn derive(secret: &[u8]) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(blake3::derive_key(KEY_CONTEXT, secret))
+}
+
+fn make(disk: &dyn Disk, file: &dyn DiskFile, path: &Path, len: u64) -> io::Result<()> {
+    fill(file, len)?;
+    path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))
 }
 
 /// Zeros all the file, so that its blocks are there and writing them again changes nothing but bytes.
@@ -273,11 +306,12 @@ mod tests {
     }
 
     fn opened(disk: &MemoryDisk, last: u64) -> JournalFile {
-        JournalFile::open(disk, path(), SECRET, HALF, last).unwrap()
+        let last = LastRecord { sequence: last, at: replayed(disk, last).last.at };
+        JournalFile::open(disk, path(), SECRET, 2 * HALF, last).unwrap()
     }
 
     fn replayed(disk: &MemoryDisk, taken_over: u64) -> Replayed {
-        JournalFile::replay(disk, path(), SECRET, taken_over).unwrap()
+        JournalFile::replay(disk, path(), SECRET, taken_over, taken_over > 0).unwrap()
     }
 
     fn body(number: u64) -> Vec<u8> {
@@ -287,14 +321,15 @@ mod tests {
     #[test]
     fn what_was_appended_is_given_back_in_order() {
         let disk = MemoryDisk::new();
-        assert_eq!(replayed(&disk, 5), Replayed { last_sequence: 5, ..Replayed::default() });
+        assert_eq!(replayed(&disk, 0), Replayed::default());
+        assert!(replayed(&disk, 5).damage.is_some(), "record 5 is not there");
         let mut journal = opened(&disk, 5);
         for number in 6..=10 {
             journal.append(&body(number)).unwrap();
         }
         let found = replayed(&disk, 5);
         assert_eq!(found.bodies, (6..=10).map(body).collect::<Vec<_>>());
-        assert_eq!((found.last_sequence, found.damage), (10, None));
+        assert_eq!((found.last.sequence, found.damage), (10, None));
         assert_eq!(replayed(&disk, 8).bodies, [body(9), body(10)]);
         assert_eq!(replayed(&disk, 10).bodies.len(), 0);
     }
@@ -314,7 +349,7 @@ mod tests {
             }
             journal.append(&body(number)).unwrap();
             let found = replayed(&disk, taken_over);
-            assert_eq!(found.last_sequence, number);
+            assert_eq!(found.last.sequence, number);
             assert_eq!(found.bodies, (taken_over + 1..=number).map(body).collect::<Vec<_>>());
             assert_eq!(found.damage, None);
             if number % 70 == 0 {
@@ -352,11 +387,11 @@ mod tests {
         let file = disk.open(path(), Open::ReadWrite).unwrap();
         file.write_at(starts[5] + 30, b"torn").unwrap();
         let found = replayed(&disk, 0);
-        assert_eq!((found.last_sequence, found.damage), (5, None));
+        assert_eq!((found.last.sequence, found.damage), (5, None));
         file.write_at(starts[2] + 30, b"hole").unwrap();
         let found = replayed(&disk, 0);
         assert_eq!(found.bodies, [body(1), body(2)]);
-        assert_eq!((found.last_sequence, found.damage.is_some()), (5, true));
+        assert_eq!((found.last.sequence, found.damage.is_some()), (5, true));
         // What the database has does not matter any more.
         assert_eq!(replayed(&disk, 3).damage, None);
         assert_eq!(replayed(&disk, 3).bodies, [body(4), body(5)]);
@@ -375,7 +410,7 @@ mod tests {
             record::seal(&derive(SECRET), last + 1, &noise(seed, 20_000), &mut torn);
             disk.open(path(), Open::ReadWrite).unwrap().write_at(journal.at, &torn).unwrap();
             let found = replayed(&disk.cut_power(seed), 0);
-            assert!(found.last_sequence >= last && found.damage.is_none(), "seed {seed}");
+            assert!(found.last.sequence >= last && found.damage.is_none(), "seed {seed}");
             assert_eq!(found.bodies[..last as usize], (1..=last).map(body).collect::<Vec<_>>());
         }
     }
