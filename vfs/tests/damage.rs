@@ -195,7 +195,7 @@ fn damage_to_any_file_is_told_and_never_served() {
         assert_eq!(undamaged, Outcome::Right, "seed {seed}");
         let files = files_of(&drives.newest);
         let packs = files.iter().filter(|path| path.extension().is_some_and(|ext| ext == "pack")).count();
-        assert!(packs >= 3, "only {packs} packs");
+        assert!(packs >= 2, "nothing to swap: {packs} packs");
         let mut cases = 0;
         for path in &files {
             for how in ALL {

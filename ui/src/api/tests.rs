@@ -95,6 +95,7 @@ fn drive() -> Arc<Drive> {
             ownership: Ownership::Posix,
             write_buffer_bytes: 1 << 20,
             retention: std::time::Duration::from_secs(86_400),
+            journal_bytes: 1 << 20,
         },
         limits: Limits::default(),
     };
