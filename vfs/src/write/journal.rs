@@ -11,7 +11,7 @@
 //! While a batch that is *not* in the journal is on its way into the database, nothing is kept: a record must never build on
 //! changes that a power cut could still take away.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ pub(crate) struct Journal {
     pub(crate) passing: bool,
     /// Something that counts as kept did not fit: only a commit makes it durable.
     pub(crate) overflowed: bool,
-    /// It could not be made, for want of room perhaps: every `fsync` is a commit.
+    /// There was no room to make it: every `fsync` is a commit.
     unusable: bool,
 }
 
@@ -117,22 +117,22 @@ impl Journal {
         Ok((journal, damage))
     }
 
-    /// The file; none if it cannot be made.
-    fn file(&mut self) -> Option<&mut JournalFile> {
+    /// The file; none if there is no room for it.
+    fn file(&mut self) -> io::Result<Option<&mut JournalFile>> {
         if self.file.is_none() && !self.unusable {
             let JournalPlace { disk, path, secret, bytes } = &self.place;
-            let share =
-                disk.space(path.parent().unwrap_or(path)).map_or(0, |space| space.free_bytes / DISK_SHARE);
-            let bytes = share.min(*bytes).max(MIN_BYTES);
+            let free_bytes = disk.space(path.parent().unwrap_or(path))?.free_bytes;
+            let bytes = (*bytes).min(free_bytes / DISK_SHARE).max(MIN_BYTES);
             match JournalFile::open(&**disk, path, secret, bytes, self.last) {
                 Ok(file) => self.file = Some(file),
-                Err(error) => {
+                Err(error) if [ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&error.kind()) => {
                     tracing::warn!(path = %path.display(), %error, "no journal: every fsync is a commit of the tree");
                     self.unusable = true;
                 }
+                Err(error) => return Err(error),
             }
         }
-        self.file.as_mut()
+        Ok(self.file.as_mut())
     }
 
     /// What a batch for the database says of the journal; nothing as long as that is not used.
@@ -172,7 +172,14 @@ impl Core {
         if self.failure().is_some() {
             return Err(Error::ReadOnly);
         }
-        if journal.passing || journal.overflowed || journal.file().is_none() {
+        // A write of the packs may have failed behind everybody's back.
+        if let chunkstore::Health::Failed(why) = self.store.health() {
+            return Err(self.fail(&why));
+        }
+        if journal.passing || journal.overflowed {
+            return Ok(Kept::NotYet);
+        }
+        if journal.file().map_err(|error| self.fail(&error))?.is_none() {
             return Ok(Kept::NotYet);
         }
         let kept = {
@@ -183,7 +190,7 @@ impl Core {
         };
         let Some(batch) = kept.map_err(|error| self.fail(&error))? else { return Ok(Kept::Durable) };
         let body = batch.encode();
-        let file = journal.file().expect("it was there before the batch was made");
+        let file = journal.file.as_mut().expect("it was there before the batch was made");
         if !file.has_room(body.len()) {
             self.ledger.write().not_kept(batch);
             journal.overflowed = true;
