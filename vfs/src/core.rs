@@ -201,7 +201,15 @@ impl Core {
 
     /// Refuses changes after a failure.
     pub(crate) fn writable(&self) -> Result<(), Error> {
-        if self.failure.get().is_some() { Err(Error::ReadOnly) } else { Ok(()) }
+        if self.failure.get().is_some() {
+            return Err(Error::ReadOnly);
+        }
+        // The packs may have failed behind everybody's back.
+        if let chunkstore::Health::Failed(why) = self.store.health() {
+            self.fail(&why);
+            return Err(Error::ReadOnly);
+        }
+        Ok(())
     }
 
     /// Refuses what needs room when there is none.

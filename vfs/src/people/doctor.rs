@@ -105,8 +105,8 @@ impl Drive {
             Some(Err(error)) => findings.say(Severity::Problem, error.to_string(), put_back),
             None => findings.say(
                 Severity::Warning,
-                "the tree's pages were not compared: somebody was reading all the time",
-                "ask again when the drive is less busy",
+                "the tree's pages were not compared: somebody was reading all the time, or the drive is read-only",
+                "ask again when the drive is less busy and takes changes",
             ),
         }
         if seen.damaged_rows > 0 {

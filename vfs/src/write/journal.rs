@@ -169,13 +169,7 @@ pub(crate) enum Kept {
 impl Core {
     /// Makes everything done so far durable, by the journal if that can.
     pub(crate) fn keep(&self, journal: &mut Journal) -> Result<Kept, Error> {
-        if self.failure().is_some() {
-            return Err(Error::ReadOnly);
-        }
-        // A write of the packs may have failed behind everybody's back.
-        if let chunkstore::Health::Failed(why) = self.store.health() {
-            return Err(self.fail(&why));
-        }
+        self.writable()?;
         if journal.passing || journal.overflowed {
             return Ok(Kept::NotYet);
         }
