@@ -26,6 +26,9 @@ use super::{content, directories, names, privileges, xattr};
 /// How long the kernel may believe a name or an attribute without asking. Changes that do not come through this mount
 /// are told to it, so this only bounds the harm of a notice that was lost.
 pub const CACHED: Duration = Duration::from_secs(60 * 60);
+/// The same for directories: when one is changed while the kernel asks for its attributes, the kernel may take the older answer for
+/// the newer one, and nobody would tell it.
+pub const DIRECTORY_CACHED: Duration = Duration::from_secs(1);
 /// Inode numbers are never given out twice, so there is one generation.
 pub const GENERATION: Generation = Generation(0);
 
@@ -66,6 +69,11 @@ impl Adapter {
     }
 }
 
+/// How long the kernel may believe what it is told of an inode.
+pub fn cached(kind: Kind) -> &'static Duration {
+    if kind == Kind::Directory { &DIRECTORY_CACHED } else { &CACHED }
+}
+
 /// A reply that carries nothing but success.
 pub fn done(reply: ReplyEmpty) -> Reply<()> {
     Box::new(move |answer| empty(reply, answer))
@@ -80,14 +88,14 @@ pub fn empty(reply: ReplyEmpty, answer: Result<(), Error>) {
 
 pub fn entry(reply: ReplyEntry, answer: Result<vfs::Attr, Error>) {
     match answer {
-        Ok(attr) => reply.entry(&CACHED, &file_attr(&attr), GENERATION),
+        Ok(attr) => reply.entry(cached(attr.kind), &file_attr(&attr), GENERATION),
         Err(error) => reply.error(errno(error)),
     }
 }
 
 fn attributes(reply: ReplyAttr, answer: Result<vfs::Attr, Error>) {
     match answer {
-        Ok(attr) => reply.attr(&CACHED, &file_attr(&attr)),
+        Ok(attr) => reply.attr(cached(attr.kind), &file_attr(&attr)),
         Err(error) => reply.error(errno(error)),
     }
 }

@@ -3,7 +3,7 @@
 use fuser::{FileHandle, FopenFlags, INodeNo, ReplyDirectory, ReplyDirectoryPlus, ReplyOpen};
 use vfs::Handle;
 
-use super::adapter::{Adapter, CACHED, GENERATION};
+use super::adapter::{Adapter, GENERATION, cached};
 use super::convert::{file_attr, file_type, name};
 use super::errno::errno;
 
@@ -31,7 +31,14 @@ pub fn read_plus(adapter: &Adapter, handle: FileHandle, offset: u64, mut reply: 
     let filled = adapter.drive().read_dir(Handle(handle.0), offset, true, &mut |item| {
         // An inode that went away between its name and its attributes: the name is gone too, or soon will be.
         let Some(attr) = item.attr else { return true };
-        !reply.add(INodeNo(item.ino), item.cookie, name(&item), &CACHED, &file_attr(&attr), GENERATION)
+        !reply.add(
+            INodeNo(item.ino),
+            item.cookie,
+            name(&item),
+            cached(item.kind),
+            &file_attr(&attr),
+            GENERATION,
+        )
     });
     match filled {
         Ok(()) => reply.ok(),
