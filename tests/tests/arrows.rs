@@ -9,10 +9,12 @@ use serde_json::Value;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("chunkstore", &[]),
     ("ledger", &[]),
+    ("transport", &[]),
+    ("swarm", &["ledger", "chunkstore"]),
     ("vfs", &["ledger", "chunkstore"]),
     ("platform", &["vfs"]),
     ("ui", &["vfs"]),
-    ("daemon", &["chunkstore", "ledger", "vfs", "platform", "ui"]),
+    ("daemon", &["chunkstore", "transport", "ledger", "swarm", "vfs", "platform", "ui"]),
     ("tests", &[]),
     ("xtask", &[]),
 ];
@@ -21,6 +23,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("chunkstore", &["tokio", "fuser", "libc", "rustix", "axum"]),
     ("ledger", &["tokio", "fuser", "libc", "rustix", "axum", "getrandom"]),
+    ("transport", &["fuser", "libc", "axum", "redb"]),
+    ("swarm", &["tokio", "quinn", "fuser", "libc", "rustix", "axum", "getrandom", "redb"]),
     ("vfs", &["tokio", "fuser", "libc", "rustix", "axum"]),
     ("platform", &["redb", "chunkstore", "ledger"]),
     ("ui", &["fuser", "libc", "rustix"]),
