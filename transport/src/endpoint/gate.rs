@@ -1,0 +1,185 @@
+//! Who comes in.
+//!
+//! ```text
+//!  packet ─▶ places left? address proven when crowded? ─▶ TLS (≤ 10 s) ─▶ key admitted? ─▶ lanes granted ─▶ Arrivals
+//!                 no: refused, counted                                      no: closed, counted, no stream ever existed
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use quinn::crypto::rustls::HandshakeData;
+use quinn::{Connection, Incoming};
+use rustls::pki_types::CertificateDer;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
+
+use super::doorstep::{Doorstep, Place};
+use super::{Admission, Arrival, PairingLink, plain_address, tuning};
+use crate::close::CloseCode;
+use crate::counts::{LogBrake, Tally, count};
+use crate::key::PeerKey;
+use crate::link::{Link, open_lanes};
+use crate::pace::Limits;
+use crate::tls::{ALPN_MEMBER, ALPN_PAIRING};
+
+/// From the first packet to an arrival.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Pairings under way at once.
+const PAIRINGS_MAX: usize = 8;
+/// Until the code must have been proven.
+pub(crate) const PAIRING_UNPROVEN_MAX: Duration = Duration::from_secs(20);
+/// What a proven pairing has for the handing over.
+const PAIRING_PROVEN_MAX: Duration = Duration::from_secs(120);
+
+pub(super) struct Gate {
+    own: PeerKey,
+    admission: Arc<dyn Admission>,
+    limits: Arc<Limits>,
+    tally: Arc<Tally>,
+    doorstep: Arc<Doorstep>,
+    pairings: Arc<Semaphore>,
+    brake: LogBrake,
+    arrivals: mpsc::Sender<Arrival>,
+}
+
+impl Gate {
+    pub(super) fn new(
+        own: PeerKey,
+        admission: Arc<dyn Admission>,
+        limits: Arc<Limits>,
+        tally: Arc<Tally>,
+        arrivals: mpsc::Sender<Arrival>,
+    ) -> Arc<Self> {
+        let doorstep = Doorstep::new();
+        let pairings = Arc::new(Semaphore::new(PAIRINGS_MAX));
+        Arc::new(Self {
+            own,
+            admission,
+            limits,
+            tally,
+            doorstep,
+            pairings,
+            brake: LogBrake::default(),
+            arrivals,
+        })
+    }
+
+    /// Runs until the endpoint closes.
+    pub(super) async fn run(self: Arc<Self>, endpoint: quinn::Endpoint) {
+        while let Some(incoming) = endpoint.accept().await {
+            self.answer(incoming);
+        }
+    }
+
+    fn answer(self: &Arc<Self>, incoming: Incoming) {
+        if self.doorstep.is_crowded() && incoming.may_retry() && !incoming.remote_address_validated() {
+            count(&self.tally.handshakes_retried);
+            // A retry that cannot be sent is a packet lost.
+            let _ = incoming.retry();
+            return;
+        }
+        let place = self.doorstep.place(incoming.remote_address().ip());
+        let (Some(place), Some(handshake)) = (place, self.doorstep.handshake()) else {
+            count(&self.tally.handshakes_refused);
+            incoming.refuse();
+            return;
+        };
+        tokio::spawn(Arc::clone(self).admit(incoming, place, handshake));
+    }
+
+    async fn admit(self: Arc<Self>, incoming: Incoming, place: Place, handshake: OwnedSemaphorePermit) {
+        let greeted = timeout(HANDSHAKE_MAX, self.greet(incoming, place)).await;
+        match greeted {
+            Ok(Some(arrival)) => {
+                let _ = timeout(HANDSHAKE_MAX, self.arrivals.send(arrival)).await;
+            }
+            Ok(None) => {}
+            Err(_) => count(&self.tally.handshakes_failed),
+        }
+        drop(handshake);
+    }
+
+    async fn greet(&self, incoming: Incoming, place: Place) -> Option<Arrival> {
+        let Ok(connection) = accept(incoming).await else {
+            count(&self.tally.handshakes_failed);
+            return None;
+        };
+        let (Some(peer), Some(protocol)) = (peer_key(&connection), protocol(&connection)) else {
+            count(&self.tally.handshakes_failed);
+            return None;
+        };
+        match &protocol[..] {
+            ALPN_MEMBER => self.member(connection, peer).await,
+            ALPN_PAIRING => self.pairing(connection, peer, place),
+            _ => None,
+        }
+    }
+
+    async fn member(&self, connection: Connection, peer: PeerKey) -> Option<Arrival> {
+        if !self.admission.admits(&peer) {
+            count(&self.tally.strangers_refused);
+            self.turn_away(&connection, peer, CloseCode::NotAdmitted, "it is a member of no workspace here");
+            return None;
+        }
+        tuning::admit_member(&connection);
+        let streams = open_lanes(&connection).await.ok()?;
+        count(&self.tally.members_admitted);
+        Some(Arrival::Member(Link::start(connection, peer, streams, &self.limits, &self.tally)))
+    }
+
+    fn pairing(&self, connection: Connection, peer: PeerKey, place: Place) -> Option<Arrival> {
+        if !self.admission.pairing_open() {
+            count(&self.tally.pairings_refused);
+            self.turn_away(&connection, peer, CloseCode::PairingClosed, "no invitation is open");
+            return None;
+        }
+        let Ok(permit) = Arc::clone(&self.pairings).try_acquire_owned() else {
+            count(&self.tally.pairings_refused);
+            self.turn_away(&connection, peer, CloseCode::Busy, "too many pair at once");
+            return None;
+        };
+        tuning::admit_pairing(&connection);
+        let proven = Arc::new(AtomicBool::new(false));
+        let watched = (connection.clone(), Arc::clone(&proven));
+        tokio::spawn(async move {
+            watch_pairing(&watched.0, &watched.1).await;
+            drop((permit, place));
+        });
+        Some(Arrival::Pairing(PairingLink { connection, peer, own: self.own, proven }))
+    }
+
+    fn turn_away(&self, connection: &Connection, peer: PeerKey, code: CloseCode, why: &str) {
+        if self.brake.may_log() {
+            let address = plain_address(connection.remote_address());
+            tracing::warn!(%peer, %address, "turned a connection away: {why}");
+        }
+        connection.close(code.to_wire(), b"");
+    }
+}
+
+async fn accept(incoming: Incoming) -> Result<Connection, quinn::ConnectionError> {
+    incoming.accept()?.await
+}
+
+/// Ends a pairing that takes too long.
+async fn watch_pairing(connection: &Connection, proven: &AtomicBool) {
+    if timeout(PAIRING_UNPROVEN_MAX, connection.closed()).await.is_ok() {
+        return;
+    }
+    if proven.load(Ordering::Acquire) && timeout(PAIRING_PROVEN_MAX, connection.closed()).await.is_ok() {
+        return;
+    }
+    connection.close(CloseCode::PairingFailed.to_wire(), b"");
+}
+
+/// The key the other side proved.
+pub(super) fn peer_key(connection: &Connection) -> Option<PeerKey> {
+    let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    PeerKey::of_certificate(chain.first()?)
+}
+
+fn protocol(connection: &Connection) -> Option<Vec<u8>> {
+    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.protocol
+}

@@ -1,0 +1,131 @@
+//! A link: frames on four lanes to one member, both ways.
+//!
+//! ```text
+//!  send(lane, parts) ─▶ queue (bytes) ─▶ writer ─▶ QUIC stream ═══▶ reader ─▶ inbox (bytes) ─▶ recv()
+//!                       one of each per lane                        one of each per lane
+//! ```
+//!
+//! A slow receiver fills its inbox, then QUIC's window of that lane, then the sender's queue; then `send` waits. The
+//! windows of all lanes fit into that of the connection, so a full lane never blocks another.
+
+mod inbox;
+mod reader;
+mod sender;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use quinn::{Connection, ConnectionError, SendStream};
+
+pub use sender::{LinkSender, TrySendError};
+
+use crate::close::Ended;
+use crate::counts::Tally;
+use crate::key::PeerKey;
+use crate::lane::{LANES, Lane};
+use crate::pace::{Limits, Pace};
+use inbox::Inbox;
+
+/// A connection to a member. Dropping the receiver closes it.
+pub struct Link {
+    /// What is said.
+    pub sender: LinkSender,
+    /// What is heard.
+    pub receiver: LinkReceiver,
+}
+
+/// Why a frame did not go out or none came in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// The link is gone.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    /// The frame is larger than its lane allows; it was not sent and the link lives on.
+    #[error("a frame of {bytes} bytes is too large for its lane, which takes {max}")]
+    FrameTooLarge {
+        /// Bytes of the frame's body.
+        bytes: usize,
+        /// Most that the lane takes.
+        max: usize,
+    },
+}
+
+static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
+
+/// What sender, receiver and their tasks share.
+pub(crate) struct Shared {
+    pub(crate) id: u64,
+    pub(crate) peer: PeerKey,
+    pub(crate) connection: Connection,
+    pub(crate) pace: Pace,
+    pub(crate) tally: Arc<Tally>,
+}
+
+/// The sending halves of the lanes, in the lanes' order. Waits until the peer grants them, which it does when it
+/// admits this device.
+pub(crate) async fn open_lanes(connection: &Connection) -> Result<Vec<SendStream>, ConnectionError> {
+    let mut streams = Vec::with_capacity(LANES.len());
+    for _ in LANES {
+        streams.push(connection.open_uni().await?);
+    }
+    Ok(streams)
+}
+
+impl Link {
+    pub(crate) fn start(
+        connection: Connection,
+        peer: PeerKey,
+        streams: Vec<SendStream>,
+        limits: &Arc<Limits>,
+        tally: &Arc<Tally>,
+    ) -> Self {
+        let id = NEXT_LINK.fetch_add(1, Ordering::Relaxed);
+        let pace = Pace::new(Arc::clone(limits));
+        let shared = Arc::new(Shared { id, peer, connection, pace, tally: Arc::clone(tally) });
+        let inbox = Arc::new(Inbox::new());
+        tokio::spawn(reader::accept_lanes(Arc::clone(&shared), Arc::clone(&inbox)));
+        let sender = LinkSender::start(&shared, streams);
+        Self { sender, receiver: LinkReceiver { shared, inbox } }
+    }
+}
+
+/// The receiving side of a link.
+pub struct LinkReceiver {
+    shared: Arc<Shared>,
+    inbox: Arc<Inbox>,
+}
+
+impl LinkReceiver {
+    /// The next frame: that of the first lane that has one. May be cancelled without losing a frame.
+    ///
+    /// # Errors
+    /// [`LinkError::Ended`] when the link is gone and every frame that had arrived was handed out.
+    pub async fn recv(&mut self) -> Result<(Lane, Bytes), LinkError> {
+        loop {
+            if let Some(frame) = self.inbox.take() {
+                return Ok(frame);
+            }
+            tokio::select! {
+                () = self.inbox.arrived() => {}
+                ended = self.shared.connection.closed() => {
+                    return self.inbox.take().ok_or_else(|| Ended::from(ended).into());
+                }
+            }
+        }
+    }
+
+    /// The device at the other end.
+    #[must_use]
+    pub fn peer(&self) -> PeerKey {
+        self.shared.peer
+    }
+}
+
+impl Drop for LinkReceiver {
+    fn drop(&mut self) {
+        let code = crate::close::CloseCode::Done;
+        self.shared.connection.close(code.to_wire(), b"");
+    }
+}

@@ -1,0 +1,136 @@
+//! The rate limits at work: buckets shared by all links, and two for each.
+//!
+//! ```text
+//!  writer of a lane: charge(piece) ─▶ paced lane? wait for both buckets ─▶ QUIC
+//!  reader of a lane: QUIC ─▶ charge(piece) ─▶ paced lane? wait, so that the peer's window fills
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::lane::Lane;
+use crate::rates::{Rates, TokenBucket};
+
+/// Longest sleep before the limits are looked at again: they may have changed.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    Up,
+    Down,
+}
+
+/// The limits of an endpoint.
+pub(crate) struct Limits {
+    state: Mutex<State>,
+}
+
+struct State {
+    rates: Rates,
+    minute_of_week: Option<u16>,
+    all: Buckets,
+    /// Counts changes, so that links notice.
+    generation: u64,
+}
+
+struct Buckets {
+    up: TokenBucket,
+    down: TokenBucket,
+}
+
+impl Buckets {
+    fn new(up: u64, down: u64, now: Instant) -> Self {
+        Self { up: TokenBucket::new(up, now), down: TokenBucket::new(down, now) }
+    }
+
+    fn set(&mut self, up: u64, down: u64, now: Instant) {
+        self.up.set_rate(up, now);
+        self.down.set_rate(down, now);
+    }
+
+    fn of(&mut self, way: Way) -> &mut TokenBucket {
+        match way {
+            Way::Up => &mut self.up,
+            Way::Down => &mut self.down,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn new(rates: Rates) -> Arc<Self> {
+        let all = Buckets::new(rates.up_bytes_per_s, rates.down_bytes_per_s, Instant::now());
+        Arc::new(Self { state: Mutex::new(State { rates, minute_of_week: None, all, generation: 0 }) })
+    }
+
+    pub(crate) fn set_rates(&self, rates: Rates) {
+        self.change(|state| state.rates = rates);
+    }
+
+    pub(crate) fn set_minute_of_week(&self, minute: u16) {
+        self.change(|state| state.minute_of_week = Some(minute));
+    }
+
+    fn change(&self, edit: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock();
+        edit(&mut state);
+        let allowed = match state.minute_of_week {
+            Some(minute) => state.rates.effective(minute),
+            None => Rates { hours: Vec::new(), ..state.rates.clone() }.effective(0),
+        };
+        state.all.set(allowed.up_bytes_per_s, allowed.down_bytes_per_s, Instant::now());
+        state.generation += 1;
+    }
+}
+
+/// The limits of one link.
+pub(crate) struct Pace {
+    limits: Arc<Limits>,
+    own: Mutex<Own>,
+}
+
+struct Own {
+    buckets: Buckets,
+    generation: u64,
+}
+
+impl Pace {
+    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+        let state = limits.state.lock();
+        let buckets = Buckets::new(state.rates.per_peer_up, state.rates.per_peer_down, Instant::now());
+        let own = Mutex::new(Own { buckets, generation: state.generation });
+        drop(state);
+        Self { limits, own }
+    }
+
+    /// Counts bytes that pass, and on a paced lane waits until they may.
+    pub(crate) async fn pass(&self, way: Way, lane: Lane, bytes: usize) {
+        let wait = self.charge(way, bytes as u64);
+        if lane.is_paced() && wait > Duration::ZERO {
+            self.wait_for_room(way, wait).await;
+        }
+    }
+
+    async fn wait_for_room(&self, way: Way, mut wait: Duration) {
+        while wait > Duration::ZERO {
+            tokio::time::sleep(wait.min(LOOK_AGAIN)).await;
+            wait = self.charge(way, 0);
+        }
+    }
+
+    fn charge(&self, way: Way, bytes: u64) -> Duration {
+        let now = Instant::now();
+        let mut state = self.limits.state.lock();
+        let mut own = self.own.lock();
+        if own.generation != state.generation {
+            own.generation = state.generation;
+            own.buckets.set(state.rates.per_peer_up, state.rates.per_peer_down, now);
+        }
+        let (all, own) = (state.all.of(way), own.buckets.of(way));
+        all.charge(bytes, now);
+        own.charge(bytes, now);
+        all.wait(now).max(own.wait(now))
+    }
+}
