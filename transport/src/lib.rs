@@ -28,6 +28,8 @@ mod link;
 mod pace;
 mod pairing;
 mod rates;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use close::{CloseCode, CloseReason, Ended};

@@ -82,11 +82,19 @@ impl Gate {
         }
         let place = self.doorstep.place(incoming.remote_address().ip());
         let (Some(place), Some(handshake)) = (place, self.doorstep.handshake()) else {
-            count(&self.tally.handshakes_refused);
-            incoming.refuse();
+            self.refuse(incoming);
             return;
         };
         tokio::spawn(Arc::clone(self).admit(incoming, place, handshake));
+    }
+
+    fn refuse(&self, incoming: Incoming) {
+        count(&self.tally.handshakes_refused);
+        if self.brake.may_log() {
+            let address = plain_address(incoming.remote_address());
+            tracing::warn!(%address, "refused a connection: too many are being made");
+        }
+        incoming.refuse();
     }
 
     async fn admit(self: Arc<Self>, incoming: Incoming, place: Place, handshake: OwnedSemaphorePermit) {

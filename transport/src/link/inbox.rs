@@ -44,6 +44,10 @@ impl Inbox {
         LANES.into_iter().find_map(|lane| lanes[lane.index()].pop_front().map(|(frame, _)| (lane, frame)))
     }
 
+    pub(super) fn waiting(&self) -> usize {
+        self.lanes.lock().iter().map(VecDeque::len).sum()
+    }
+
     /// Waits for a frame that came after the last call.
     pub(super) async fn arrived(&self) {
         self.arrived.notified().await;

@@ -85,8 +85,13 @@ impl Link {
         let pace = Pace::new(Arc::clone(limits));
         let shared = Arc::new(Shared { id, peer, connection, pace, tally: Arc::clone(tally) });
         let inbox = Arc::new(Inbox::new());
-        tokio::spawn(reader::accept_lanes(Arc::clone(&shared), Arc::clone(&inbox)));
-        let sender = LinkSender::start(&shared, streams);
+        let (sender, rooms) = LinkSender::start(&shared, streams);
+        let accepting = reader::accept_lanes(Arc::clone(&shared), Arc::clone(&inbox));
+        tokio::spawn(async move {
+            accepting.await;
+            // Whoever waits to send, or tries to, hears at once that the link is gone.
+            rooms.iter().for_each(|room| room.close());
+        });
         Self { sender, receiver: LinkReceiver { shared, inbox } }
     }
 }
@@ -114,6 +119,12 @@ impl LinkReceiver {
                 }
             }
         }
+    }
+
+    /// Frames that have arrived and were not taken yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.inbox.waiting()
     }
 
     /// The device at the other end.

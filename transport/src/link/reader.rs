@@ -19,7 +19,7 @@ use crate::pace::Way;
 /// Pieces taken from QUIC at once; each is at most one packet's.
 const PIECES: usize = 32;
 
-/// Takes the lanes the peer opens; QUIC grants it no more than there are at once.
+/// Takes the lanes the peer opens; QUIC grants it no more than there are at once. Ends with the connection.
 pub(super) async fn accept_lanes(shared: Arc<Shared>, inbox: Arc<Inbox>) {
     let opened = Arc::new(Mutex::new([false; LANES.len()]));
     while let Ok(stream) = shared.connection.accept_uni().await {

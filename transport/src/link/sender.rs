@@ -45,7 +45,8 @@ pub enum TrySendError {
 }
 
 impl LinkSender {
-    pub(super) fn start(shared: &Arc<Shared>, streams: Vec<SendStream>) -> Self {
+    /// With the room of each queue, to be closed when the connection ends.
+    pub(super) fn start(shared: &Arc<Shared>, streams: Vec<SendStream>) -> (Self, Vec<Arc<Semaphore>>) {
         let mut streams = streams.into_iter();
         let queues = LANES.map(|lane| {
             let stream = streams.next().expect("one stream was opened for each lane");
@@ -54,7 +55,8 @@ impl LinkSender {
             tokio::spawn(writer::write_lane(Arc::clone(shared), lane, stream, queued, Arc::clone(&room)));
             Queue { room, frames }
         });
-        Self { shared: Arc::clone(shared), queues: Arc::new(queues) }
+        let rooms = queues.iter().map(|queue| Arc::clone(&queue.room)).collect();
+        (Self { shared: Arc::clone(shared), queues: Arc::new(queues) }, rooms)
     }
 
     /// Sends one frame whose body is these parts one after the other. Waits while the lane's queue is full.

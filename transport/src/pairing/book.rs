@@ -193,9 +193,9 @@ mod tests {
         assert!(book.secret(selector, 99).is_some());
         assert!(book.secret(selector, 100).is_none());
         assert_eq!(book.free_number(), 1);
-        assert_eq!(book.add(invitation("7-ember-falcon", 200), 50), Err(BookFull));
-        book.add(invitation("7-ember-falcon", 200), 100).unwrap();
-        book.add(invitation("1-ember-falcon", 200), 100).unwrap();
+        assert_eq!(book.add(invitation("7-maple-falcon", 200), 50), Err(BookFull));
+        book.add(invitation("7-maple-falcon", 200), 100).unwrap();
+        book.add(invitation("1-maple-falcon", 200), 100).unwrap();
         assert_eq!(book.free_number(), 2);
     }
 

@@ -164,6 +164,6 @@ mod tests {
     #[test]
     fn golden_message() {
         let sealed = Direction::new(&[1; 32]).seal(b"one");
-        assert_eq!(data_encoding::HEXLOWER.encode(&sealed), include_str!("golden_message.txt").trim());
+        assert_eq!(data_encoding::HEXLOWER.encode(&sealed), "9e24fcf865deb4a4430ac4693abdbb8ed7d59a");
     }
 }

@@ -261,7 +261,7 @@ mod tests {
         assert_eq!((proof.len(), &proof[..2]), (34, &[1, 4][..]));
         let root = Root(Zeroizing::new([5; 32]));
         let derived = data_encoding::HEXLOWER.encode(&root.derive(JOINER_PROOF_CONTEXT)[..8]);
-        assert_eq!(derived, include_str!("golden_proof.txt").trim());
+        assert_eq!(derived, "76fe6c538b6c2d39");
     }
 
     #[test]
