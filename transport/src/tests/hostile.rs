@@ -7,7 +7,7 @@ use quinn::{ClientConfig, Connection, TransportConfig, VarInt};
 use super::fixture::{Device, frame, identity, soon, two};
 use crate::lane::LANE_HEADER_BYTES;
 use crate::tls::{self, ALPN_MEMBER};
-use crate::{Arrival, CloseCode, ConnectError, Ended, Lane, PeerKey};
+use crate::{CloseCode, ConnectError, Ended, Lane, PeerKey};
 
 /// A client of quinn's own that takes what it is given and keeps no rule.
 async fn raw_call(device: &Device, number: u8) -> Result<Connection, quinn::ConnectionError> {
@@ -171,5 +171,5 @@ async fn a_removed_member_is_told_and_stays_out() {
 async fn arrivals_end_with_the_endpoint() {
     let mut device = Device::new(1);
     soon(device.endpoint.close()).await;
-    assert!(matches!(soon(device.arrivals.next()).await, None::<Arrival>));
+    assert!(soon(device.arrivals.next()).await.is_none());
 }

@@ -1,0 +1,130 @@
+//! What a link costs beside plain QUIC. Prints figures; decides nothing.
+//!
+//! `cargo bench -p transport --bench throughput`: 1 GiB from one endpoint to another on the loopback interface, as
+//! frames of 256 KiB and of 4 KiB over a link, and as one stream of plain quinn with the settings it comes with.
+
+#![allow(clippy::print_stdout)] // Printing figures is all it is for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::version::TLS13;
+use tokio::runtime::Builder;
+use transport::{Admission, Arrival, Endpoint, EndpointConfig, Identity, Lane, PeerKey, Rates};
+
+const TOTAL_BYTES: usize = 1 << 30;
+const LARGE_BYTES: usize = 256 << 10;
+const SMALL_BYTES: usize = 4 << 10;
+
+fn main() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime can be made").block_on(async {
+        for round in 1..=3 {
+            report(round, "plain quinn, one stream", plain().await);
+            report(round, "link, frames of 256 KiB", link(LARGE_BYTES).await);
+            report(round, "link, frames of 4 KiB", link(SMALL_BYTES).await);
+        }
+    });
+}
+
+fn report(round: u32, what: &str, seconds: f64) {
+    println!("{round}  {what:<28} {:>7.0} MiB/s", 1024.0 / seconds);
+}
+
+struct Everybody;
+
+impl Admission for Everybody {
+    fn admits(&self, _: &PeerKey) -> bool {
+        true
+    }
+
+    fn pairing_open(&self) -> bool {
+        false
+    }
+}
+
+fn endpoint(seed: u8) -> (Endpoint, transport::Arrivals) {
+    let identity = Identity::from_seed(&[seed; 32]).expect("any seed makes an identity");
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = EndpointConfig { listen, identity, admission: Arc::new(Everybody), rates: Rates::default() };
+    Endpoint::bind(config).expect("a port is free")
+}
+
+/// Seconds until the last frame has arrived.
+async fn link(frame_bytes: usize) -> f64 {
+    let ((here, _), (there, mut arrivals)) = (endpoint(1), endpoint(2));
+    let link = here.connect(there.address(), there.key()).await.expect("the other end is there");
+    let Some(Arrival::Member(mut arrived)) = arrivals.next().await else { panic!("a member called") };
+    let payload = Bytes::from(vec![7; frame_bytes]);
+    let started = Instant::now();
+    let sender = link.sender.clone();
+    tokio::spawn(async move {
+        for _ in 0..TOTAL_BYTES / frame_bytes {
+            sender.send(Lane::Bulk, vec![payload.clone()]).await.expect("the link lives");
+        }
+    });
+    let mut received = 0;
+    while received < TOTAL_BYTES {
+        received += arrived.receiver.recv().await.expect("the link lives").1.len();
+    }
+    started.elapsed().as_secs_f64()
+}
+
+/// Seconds until the last byte has arrived.
+async fn plain() -> f64 {
+    let (here, there) = plain_endpoints();
+    let connecting =
+        here.connect(there.local_addr().expect("it is bound"), "localhost").expect("a valid call");
+    let accepting =
+        async { there.accept().await.expect("it listens").await.expect("the handshake succeeds") };
+    let (called, accepted) = tokio::join!(connecting, accepting);
+    let called = called.expect("the handshake succeeds");
+    let payload = Bytes::from(vec![7; LARGE_BYTES]);
+    let started = Instant::now();
+    let sending = tokio::spawn(async move {
+        let mut stream = called.open_uni().await.expect("the peer allows streams");
+        for _ in 0..TOTAL_BYTES / LARGE_BYTES {
+            stream.write_chunk(payload.clone()).await.expect("the peer reads");
+        }
+        stream.finish().expect("the stream is open");
+        // Keeps the connection until all is acknowledged.
+        stream.stopped().await.expect("the peer reads to the end");
+    });
+    let mut stream = accepted.accept_uni().await.expect("the peer opens one");
+    while stream.read_chunk(usize::MAX, false).await.expect("the peer writes").is_some() {}
+    let seconds = started.elapsed().as_secs_f64();
+    sending.await.expect("sending does not panic");
+    seconds
+}
+
+fn plain_endpoints() -> (quinn::Endpoint, quinn::Endpoint) {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key can be made");
+    let params = rcgen::CertificateParams::new(vec!["localhost".into()]).expect("a valid name");
+    let certificate = params.self_signed(&pair).expect("a certificate can be made").der().clone();
+    let provider = Arc::new(default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[&TLS13])
+        .expect("TLS 1.3 is there")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], PrivatePkcs8KeyDer::from(pair.serialize_der()).into());
+    let server = QuicServerConfig::try_from(server.expect("a valid key")).expect("a QUIC suite is there");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).expect("a valid certificate");
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .expect("TLS 1.3 is there")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let client = QuicClientConfig::try_from(client).expect("a QUIC suite is there");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let there = quinn::Endpoint::server(quinn::ServerConfig::with_crypto(Arc::new(server)), any);
+    let mut here = quinn::Endpoint::client(any).expect("a port is free");
+    here.set_default_client_config(quinn::ClientConfig::new(Arc::new(client)));
+    (here, there.expect("a port is free"))
+}
