@@ -42,6 +42,19 @@ pub struct Announced {
     pub invites: Vec<u16>,
 }
 
+impl Announced {
+    /// As the strings of a TXT record, by name.
+    #[must_use]
+    pub fn to_txt(&self) -> Vec<(&'static str, String)> {
+        txt::write(self)
+    }
+
+    /// What a service at a port says in its TXT record; `None` if it is none of ours, malformed, or of another version.
+    pub fn of_txt<'a>(port: u16, string: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        txt::read(port, string)
+    }
+}
+
 /// A device seen on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -116,7 +129,7 @@ impl Discovery {
 
     fn register(&self, announced: &Announced) -> Result<(), mdns_sd::Error> {
         let host = format!("{}.local.", self.name);
-        let properties = txt::write(announced);
+        let properties = announced.to_txt();
         let mut service = ServiceInfo::new(SERVICE, &self.name, &host, (), announced.port, &properties[..])?
             .enable_addr_auto();
         // The name is random: nobody else has it, so nobody needs to be asked for a second first.
@@ -163,8 +176,7 @@ fn hand_on(found: Found, name: &str, sightings: &mut Sightings, sender: &mpsc::S
 }
 
 fn read(service: &ResolvedService) -> Option<Found> {
-    let property = |name: &str| service.get_property_val_str(name);
-    let announced = txt::read(service.get_port(), property)?;
+    let announced = Announced::of_txt(service.get_port(), |name| service.get_property_val_str(name))?;
     let mut addresses: Vec<_> =
         service.get_addresses().iter().filter_map(|ip| address(ip, announced.port)).collect();
     // A fixed order, so that the same device looks the same; nearest kinds first.
