@@ -6,6 +6,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -15,6 +16,9 @@ use crate::rates::{Rates, TokenBucket};
 
 /// Longest sleep before the limits are looked at again: they may have changed.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Under a limit, bytes pass in pieces of this, so that it is felt evenly.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +30,8 @@ pub(crate) enum Way {
 /// The limits of an endpoint.
 pub(crate) struct Limits {
     state: Mutex<State>,
+    /// Whether there is any limit at all: mostly there is none, and then nothing is locked or counted.
+    limited: AtomicBool,
 }
 
 struct State {
@@ -61,8 +67,11 @@ impl Buckets {
 
 impl Limits {
     pub(crate) fn new(rates: Rates) -> Arc<Self> {
-        let all = Buckets::new(rates.up_bytes_per_s, rates.down_bytes_per_s, Instant::now());
-        Arc::new(Self { state: Mutex::new(State { rates, minute_of_week: None, all, generation: 0 }) })
+        let all = Buckets::new(0, 0, Instant::now());
+        let state = State { rates: Rates::default(), minute_of_week: None, all, generation: 0 };
+        let limits = Self { state: Mutex::new(state), limited: AtomicBool::new(false) };
+        limits.set_rates(rates);
+        Arc::new(limits)
     }
 
     pub(crate) fn set_rates(&self, rates: Rates) {
@@ -82,6 +91,10 @@ impl Limits {
         };
         state.all.set(allowed.up_bytes_per_s, allowed.down_bytes_per_s, Instant::now());
         state.generation += 1;
+        let rates = &state.rates;
+        let limits =
+            [allowed.up_bytes_per_s, allowed.down_bytes_per_s, rates.per_peer_up, rates.per_peer_down];
+        self.limited.store(limits.iter().any(|limit| *limit > 0), Ordering::Relaxed);
     }
 }
 
@@ -105,22 +118,37 @@ impl Pace {
         Self { limits, own }
     }
 
+    /// How many bytes should pass at once.
+    pub(crate) fn piece_bytes(&self, lane: Lane) -> usize {
+        if lane.is_paced() && self.is_limited() { PIECE_BYTES } else { usize::MAX }
+    }
+
     /// Counts bytes that pass, and on a paced lane waits until they may.
     pub(crate) async fn pass(&self, way: Way, lane: Lane, bytes: usize) {
-        let wait = self.charge(way, bytes as u64);
-        if lane.is_paced() && wait > Duration::ZERO {
-            self.wait_for_room(way, wait).await;
+        if !self.is_limited() {
+            return;
         }
+        if !lane.is_paced() {
+            self.count(way, |bucket, now| bucket.note(bytes as u64, now));
+            return;
+        }
+        let wait = self.count(way, |bucket, now| bucket.charge(bytes as u64, now));
+        self.wait_for_room(way, wait).await;
+    }
+
+    fn is_limited(&self) -> bool {
+        self.limits.limited.load(Ordering::Relaxed)
     }
 
     async fn wait_for_room(&self, way: Way, mut wait: Duration) {
         while wait > Duration::ZERO {
             tokio::time::sleep(wait.min(LOOK_AGAIN)).await;
-            wait = self.charge(way, 0);
+            wait = self.count(way, |_, _| ());
         }
     }
 
-    fn charge(&self, way: Way, bytes: u64) -> Duration {
+    /// How long to wait after that.
+    fn count(&self, way: Way, take: impl Fn(&mut TokenBucket, Instant)) -> Duration {
         let now = Instant::now();
         let mut state = self.limits.state.lock();
         let mut own = self.own.lock();
@@ -128,9 +156,10 @@ impl Pace {
             own.generation = state.generation;
             own.buckets.set(state.rates.per_peer_up, state.rates.per_peer_down, now);
         }
-        let (all, own) = (state.all.of(way), own.buckets.of(way));
-        all.charge(bytes, now);
-        own.charge(bytes, now);
-        all.wait(now).max(own.wait(now))
+        let wait = |bucket: &mut TokenBucket| {
+            take(bucket, now);
+            bucket.wait(now)
+        };
+        wait(state.all.of(way)).max(wait(own.buckets.of(way)))
     }
 }

@@ -5,6 +5,7 @@
 //!                 no: refused, counted                                      no: closed, counted, no stream ever existed
 //! ```
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
-use super::doorstep::{Doorstep, Place};
+use super::doorstep::{CONNECTIONS_MAX, Doorstep, Place};
 use super::{Admission, Arrival, PairingLink, plain_address, tuning};
 use crate::close::CloseCode;
 use crate::counts::{LogBrake, Tally, count};
@@ -38,7 +39,7 @@ pub(super) struct Gate {
     admission: Arc<dyn Admission>,
     limits: Arc<Limits>,
     tally: Arc<Tally>,
-    doorstep: Arc<Doorstep>,
+    doorstep: Doorstep,
     pairings: Arc<Semaphore>,
     brake: LogBrake,
     arrivals: mpsc::Sender<Arrival>,
@@ -69,18 +70,22 @@ impl Gate {
     /// Runs until the endpoint closes.
     pub(super) async fn run(self: Arc<Self>, endpoint: quinn::Endpoint) {
         while let Some(incoming) = endpoint.accept().await {
-            self.answer(incoming);
+            self.answer(incoming, endpoint.open_connections());
         }
     }
 
-    fn answer(self: &Arc<Self>, incoming: Incoming) {
+    fn answer(self: &Arc<Self>, incoming: Incoming, connections: usize) {
+        // Those that are ending count too: one turned away a moment ago still takes memory.
+        if connections >= CONNECTIONS_MAX {
+            return self.refuse(incoming);
+        }
         if self.doorstep.is_crowded() && incoming.may_retry() && !incoming.remote_address_validated() {
             count(&self.tally.handshakes_retried);
             // A retry that cannot be sent is a packet lost.
             let _ = incoming.retry();
             return;
         }
-        let place = self.doorstep.place(incoming.remote_address().ip());
+        let place = self.doorstep.address(incoming.remote_address().ip());
         let (Some(place), Some(handshake)) = (place, self.doorstep.handshake()) else {
             self.refuse(incoming);
             return;
@@ -97,7 +102,12 @@ impl Gate {
         incoming.refuse();
     }
 
-    async fn admit(self: Arc<Self>, incoming: Incoming, place: Place, handshake: OwnedSemaphorePermit) {
+    async fn admit(
+        self: Arc<Self>,
+        incoming: Incoming,
+        place: Place<IpAddr>,
+        handshake: OwnedSemaphorePermit,
+    ) {
         let greeted = timeout(HANDSHAKE_MAX, self.greet(incoming, place)).await;
         match greeted {
             Ok(Some(arrival)) => {
@@ -109,7 +119,7 @@ impl Gate {
         drop(handshake);
     }
 
-    async fn greet(&self, incoming: Incoming, place: Place) -> Option<Arrival> {
+    async fn greet(&self, incoming: Incoming, place: Place<IpAddr>) -> Option<Arrival> {
         let Ok(connection) = accept(incoming).await else {
             count(&self.tally.handshakes_failed);
             return None;
@@ -131,13 +141,22 @@ impl Gate {
             self.turn_away(&connection, peer, CloseCode::NotAdmitted, "it is a member of no workspace here");
             return None;
         }
+        let Some(place) = self.doorstep.member(peer) else {
+            self.turn_away(&connection, peer, CloseCode::Busy, "this member has too many connections");
+            return None;
+        };
         tuning::admit_member(&connection);
         let streams = open_lanes(&connection).await.ok()?;
         count(&self.tally.members_admitted);
+        let watched = connection.clone();
+        tokio::spawn(async move {
+            watched.closed().await;
+            drop(place);
+        });
         Some(Arrival::Member(Link::start(connection, peer, streams, &self.limits, &self.tally)))
     }
 
-    fn pairing(&self, connection: Connection, peer: PeerKey, place: Place) -> Option<Arrival> {
+    fn pairing(&self, connection: Connection, peer: PeerKey, place: Place<IpAddr>) -> Option<Arrival> {
         if !self.admission.pairing_open() {
             count(&self.tally.pairings_refused);
             self.turn_away(&connection, peer, CloseCode::PairingClosed, "no invitation is open");

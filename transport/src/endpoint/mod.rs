@@ -266,7 +266,8 @@ impl Endpoint {
         self.inner.tally.counts()
     }
 
-    /// Moves to another socket; links survive, the peers follow.
+    /// Moves to another socket; links survive, the peers follow. The old one is still open while the new one is
+    /// opened, so the same address cannot be asked for again; port 0 can.
     ///
     /// # Errors
     /// If the address cannot be had; the old socket stays.

@@ -65,11 +65,26 @@ async fn read_frames(
         let mut header = [0; FRAME_HEADER_BYTES];
         lane_bytes.fill(&mut header).await?;
         let length = lane.checked_length(header).map_err(Stop::Violation)?;
-        shared.pace.pass(Way::Down, lane, length + FRAME_HEADER_BYTES).await;
         let room = inbox.room(lane, length).await;
-        let body = lane_bytes.body(length).await?;
+        let body = read_body(shared, lane, lane_bytes, length).await?;
         inbox.put(lane, body, room);
     }
+}
+
+/// A body in memory of its own: a piece kept for long would keep the whole batch of packets it came in.
+async fn read_body(
+    shared: &Shared,
+    lane: Lane,
+    lane_bytes: &mut LaneBytes,
+    length: usize,
+) -> Result<Bytes, Stop> {
+    let mut body = BytesMut::with_capacity(length);
+    while body.len() < length {
+        let step = (length - body.len()).min(shared.pace.piece_bytes(lane));
+        lane_bytes.append(&mut body, step).await?;
+        shared.pace.pass(Way::Down, lane, step).await;
+    }
+    Ok(body.freeze())
 }
 
 /// Why reading a lane stopped.
@@ -114,14 +129,13 @@ impl LaneBytes {
         Ok(())
     }
 
-    /// A body in memory of its own: a piece kept for long would keep the whole batch of packets it came in.
-    async fn body(&mut self, length: usize) -> Result<Bytes, Stop> {
-        let mut body = BytesMut::with_capacity(length);
-        while body.len() < length {
-            let piece = self.next(length - body.len()).await?;
-            body.extend_from_slice(&piece);
+    async fn append(&mut self, out: &mut BytesMut, mut bytes: usize) -> Result<(), Stop> {
+        while bytes > 0 {
+            let piece = self.next(bytes).await?;
+            out.extend_from_slice(&piece);
+            bytes -= piece.len();
         }
-        Ok(body.freeze())
+        Ok(())
     }
 
     /// At least one byte and at most so many.

@@ -16,8 +16,6 @@ use crate::pace::Way;
 const BATCH_BYTES: usize = 256 << 10;
 /// Frames of one batch.
 const BATCH_FRAMES: usize = 128;
-/// A paced lane gives QUIC at most this much at once, so that a limit is felt evenly.
-const PACED_BYTES: usize = 64 << 10;
 
 pub(super) async fn write_lane(
     shared: Arc<Shared>,
@@ -79,27 +77,27 @@ async fn write_paced(
     shared: &Shared,
     lane: Lane,
     stream: &mut SendStream,
-    mut pieces: Vec<Bytes>,
+    pieces: Vec<Bytes>,
 ) -> Result<(), WriteError> {
-    let mut rest = &mut pieces[..];
-    while !rest.is_empty() {
-        let (batch, after) = rest.split_at_mut(paced_batch(lane, rest));
-        shared.pace.pass(Way::Up, lane, batch.iter().map(Bytes::len).sum()).await;
-        stream.write_all_chunks(batch).await?;
-        rest = after;
+    let step = shared.pace.piece_bytes(lane);
+    if step == usize::MAX {
+        return write(shared, lane, stream, pieces).await;
+    }
+    for mut piece in pieces {
+        while !piece.is_empty() {
+            let now = piece.split_to(piece.len().min(step));
+            write(shared, lane, stream, vec![now]).await?;
+        }
     }
     Ok(())
 }
 
-/// How many pieces go at once: on a paced lane as many as stay below its step, but at least one.
-fn paced_batch(lane: Lane, pieces: &[Bytes]) -> usize {
-    if !lane.is_paced() {
-        return pieces.len();
-    }
-    let mut bytes = 0;
-    let within = pieces.iter().take_while(|piece| {
-        bytes += piece.len();
-        bytes <= PACED_BYTES
-    });
-    within.count().max(1)
+async fn write(
+    shared: &Shared,
+    lane: Lane,
+    stream: &mut SendStream,
+    mut pieces: Vec<Bytes>,
+) -> Result<(), WriteError> {
+    shared.pace.pass(Way::Up, lane, pieces.iter().map(Bytes::len).sum()).await;
+    stream.write_all_chunks(&mut pieces).await
 }

@@ -168,6 +168,29 @@ async fn a_removed_member_is_told_and_stays_out() {
 }
 
 #[tokio::test]
+async fn a_member_has_eight_links_at_most_and_a_new_one_for_each_that_ends() {
+    let (mut device, member) = (Device::new(1), Device::new(2));
+    device.admit(&member);
+    let mut links = Vec::new();
+    for _ in 0..8 {
+        links.push((member.call(&device).await, device.member().await));
+    }
+    let (to, key) = (device.endpoint.address(), device.endpoint.key());
+    let ninth = soon(member.endpoint.connect(to, key)).await;
+    assert!(matches!(ninth, Err(ConnectError::Ended(ended)) if closed_with(CloseCode::Busy)(&ended)));
+    let (ended, arrived) = links.pop().unwrap();
+    ended.sender.close(crate::CloseReason::Done);
+    soon(arrived.sender.closed()).await;
+    // The place is free a moment after the link has ended.
+    let again = async {
+        while member.endpoint.connect(to, key).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(again).await;
+}
+
+#[tokio::test]
 async fn arrivals_end_with_the_endpoint() {
     let mut device = Device::new(1);
     soon(device.endpoint.close()).await;

@@ -179,17 +179,22 @@ async fn a_link_survives_a_change_of_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_holds_bulk_back_but_not_control() {
-    let (one, _other, here, mut there) = two().await;
-    one.endpoint.set_rates(Rates { up_bytes_per_s: 1 << 10, ..Rates::default() });
-    soon(here.sender.send(Lane::Bulk, frame(9, 1 << 20))).await.unwrap();
-    soon(here.sender.send(Lane::Bulk, frame(9, 1))).await.unwrap();
-    soon(here.sender.send(Lane::Control, frame(1, 1))).await.unwrap();
-    assert_eq!(next(&mut there).await.0, Lane::Control);
-    // At this rate the rest would take ten seconds at least, but a limit that is lifted is lifted at once.
-    one.endpoint.set_rates(Rates::default());
-    assert_eq!(next(&mut there).await.1.len(), 1 << 20);
-    assert_eq!(next(&mut there).await.1.len(), 1);
+async fn a_limit_on_either_side_holds_bulk_back_but_not_control() {
+    for (up_bytes_per_s, down_bytes_per_s) in [(1 << 10, 0), (0, 1 << 10)] {
+        let (one, other, here, mut there) = two().await;
+        let rates = Rates { up_bytes_per_s, down_bytes_per_s, ..Rates::default() };
+        one.endpoint.set_rates(rates.clone());
+        other.endpoint.set_rates(rates);
+        soon(here.sender.send(Lane::Bulk, frame(9, 1 << 20))).await.unwrap();
+        soon(here.sender.send(Lane::Bulk, frame(9, 1))).await.unwrap();
+        soon(here.sender.send(Lane::Control, frame(1, 1))).await.unwrap();
+        assert_eq!(next(&mut there).await.0, Lane::Control);
+        // At this rate the rest would take a quarter of an hour, but a limit that is lifted is lifted at once.
+        one.endpoint.set_rates(Rates::default());
+        other.endpoint.set_rates(Rates::default());
+        assert_eq!(next(&mut there).await.1.len(), 1 << 20);
+        assert_eq!(next(&mut there).await.1.len(), 1);
+    }
 }
 
 #[tokio::test]
