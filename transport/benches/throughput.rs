@@ -1,7 +1,8 @@
 //! What a link costs beside plain QUIC. Prints figures; decides nothing.
 //!
-//! `cargo bench -p transport --bench throughput`: 1 GiB from one endpoint to another on the loopback interface, as
-//! frames of 256 KiB and of 4 KiB over a link, and as one stream of plain quinn with the settings it comes with.
+//! `cargo bench -p transport --bench throughput -- [MIB]`: so much (default: 1 GiB) from one endpoint to another on the
+//! loopback interface, as frames of 256 KiB and of 4 KiB over a link, and as one stream of plain quinn with the
+//! settings it comes with.
 
 #![allow(clippy::print_stdout)] // Printing figures is all it is for.
 
@@ -18,23 +19,25 @@ use rustls::version::TLS13;
 use tokio::runtime::Builder;
 use transport::{Admission, Arrival, Endpoint, EndpointConfig, Identity, Lane, PeerKey, Rates};
 
-const TOTAL_BYTES: usize = 1 << 30;
+const DEFAULT_MIB: usize = 1024;
 const LARGE_BYTES: usize = 256 << 10;
 const SMALL_BYTES: usize = 4 << 10;
 
 fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    let mib = arguments.next().map_or(DEFAULT_MIB, |text| text.parse().expect("MIB is a number"));
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime can be made").block_on(async {
         for round in 1..=3 {
-            report(round, "plain quinn, one stream", plain().await);
-            report(round, "link, frames of 256 KiB", link(LARGE_BYTES).await);
-            report(round, "link, frames of 4 KiB", link(SMALL_BYTES).await);
+            report(round, "plain quinn, one stream", plain(mib << 20).await, mib);
+            report(round, "link, frames of 256 KiB", link(mib << 20, LARGE_BYTES).await, mib);
+            report(round, "link, frames of 4 KiB", link(mib << 20, SMALL_BYTES).await, mib);
         }
     });
 }
 
-fn report(round: u32, what: &str, seconds: f64) {
-    println!("{round}  {what:<28} {:>7.0} MiB/s", 1024.0 / seconds);
+fn report(round: u32, what: &str, seconds: f64, mib: usize) {
+    println!("{round}  {what:<28} {:>7.0} MiB/s", mib as f64 / seconds);
 }
 
 struct Everybody;
@@ -57,7 +60,7 @@ fn endpoint(seed: u8) -> (Endpoint, transport::Arrivals) {
 }
 
 /// Seconds until the last frame has arrived.
-async fn link(frame_bytes: usize) -> f64 {
+async fn link(total_bytes: usize, frame_bytes: usize) -> f64 {
     let ((here, _), (there, mut arrivals)) = (endpoint(1), endpoint(2));
     let link = here.connect(there.address(), there.key()).await.expect("the other end is there");
     let Some(Arrival::Member(mut arrived)) = arrivals.next().await else { panic!("a member called") };
@@ -65,19 +68,19 @@ async fn link(frame_bytes: usize) -> f64 {
     let started = Instant::now();
     let sender = link.sender.clone();
     tokio::spawn(async move {
-        for _ in 0..TOTAL_BYTES / frame_bytes {
+        for _ in 0..total_bytes / frame_bytes {
             sender.send(Lane::Bulk, vec![payload.clone()]).await.expect("the link lives");
         }
     });
     let mut received = 0;
-    while received < TOTAL_BYTES {
+    while received < total_bytes {
         received += arrived.receiver.recv().await.expect("the link lives").1.len();
     }
     started.elapsed().as_secs_f64()
 }
 
 /// Seconds until the last byte has arrived.
-async fn plain() -> f64 {
+async fn plain(total_bytes: usize) -> f64 {
     let (here, there) = plain_endpoints();
     let connecting =
         here.connect(there.local_addr().expect("it is bound"), "localhost").expect("a valid call");
@@ -89,7 +92,7 @@ async fn plain() -> f64 {
     let started = Instant::now();
     let sending = tokio::spawn(async move {
         let mut stream = called.open_uni().await.expect("the peer allows streams");
-        for _ in 0..TOTAL_BYTES / LARGE_BYTES {
+        for _ in 0..total_bytes / LARGE_BYTES {
             stream.write_chunk(payload.clone()).await.expect("the peer reads");
         }
         stream.finish().expect("the stream is open");

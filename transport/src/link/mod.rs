@@ -8,6 +8,7 @@
 //! A slow receiver fills its inbox, then QUIC's window of that lane, then the sender's queue; then `send` waits. The
 //! windows of all lanes fit into that of the connection, so a full lane never blocks another.
 
+mod buffers;
 mod inbox;
 mod reader;
 mod sender;

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use quinn::{ReadError, RecvStream};
 
 use super::Shared;
+use super::buffers::Buffer;
 use super::inbox::Inbox;
 use crate::close::CloseCode;
 use crate::lane::{FRAME_HEADER_BYTES, LANE_HEADER_BYTES, LANES, Lane, Violation};
@@ -78,7 +79,7 @@ async fn read_body(
     lane_bytes: &mut LaneBytes,
     length: usize,
 ) -> Result<Bytes, Stop> {
-    let mut body = BytesMut::with_capacity(length);
+    let mut body = Buffer::take(length);
     while body.len() < length {
         let step = (length - body.len()).min(shared.pace.piece_bytes(lane));
         lane_bytes.append(&mut body, step).await?;
@@ -129,10 +130,10 @@ impl LaneBytes {
         Ok(())
     }
 
-    async fn append(&mut self, out: &mut BytesMut, mut bytes: usize) -> Result<(), Stop> {
+    async fn append(&mut self, out: &mut Buffer, mut bytes: usize) -> Result<(), Stop> {
         while bytes > 0 {
             let piece = self.next(bytes).await?;
-            out.extend_from_slice(&piece);
+            out.extend(&piece);
             bytes -= piece.len();
         }
         Ok(())

@@ -57,15 +57,23 @@ pub(super) struct Device {
 
 impl Device {
     pub(super) fn new(number: u8) -> Self {
+        Self::at("127.0.0.1:0", number)
+    }
+
+    pub(super) fn at(listen: &str, number: u8) -> Self {
+        Self::try_at(listen, number).expect("the address can be had")
+    }
+
+    pub(super) fn try_at(listen: &str, number: u8) -> Option<Self> {
         let roster = Arc::new(Roster::default());
         let config = EndpointConfig {
-            listen: "127.0.0.1:0".parse().unwrap(),
+            listen: listen.parse().unwrap(),
             identity: identity(number),
             admission: Arc::clone(&roster) as Arc<dyn Admission>,
             rates: Rates::default(),
         };
-        let (endpoint, arrivals) = Endpoint::bind(config).unwrap();
-        Self { endpoint, arrivals, roster }
+        let (endpoint, arrivals) = Endpoint::bind(config).ok()?;
+        Some(Self { endpoint, arrivals, roster })
     }
 
     pub(super) fn admit(&self, other: &Self) {

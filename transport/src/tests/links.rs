@@ -1,12 +1,13 @@
 //! What a link promises to those who use it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
 
 use super::fixture::{Device, frame, soon, two};
 use crate::{
-    CloseCode, CloseReason, Ended, FRAME_OVERHEAD_BYTES, LANES, Lane, Link, LinkError, Rates, TrySendError,
+    CloseCode, CloseReason, ConnectError, Ended, FRAME_OVERHEAD_BYTES, LANES, Lane, Link, LinkError, Rates,
+    TrySendError,
 };
 
 async fn next(link: &mut Link) -> (Lane, Bytes) {
@@ -210,20 +211,20 @@ async fn a_queue_counts_what_waits() {
 }
 
 #[tokio::test]
-async fn ipv4_and_ipv6_reach_a_device_that_listens_on_all() {
-    let Ok((both, _arrivals)) = crate::Endpoint::bind(crate::EndpointConfig {
-        listen: "[::]:0".parse().unwrap(),
-        identity: super::fixture::identity(7),
-        admission: Device::new(1).roster,
-        rates: Rates::default(),
-    }) else {
-        panic!("every system has the one or the other");
+async fn a_device_that_listens_on_all_calls_and_is_called_over_ipv4_and_ipv6() {
+    let (both, other) = (Device::at("[::]:0", 7), Device::new(3));
+    let port = both.endpoint.address().port();
+    let not_admitted = |outcome| {
+        let Err(ConnectError::Ended(ended)) = outcome else { return false };
+        matches!(ended, Ended::ByPeer { code: CloseCode::NotAdmitted, .. })
     };
-    let port = both.address().port();
-    let caller = Device::new(3);
-    let outcome = soon(caller.endpoint.connect(([127, 0, 0, 1], port).into(), both.key())).await;
-    assert!(matches!(
-        outcome,
-        Err(crate::ConnectError::Ended(Ended::ByPeer { code: CloseCode::NotAdmitted, .. }))
-    ));
+    let called = soon(other.endpoint.connect(([127, 0, 0, 1], port).into(), both.endpoint.key())).await;
+    assert!(not_admitted(called));
+    let called = soon(both.endpoint.connect(other.endpoint.address(), other.endpoint.key())).await;
+    assert!(not_admitted(called));
+    // Where the system has IPv6.
+    if let Some(sixth) = Device::try_at("[::1]:0", 4) {
+        let to = (Ipv6Addr::LOCALHOST, port).into();
+        assert!(not_admitted(soon(sixth.endpoint.connect(to, both.endpoint.key())).await));
+    }
 }
