@@ -15,8 +15,10 @@ mod facts;
 mod input;
 mod node;
 mod output;
+pub mod placement;
 mod settings;
 mod view;
+mod wire;
 
 pub use facts::{ADDRESSES_MAX, FACTS_MAX_BYTES, Facts, FactsError, SITE_MAX_BYTES, SignedFacts};
 pub use input::{Input, Lane, Member, Millis, Urgency};
@@ -24,3 +26,4 @@ pub use node::Node;
 pub use output::{FetchError, Job, JobResult, Output, Priority, Reason, StoreRefusal};
 pub use settings::{COPIES_MAX, Settings};
 pub use view::{Counters, PeerState, PeerView, View};
+pub use wire::{WIRE_VERSION, decode_message_for_fuzzing};

@@ -8,7 +8,7 @@ pub const COPIES_MAX: usize = 8;
 /// How many copies, and how patient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Copies of each chunk, up to [`COPIES_MAX`].
+    /// Copies of each chunk, 2 to [`COPIES_MAX`].
     pub target: usize,
     /// So many copies count as safe while there are not `target` hosts with room; never fewer than two.
     pub min: usize,
@@ -42,15 +42,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    #[allow(dead_code)]
     /// Target copies within what is possible.
     pub(crate) fn copies(&self) -> usize {
-        self.target.clamp(1, COPIES_MAX)
+        self.target.clamp(2, COPIES_MAX)
     }
 
-    #[allow(dead_code)]
     /// The fewest copies that are safe.
     pub(crate) fn copies_min(&self) -> usize {
-        self.min.clamp(2, COPIES_MAX)
+        self.min.clamp(2, self.copies())
     }
 }

@@ -14,6 +14,8 @@ pub struct View {
     pub outbox_chunks: usize,
     /// Whether `outbox_chunks` is all: no walk through the store is due.
     pub outbox_complete: bool,
+    /// Chunks being fetched.
+    pub fetching: usize,
     /// The last own transaction that is durable here.
     pub own_sequence: u64,
     /// The last own transaction that is safe.
