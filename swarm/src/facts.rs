@@ -146,3 +146,6 @@ impl SignedFacts {
 fn signed(message: &[u8]) -> Vec<u8> {
     [CONTEXT, message].concat()
 }
+
+#[cfg(test)]
+mod tests;
