@@ -104,7 +104,12 @@ impl Node {
         let current =
             if roomy == hosts { firm.clone() } else { self.hosts.lots.table(&hosts, &slots, target) };
         if self.hosts.baseline {
-            self.hosts.requeue.extend(firm.gained(&self.hosts.firm));
+            let gained = firm.gained(&self.hosts.firm);
+            // What was confirmed by the owners of before and is not called safe yet needs the new ones too.
+            if !gained.is_empty() && self.safety.is_waiting() {
+                self.walk.owe_later();
+            }
+            self.hosts.requeue.extend(gained);
         }
         (self.hosts.firm, self.hosts.current) = (firm, current);
         (self.hosts.last, self.hosts.slots) = (hosts, slots);

@@ -36,11 +36,17 @@ impl Safety {
         self.marks.push_back((sequence, position));
     }
 
+    /// Something is durable here and not called safe.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.told < self.noted
+    }
+
     /// Everything noted so far waits for the chunks before `position`.
     pub(super) fn wait_for(&mut self, position: u64) {
-        if let Some((sequence, _)) = self.marks.pop_back() {
-            self.marks.clear();
-            self.marks.push_back((sequence, position));
+        self.marks.clear();
+        self.chunks_safe = self.chunks_safe.min(self.told);
+        if self.is_waiting() {
+            self.marks.push_back((self.noted, position));
         }
     }
 
@@ -54,9 +60,10 @@ impl Safety {
 
 impl Node {
     pub(super) fn pump_safety(&mut self) {
-        if self.walk.is_settled() {
-            self.safety.advance(self.outbox.low_water());
+        if !self.walk.is_settled() {
+            return;
         }
+        self.safety.advance(self.outbox.low_water());
         let sequence = self.safety.chunks_safe.min(self.log_safe());
         if sequence > self.safety.told {
             self.safety.told = sequence;
