@@ -171,9 +171,10 @@ impl Node {
         }
     }
 
-    pub(super) fn take_records(&mut self, records: Vec<Bytes>) {
-        if !records.is_empty() {
-            self.job(Job::AcceptRecords { records }, Waiting::AcceptRecords);
+    pub(super) fn take_records(&mut self, slot: Slot, records: Vec<Bytes>) {
+        let bytes: usize = records.iter().map(Bytes::len).sum();
+        if let Some(at) = self.admit(slot, bytes) {
+            self.job(Job::AcceptRecords { records }, Waiting::Accept { at, bytes });
         }
     }
 }

@@ -125,7 +125,7 @@ impl Node {
             Message::Facts(all) => self.take_facts(slot, &all),
             Message::Lost(device) => self.told_lost(slot, device),
             Message::RecordHashes(marks) => self.compare_roster_marks(slot, marks),
-            Message::Records(_) => self.take_records(parts),
+            Message::Records(_) => self.take_records(slot, parts),
             Message::Transactions(_) => self.take_transactions(slot, parts),
             Message::Offer { batch, ids } => self.take_offer(slot, batch, &ids),
             Message::Want { batch, answers } => self.take_answers(slot, batch, &answers),

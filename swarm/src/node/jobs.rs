@@ -28,7 +28,6 @@ pub(super) enum Waiting {
     Accept { at: At, bytes: usize },
     RosterMarks { at: At },
     RosterCompare { at: At, theirs: Vec<RecordMark> },
-    AcceptRecords,
 }
 
 /// Jobs that are under way.
@@ -67,7 +66,6 @@ impl Node {
             Waiting::Accept { at, bytes } => self.accepted(at, bytes, &result),
             Waiting::RosterMarks { at } => self.tell_roster_marks(at, result),
             Waiting::RosterCompare { at, theirs } => self.send_missing_records(at, theirs, result),
-            Waiting::AcceptRecords => {}
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::wire::{FRONTIER_MAX_DEVICES, Message, part_length};
 
 /// Transactions on their way to one peer.
 const LOG_IN_FLIGHT_MAX_BYTES: usize = 4 << 20;
-/// Transactions of one peer that are being taken in.
+/// Transactions and roster records of one peer that are being taken in.
 const ACCEPTING_MAX_BYTES: usize = 16 << 20;
 /// Transactions in one frame, about.
 const LOG_FRAME_BYTES: usize = 1 << 20;
@@ -241,14 +241,17 @@ impl Node {
     pub(super) fn take_transactions(&mut self, slot: Slot, transactions: Vec<Bytes>) {
         let from = self.peers.get(slot).device;
         let bytes: usize = transactions.iter().map(Bytes::len).sum();
-        let Some(link) = self.peers.link(slot) else { return };
-        // Over the bound they are let go: their sender still has them.
-        if transactions.is_empty() || link.guest.accepting_bytes + bytes > ACCEPTING_MAX_BYTES {
-            return;
+        if let Some(at) = self.admit(slot, bytes) {
+            self.job(Job::Accept { transactions, from }, Waiting::Accept { at, bytes });
         }
-        link.guest.accepting_bytes += bytes;
-        let at = (slot, link.generation);
-        self.job(Job::Accept { transactions, from }, Waiting::Accept { at, bytes });
+    }
+
+    /// Whether so much more of a peer may be taken in. Over the bound it is let go: its sender still has it.
+    pub(super) fn admit(&mut self, slot: Slot, bytes: usize) -> Option<At> {
+        let link = self.peers.link(slot)?;
+        let room = bytes > 0 && link.guest.accepting_bytes + bytes <= ACCEPTING_MAX_BYTES;
+        link.guest.accepting_bytes += if room { bytes } else { 0 };
+        room.then_some((slot, link.generation))
     }
 
     pub(super) fn accepted(&mut self, at: At, bytes: usize, result: &JobResult) {

@@ -23,10 +23,10 @@ use crate::wire::{Answer, Message, OFFER_MAX_CHUNKS, Place, part_length, raw_ids
 const OFFERS_OPEN_MAX: usize = 4;
 /// Chunks asked for and not read yet, beyond which no more are offered.
 const WANTED_MAX_CHUNKS: usize = 4096;
-/// Reads at a time for one peer.
-const READS_MAX: usize = 32;
-/// What a chunk that is not read yet counts in the window, bytes.
-const EXPECTED_CHUNK_BYTES: usize = 64 << 10;
+/// Reads at a time for one peer. Should all be of the largest chunks, the window is passed by 64 MiB: the receiver allows for that.
+const READS_MAX: usize = 16;
+/// What the first chunk counts in the window before it is read, bytes; then what is usual.
+const EXPECTED_CHUNK_BYTES: usize = 256 << 10;
 /// Small chunks are gathered into a frame up to so many bytes and chunks.
 const GATHER_BYTES: usize = 256 << 10;
 const GATHER_CHUNKS: usize = 512;
@@ -50,6 +50,7 @@ pub(super) struct PushFlow {
     gathered: Vec<(Place, ChunkId, Bytes)>,
     gathered_bytes: usize,
     in_flight_bytes: usize,
+    usual_bytes: usize,
     window: usize,
     window_max: usize,
     progress_at: Millis,
@@ -81,6 +82,7 @@ impl PushFlow {
             gathered: Vec::new(),
             gathered_bytes: 0,
             in_flight_bytes: 0,
+            usual_bytes: EXPECTED_CHUNK_BYTES,
             window,
             window_max: window,
             progress_at: now,
@@ -170,7 +172,7 @@ impl PushFlow {
     }
 
     fn may_read(&self) -> bool {
-        let expected = self.in_flight_bytes + self.reads * EXPECTED_CHUNK_BYTES;
+        let expected = self.in_flight_bytes + self.reads * self.usual_bytes;
         self.reads < READS_MAX && expected < self.window
     }
 
@@ -304,6 +306,7 @@ impl Node {
         {
             item.sent = part_length(&bytes);
             flow.in_flight_bytes += bytes.len();
+            flow.usual_bytes = (flow.usual_bytes * 7 + bytes.len()) / 8;
             flow.gathered_bytes += bytes.len();
             flow.gathered.push((place, id, bytes));
         }
