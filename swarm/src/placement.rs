@@ -16,6 +16,8 @@ const DRAW_CONTEXT: &str = "peerdrive 2026 placement draw v1";
 const FRACTION_BITS: u32 = 24;
 /// A weight keeps so many of its leading bits: a contribution that changes a little moves nothing.
 const WEIGHT_BITS: u32 = 4;
+/// Lots of so many devices are kept though they may not host at the moment: 16 KiB each.
+const LOTS_KEPT_MAX_DEVICES: usize = 64;
 const WEIGHT_UNIT_BYTES: u64 = 1 << 20;
 
 /// A host as placement sees it.
@@ -138,7 +140,9 @@ pub(crate) struct Lots {
 impl Lots {
     /// The table for these hosts; `name` gives what a host is called in it.
     pub(crate) fn table(&mut self, hosts: &[HostWeight], names: &[u16], target: usize) -> OwnerTable {
-        self.of.retain(|device, _| hosts.iter().any(|host| host.device == *device));
+        if self.of.len() > LOTS_KEPT_MAX_DEVICES {
+            self.of.retain(|device, _| hosts.iter().any(|host| host.device == *device));
+        }
         for host in hosts {
             self.of.entry(host.device).or_insert_with(|| all_lots(&host.device));
         }

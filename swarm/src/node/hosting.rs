@@ -30,12 +30,17 @@ pub(super) struct Hosting {
     expected: HashMap<ChunkId, (Slot, Millis)>,
     unflushed: Vec<(At, Place)>,
     unflushed_bytes: usize,
-    pub flush_at: Option<Millis>,
+    flush_at: Option<Millis>,
     flushing: Option<Vec<(At, Place)>>,
     refused: Vec<(At, Place)>,
 }
 
 impl Hosting {
+    /// When the next flush is due; while one is under way, its end is waited for.
+    pub(super) fn next_wake(&self) -> Option<Millis> {
+        self.flush_at.filter(|_| self.flushing.is_none())
+    }
+
     /// What was to come from this peer may come from others.
     pub(super) fn forget(&mut self, slot: Slot) {
         self.expected.retain(|_, (from, _)| *from != slot);

@@ -24,6 +24,8 @@ mod push;
 mod safety;
 mod serve;
 mod status;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod walk;
 

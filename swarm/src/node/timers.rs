@@ -13,13 +13,13 @@ impl Node {
         let peers = self.peers.iter().filter(|(slot, _)| *slot != ME);
         let of_peers = peers.filter_map(|(_, peer)| self.peer_wake(peer)).min();
         let held_down = self.held_down.values().min().copied();
-        let flush = self.hosting.flush_at;
+        let flush = self.hosting.next_wake();
         let all = [
             of_peers,
             held_down,
             flush,
             self.fetches.next_wake(),
-            self.walk.next_wake(),
+            self.walk.next_wake(self.now),
             self.hosts.next_wake(),
         ];
         all.into_iter().flatten().min()

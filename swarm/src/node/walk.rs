@@ -63,8 +63,10 @@ impl Walk {
         !self.wanted && self.running.is_none()
     }
 
-    pub(super) fn next_wake(&self) -> Option<Millis> {
-        self.running.as_ref().filter(|running| !running.asked && self.again_at > 0).map(|_| self.again_at)
+    /// When the store is asked again after it failed.
+    pub(super) fn next_wake(&self, now: Millis) -> Option<Millis> {
+        let waits = self.running.as_ref().is_some_and(|running| !running.asked);
+        (waits && self.again_at > now).then_some(self.again_at)
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use swarm::{FetchError, Input, Lane, Settings, Urgency};
 
 use crate::machine::Kind;
+use crate::network::Weather;
 use crate::verdict::live_chunks;
 use crate::world::World;
 
@@ -291,4 +292,17 @@ fn frames_that_are_no_messages_end_the_link_and_are_counted() {
 fn three_idle_machines_say_next_to_nothing() {
     let mut world = started(&hosts(3));
     world.check_idle_traffic();
+}
+
+#[test]
+fn two_sync_over_a_network_that_loses_every_fifth_frame() {
+    let mut world = started(&hosts(2));
+    world.weather = Weather { lost: 200, doubled: 100, jitter: 50 };
+    for _ in 0..60 {
+        world.edit_somewhere();
+        world.read_somewhere();
+        world.run(200);
+    }
+    world.settle(20 * MINUTE_MS);
+    assert!(world.disconnects.is_empty());
 }
