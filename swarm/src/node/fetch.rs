@@ -50,6 +50,8 @@ struct Fetch {
     /// Sent wrong bytes.
     bad: Vec<Slot>,
     storing: bool,
+    /// All who are here said no before: asking them again does not move the deadline.
+    asks_again: bool,
     started: Millis,
     deadline: Millis,
     wake: Millis,
@@ -94,7 +96,7 @@ impl Node {
             fetch.tickets.push(ticket);
             if urgency > fetch.urgency {
                 fetch.urgency = urgency;
-                self.ask_next(id);
+                self.hasten_fetch(id);
             }
             return;
         }
@@ -106,6 +108,7 @@ impl Node {
             without: Vec::new(),
             bad: Vec::new(),
             storing: false,
+            asks_again: false,
             started: self.now,
             deadline,
             wake: deadline,
@@ -113,6 +116,30 @@ impl Node {
         self.fetches.by_id.insert(id, fetch);
         self.fetches.due.insert((deadline, id));
         self.ask_next(id);
+    }
+
+    /// A reader caught up with what was read ahead: if it has been asked for it is mostly about to come, so only the patience is less.
+    fn hasten_fetch(&mut self, id: ChunkId) {
+        let Some(fetch) = self.fetches.by_id.get(&id) else { return };
+        match fetch.asked.last().map(|ask| ask.slot) {
+            Some(slot) if !fetch.storing => {
+                let wake = (self.now + self.patience(id, slot)).min(fetch.wake);
+                self.fetches.wake_at(id, wake);
+            }
+            Some(_) => {}
+            None => self.ask_next(id),
+        }
+    }
+
+    /// How long this peer has before another is asked as well.
+    fn patience(&self, id: ChunkId, slot: Slot) -> Millis {
+        let (Some(fetch), Some(link)) = (self.fetches.by_id.get(&id), &self.peers.get(slot).link) else {
+            return HEDGE_MIN_MS;
+        };
+        let usual = (4 * link.rtt + 2 * link.guest.usual_ms).max(HEDGE_MIN_MS);
+        let factor = if fetch.urgency == Urgency::Now { 1 } else { HEDGE_SOON_FACTOR };
+        // Each further one waits twice as long, or a slow moment of all would make each send everything.
+        (usual * factor) << fetch.asked.len().saturating_sub(1).min(4)
     }
 
     pub(super) fn cancel_fetch(&mut self, ticket: u64) {
@@ -174,12 +201,12 @@ impl Node {
         let bytes = link.guest.usual_bytes;
         link.guest.asked_bytes += bytes;
         fetch.asked.push(Ask { slot, at: now, bytes });
-        let patience = (4 * link.rtt + 2 * link.guest.usual_ms).max(HEDGE_MIN_MS);
-        let most = self.settings.fetch_deadline_ms;
-        fetch.deadline = (now + most).min(fetch.started + DEADLINES_MAX * most);
-        let factor = if fetch.urgency == Urgency::Now { 1 } else { HEDGE_SOON_FACTOR };
-        let wake = (now + patience * factor).min(fetch.deadline);
-        let urgent = fetch.urgency == Urgency::Now;
+        if !fetch.asks_again {
+            let most = self.settings.fetch_deadline_ms;
+            fetch.deadline = (now + most).min(fetch.started + DEADLINES_MAX * most);
+        }
+        let (deadline, urgent) = (fetch.deadline, fetch.urgency == Urgency::Now);
+        let wake = (now + self.patience(id, slot)).min(deadline);
         self.fetches.wake_at(id, wake);
         self.send(slot, &Message::Get { id: id.0, now: urgent });
     }
@@ -229,6 +256,7 @@ impl Node {
                 self.end_fetch(id, &Err(FetchError::TimedOut));
             } else {
                 if fetch.asked.is_empty() {
+                    fetch.asks_again = !fetch.without.is_empty();
                     fetch.without.clear();
                 }
                 self.ask_next(id);
@@ -363,13 +391,13 @@ impl Node {
     }
 
     pub(super) fn fetch_peer_came(&mut self) {
-        let idle: Vec<_> = self
-            .fetches
-            .by_id
-            .iter()
-            .filter(|(_, fetch)| fetch.asked.is_empty() && !fetch.storing)
-            .map(|(id, _)| *id)
-            .collect();
+        let mut idle = Vec::new();
+        for (id, fetch) in &mut self.fetches.by_id {
+            if fetch.asked.is_empty() && !fetch.storing {
+                fetch.asks_again = false;
+                idle.push(*id);
+            }
+        }
         idle.into_iter().for_each(|id| self.ask_next(id));
     }
 

@@ -44,6 +44,7 @@ pub fn simulate(seed: u64) -> World {
     world.live(steps, true);
     let took = world.settle(SETTLE_MAX_MS);
     world.say(&format!("settled after {took} ms"));
+    world.check_traffic();
     world
 }
 

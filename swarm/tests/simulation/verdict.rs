@@ -155,6 +155,16 @@ impl World {
         None
     }
 
+    /// All that was ever sent is not much more than what had to be: chunks to their hosts, logs to all, and some talk.
+    pub fn check_traffic(&self) {
+        let kept: usize = self.machines.iter().map(|machine| machine.disk.used).sum();
+        let pairs = (self.machines.len() * (self.machines.len() - 1)) as u64;
+        let talk = 50_000 * pairs;
+        let most = 3 * kept as u64 + talk;
+        self.say(&format!("{} bytes sent, {kept} kept, {pairs} pairs", self.traffic()));
+        assert!(self.traffic() <= most, "{} bytes sent, {most} would be much", self.traffic());
+    }
+
     /// After a quiet while each pair of machines says next to nothing.
     pub fn check_idle_traffic(&mut self) {
         self.run(120_000);

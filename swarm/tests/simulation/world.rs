@@ -15,6 +15,15 @@ use crate::random::Random;
 /// More jobs of one machine at a time would be a leak.
 const JOBS_MAX: usize = 20_000;
 
+/// Says which seed it was when a test fails in it.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("seed {} failed: PEERDRIVE_SEED={} tells more", self.seed, self.seed);
+        }
+    }
+}
+
 pub enum Event {
     Deliver(Frame),
     Wake { machine: usize, life: u64 },
