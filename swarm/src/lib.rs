@@ -1,1 +1,29 @@
-//! The group: membership, placement, sync, replication. Sans-io: time, messages and disk results in, messages and disk jobs out.
+//! The group: who is there, who keeps what, and how logs and chunks get there. A state machine without sockets, clocks or
+//! threads: the driver gives it time, frames and what the disk answered, and takes from it frames and jobs for the disk.
+//!
+//! ```text
+//!            Input                                   Output
+//!  frames, links ─┐      ┌── peers, facts, roster ──┐   ┌─► frames
+//!  fresh chunks  ─┼─►  Node ─ log ─ outbox ─ hosting ┼──►┼─► jobs: read, store, flush, accept
+//!  jobs done     ─┘      └── fetch ── safety ───────┘   └─► fetched, safe through
+//!                              placement
+//! ```
+//!
+//! The flows and bounds are in `docs/swarm.md`, the messages in `docs/formats/swarm.md`.
+
+mod facts;
+mod input;
+mod node;
+mod output;
+pub mod placement;
+mod settings;
+mod view;
+mod wire;
+
+pub use facts::{ADDRESSES_MAX, FACTS_MAX_BYTES, Facts, FactsError, SITE_MAX_BYTES, SignedFacts};
+pub use input::{Input, Lane, Member, Millis, Urgency};
+pub use node::Node;
+pub use output::{FetchError, Job, JobResult, Output, Priority, Reason, StoreRefusal};
+pub use settings::{COPIES_MAX, Settings};
+pub use view::{Counters, PeerState, PeerView, View};
+pub use wire::{WIRE_VERSION, decode_message_for_fuzzing};

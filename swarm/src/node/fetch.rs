@@ -1,0 +1,408 @@
+//! Chunks that are read here and lie elsewhere: asked of one peer, then of another, until one brings it.
+//!
+//! ```text
+//!  Fetch ─► ask the best ─┬─ Chunk ─► Store ─► Fetched
+//!                         ├─ NotHere, link gone, wrong bytes ─► ask the next at once
+//!                         └─ slow ─► ask the next as well
+//!  nobody left: all hosts are here ─► NobodyHasIt; else wait for more peers until the deadline
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use chunkstore::ChunkId;
+
+use super::Node;
+use super::jobs::Waiting;
+use super::peer::{ME, Slot};
+use crate::input::{Millis, Urgency};
+use crate::output::{FetchError, Job, JobResult, Output, Reason, StoreRefusal};
+use crate::wire::{Message, RawId};
+
+/// Tickets that wait.
+const TICKETS_MAX: usize = 64 << 10;
+/// Chunks asked of one peer at a time, whatever their size.
+const ASKED_MAX_CHUNKS: usize = 512;
+const HEDGE_MIN_MS: Millis = 50;
+/// Nobody waits for what is read ahead: it is asked of a second peer later.
+const HEDGE_SOON_FACTOR: Millis = 8;
+/// Who did not have it is asked again after so long, while not everybody is here.
+const ASK_AGAIN_MS: Millis = 500;
+/// A fetch that gets answers may take so many deadlines in all.
+const DEADLINES_MAX: Millis = 6;
+
+/// Fetches under way: one for each chunk, however many wait for it.
+#[derive(Default)]
+pub(super) struct Fetches {
+    by_id: BTreeMap<ChunkId, Fetch>,
+    tickets: BTreeMap<u64, ChunkId>,
+    due: BTreeSet<(Millis, ChunkId)>,
+    /// Wait for room in the windows, most urgent in front.
+    queued: VecDeque<ChunkId>,
+}
+
+struct Fetch {
+    tickets: Vec<u64>,
+    urgency: Urgency,
+    asked: Vec<Ask>,
+    /// Do not have it.
+    without: Vec<Slot>,
+    /// Sent wrong bytes.
+    bad: Vec<Slot>,
+    storing: bool,
+    /// All who are here said no before: asking them again does not move the deadline.
+    asks_again: bool,
+    started: Millis,
+    deadline: Millis,
+    wake: Millis,
+}
+
+struct Ask {
+    slot: Slot,
+    at: Millis,
+    bytes: usize,
+}
+
+enum Choice {
+    Ask(Slot),
+    /// Somebody may have it and has no room in its window.
+    Full,
+    Nobody,
+}
+
+impl Fetches {
+    pub(super) fn next_wake(&self) -> Option<Millis> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    fn wake_at(&mut self, id: ChunkId, at: Millis) {
+        if let Some(fetch) = self.by_id.get_mut(&id) {
+            self.due.remove(&(fetch.wake, id));
+            fetch.wake = at;
+            self.due.insert((at, id));
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn fetch(&mut self, ticket: u64, id: ChunkId, urgency: Urgency) {
+        if self.fetches.tickets.len() >= TICKETS_MAX {
+            let result = Err(FetchError::Store("too many reads wait for other computers".to_owned()));
+            self.out.push_back(Output::Fetched { ticket, result });
+            return;
+        }
+        self.fetches.tickets.insert(ticket, id);
+        if let Some(fetch) = self.fetches.by_id.get_mut(&id) {
+            fetch.tickets.push(ticket);
+            if urgency > fetch.urgency {
+                fetch.urgency = urgency;
+                self.hasten_fetch(id);
+            }
+            return;
+        }
+        let deadline = self.now + self.settings.fetch_deadline_ms;
+        let fetch = Fetch {
+            tickets: vec![ticket],
+            urgency,
+            asked: Vec::new(),
+            without: Vec::new(),
+            bad: Vec::new(),
+            storing: false,
+            asks_again: false,
+            started: self.now,
+            deadline,
+            wake: deadline,
+        };
+        self.fetches.by_id.insert(id, fetch);
+        self.fetches.due.insert((deadline, id));
+        self.ask_next(id);
+    }
+
+    /// A reader caught up with what was read ahead: if it has been asked for it is mostly about to come, so only the patience is less.
+    fn hasten_fetch(&mut self, id: ChunkId) {
+        let Some(fetch) = self.fetches.by_id.get(&id) else { return };
+        match fetch.asked.last().map(|ask| ask.slot) {
+            Some(slot) if !fetch.storing => {
+                let wake = (self.now + self.patience(id, slot)).min(fetch.wake);
+                self.fetches.wake_at(id, wake);
+            }
+            Some(_) => {}
+            None => self.ask_next(id),
+        }
+    }
+
+    /// How long this peer has before another is asked as well.
+    fn patience(&self, id: ChunkId, slot: Slot) -> Millis {
+        let (Some(fetch), Some(link)) = (self.fetches.by_id.get(&id), &self.peers.get(slot).link) else {
+            return HEDGE_MIN_MS;
+        };
+        let usual = (4 * link.rtt + 2 * link.guest.usual_ms).max(HEDGE_MIN_MS);
+        let factor = if fetch.urgency == Urgency::Now { 1 } else { HEDGE_SOON_FACTOR };
+        // Each further one waits twice as long, or a slow moment of all would make each send everything.
+        (usual * factor) << fetch.asked.len().saturating_sub(1).min(4)
+    }
+
+    pub(super) fn cancel_fetch(&mut self, ticket: u64) {
+        let Some(id) = self.fetches.tickets.remove(&ticket) else { return };
+        let Some(fetch) = self.fetches.by_id.get_mut(&id) else { return };
+        fetch.tickets.retain(|other| *other != ticket);
+        // What was asked for may still come; it then finds nobody and is dropped.
+        if fetch.tickets.is_empty() && !fetch.storing {
+            self.end_fetch(id, &Ok(()));
+        }
+    }
+
+    /// Asks the best peer that was not asked yet.
+    fn ask_next(&mut self, id: ChunkId) {
+        match self.choose(id) {
+            Choice::Ask(slot) => self.ask(id, slot),
+            Choice::Full => self.queue_fetch(id),
+            Choice::Nobody => self.nobody_left(id),
+        }
+    }
+
+    fn choose(&mut self, id: ChunkId) -> Choice {
+        let Some(fetch) = self.fetches.by_id.get(&id).filter(|fetch| !fetch.storing) else {
+            return Choice::Nobody;
+        };
+        let owners = self.hosts.owners(id.partition());
+        let patience = if fetch.urgency == Urgency::Now { 4 } else { 1 };
+        let window = self.settings.fetch_window_bytes * patience;
+        let mut best = None;
+        let mut crowded = false;
+        for (slot, peer) in self.peers.iter() {
+            let Some(link) = peer.link.as_ref().filter(|link| link.greeted) else { continue };
+            let asked = fetch.asked.iter().any(|ask| ask.slot == slot);
+            if asked || fetch.without.contains(&slot) || fetch.bad.contains(&slot) {
+                continue;
+            }
+            let guest = &link.guest;
+            let room = guest.asked_bytes + guest.usual_bytes <= window.max(guest.usual_bytes)
+                && guest.asked_bytes / guest.usual_bytes.max(1) < ASKED_MAX_CHUNKS;
+            if !room {
+                crowded = true;
+                continue;
+            }
+            let waits = guest.usual_ms * (guest.asked_bytes / guest.usual_bytes.max(1)) as u64 / 4;
+            let cost = (!owners.contains(&slot), link.rtt + waits, slot);
+            best = Some(best.map_or(cost, |other: (bool, Millis, Slot)| other.min(cost)));
+        }
+        match best {
+            Some((.., slot)) => Choice::Ask(slot),
+            None if crowded => Choice::Full,
+            None => Choice::Nobody,
+        }
+    }
+
+    fn ask(&mut self, id: ChunkId, slot: Slot) {
+        let now = self.now;
+        let Some(link) = self.peers.link(slot) else { return };
+        let Some(fetch) = self.fetches.by_id.get_mut(&id) else { return };
+        let bytes = link.guest.usual_bytes;
+        link.guest.asked_bytes += bytes;
+        fetch.asked.push(Ask { slot, at: now, bytes });
+        if !fetch.asks_again {
+            let most = self.settings.fetch_deadline_ms;
+            fetch.deadline = (now + most).min(fetch.started + DEADLINES_MAX * most);
+        }
+        let (deadline, urgent) = (fetch.deadline, fetch.urgency == Urgency::Now);
+        let wake = (now + self.patience(id, slot)).min(deadline);
+        self.fetches.wake_at(id, wake);
+        self.send(slot, &Message::Get { id: id.0, now: urgent });
+    }
+
+    fn queue_fetch(&mut self, id: ChunkId) {
+        let Some(fetch) = self.fetches.by_id.get(&id) else { return };
+        let deadline = fetch.deadline;
+        if fetch.asked.is_empty() && !self.fetches.queued.contains(&id) {
+            let urgent = fetch.urgency == Urgency::Now;
+            let queued = &mut self.fetches.queued;
+            if urgent { queued.push_front(id) } else { queued.push_back(id) }
+        }
+        self.fetches.wake_at(id, deadline);
+    }
+
+    /// Nobody is left to ask: wait for those who were asked, for others to come, or give up.
+    fn nobody_left(&mut self, id: ChunkId) {
+        let all_here = self.all_hosts_here();
+        let Some(fetch) = self.fetches.by_id.get(&id) else { return };
+        let waits = fetch.storing || !fetch.asked.is_empty();
+        let deadline = fetch.deadline;
+        if waits {
+            self.fetches.wake_at(id, deadline);
+        } else if all_here {
+            self.end_fetch(id, &Err(FetchError::NobodyHasIt));
+        } else {
+            self.fetches.wake_at(id, (self.now + ASK_AGAIN_MS).min(deadline));
+        }
+    }
+
+    fn all_hosts_here(&self) -> bool {
+        let mut others = self.peers.iter().filter(|(slot, peer)| *slot != ME && peer.hosts());
+        others.all(|(_, peer)| peer.is_greeted())
+    }
+
+    /// Fetches whose moment has come: ask a second peer, ask anew, or give up.
+    pub(super) fn fetches_due(&mut self) {
+        while let Some((at, id)) = self.fetches.due.first().copied().filter(|(at, _)| *at <= self.now) {
+            let Some(fetch) = self.fetches.by_id.get_mut(&id) else {
+                self.fetches.due.remove(&(at, id));
+                continue;
+            };
+            if fetch.storing {
+                let again = self.now + self.settings.fetch_deadline_ms;
+                self.fetches.wake_at(id, again);
+            } else if fetch.deadline <= self.now {
+                self.end_fetch(id, &Err(FetchError::TimedOut));
+            } else {
+                if fetch.asked.is_empty() {
+                    fetch.asks_again = !fetch.without.is_empty();
+                    fetch.without.clear();
+                }
+                self.ask_next(id);
+            }
+        }
+    }
+
+    pub(super) fn take_fetched(&mut self, slot: Slot, id: RawId, parts: Vec<Bytes>) {
+        let id = ChunkId(id);
+        let Some(bytes) = parts.into_iter().next() else { return };
+        self.note_service(slot, id, bytes.len());
+        self.release(slot, id);
+        let why =
+            if self.hosts.owners(id.partition()).contains(&ME) { Reason::Placed } else { Reason::Cached };
+        if let Some(fetch) = self.fetches.by_id.get_mut(&id).filter(|fetch| !fetch.storing) {
+            fetch.storing = true;
+            self.job(Job::Store { id, bytes, why }, Waiting::FetchStore { from: slot, id });
+        }
+        self.ask_queued();
+    }
+
+    /// How large and how quick its chunks are, smoothed.
+    fn note_service(&mut self, slot: Slot, id: ChunkId, bytes: usize) {
+        let now = self.now;
+        let fetch = self.fetches.by_id.get(&id);
+        let asked = fetch.and_then(|fetch| fetch.asked.iter().find(|ask| ask.slot == slot));
+        let (Some(asked_at), Some(link)) = (asked.map(|ask| ask.at), self.peers.link(slot)) else { return };
+        let guest = &mut link.guest;
+        guest.usual_bytes = (guest.usual_bytes * 7 + bytes).div_ceil(8).max(1);
+        guest.usual_ms = (guest.usual_ms * 7 + (now - asked_at)).div_ceil(8);
+    }
+
+    pub(super) fn take_not_here(&mut self, slot: Slot, id: RawId) {
+        let id = ChunkId(id);
+        if !self.release(slot, id) {
+            return;
+        }
+        if let Some(fetch) = self.fetches.by_id.get_mut(&id) {
+            fetch.without.push(slot);
+            if fetch.asked.is_empty() && !fetch.storing {
+                self.ask_next(id);
+            }
+        }
+        self.ask_queued();
+    }
+
+    /// The peer answered, or will not. Whether it had been asked.
+    fn release(&mut self, slot: Slot, id: ChunkId) -> bool {
+        let Some(fetch) = self.fetches.by_id.get_mut(&id) else { return false };
+        let Some(index) = fetch.asked.iter().position(|ask| ask.slot == slot) else { return false };
+        let bytes = fetch.asked.swap_remove(index).bytes;
+        if let Some(link) = self.peers.link(slot) {
+            link.guest.asked_bytes = link.guest.asked_bytes.saturating_sub(bytes);
+        }
+        true
+    }
+
+    pub(super) fn fetch_stored(&mut self, from: Slot, id: ChunkId, result: &JobResult) {
+        let Some(fetch) = self.fetches.by_id.get_mut(&id) else { return };
+        fetch.storing = false;
+        match result {
+            JobResult::Stored(Ok(())) => {
+                self.counters.chunks_fetched += 1;
+                self.end_fetch(id, &Ok(()));
+            }
+            JobResult::Stored(Err(StoreRefusal::Wrong)) => {
+                self.counters.bad_chunks += 1;
+                fetch.bad.push(from);
+                self.ask_next(id);
+            }
+            JobResult::Stored(Err(refusal)) => {
+                self.end_fetch(id, &Err(FetchError::Store(refusal.to_string())));
+            }
+            _ => self.end_fetch(id, &Err(FetchError::Store(StoreRefusal::Failed.to_string()))),
+        }
+    }
+
+    /// The chunk came by another way.
+    pub(super) fn fetch_arrived(&mut self, id: ChunkId) {
+        if self.fetches.by_id.get(&id).is_some_and(|fetch| !fetch.storing) {
+            self.end_fetch(id, &Ok(()));
+        }
+    }
+
+    fn end_fetch(&mut self, id: ChunkId, result: &Result<(), FetchError>) {
+        let Some(fetch) = self.fetches.by_id.get(&id) else { return };
+        let asked: Vec<_> = fetch.asked.iter().map(|ask| ask.slot).collect();
+        asked.into_iter().for_each(|slot| {
+            self.release(slot, id);
+        });
+        let Some(fetch) = self.fetches.by_id.remove(&id) else { return };
+        self.fetches.due.remove(&(fetch.wake, id));
+        for ticket in fetch.tickets {
+            self.fetches.tickets.remove(&ticket);
+            self.out.push_back(Output::Fetched { ticket, result: result.clone() });
+        }
+    }
+
+    /// Asks for what waits, while the windows have room.
+    fn ask_queued(&mut self) {
+        while let Some(id) = self.fetches.queued.front().copied() {
+            let waits =
+                self.fetches.by_id.get(&id).is_some_and(|fetch| fetch.asked.is_empty() && !fetch.storing);
+            let choice = if waits { self.choose(id) } else { Choice::Nobody };
+            if matches!(choice, Choice::Full) {
+                return;
+            }
+            self.fetches.queued.pop_front();
+            match choice {
+                Choice::Ask(slot) => self.ask(id, slot),
+                _ if waits => self.nobody_left(id),
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn fetch_peer_gone(&mut self, slot: Slot) {
+        let asked: Vec<_> = self
+            .fetches
+            .by_id
+            .iter()
+            .filter(|(_, fetch)| fetch.asked.iter().any(|ask| ask.slot == slot))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in asked {
+            self.release(slot, id);
+            if self.fetches.by_id.get(&id).is_some_and(|fetch| fetch.asked.is_empty() && !fetch.storing) {
+                self.ask_next(id);
+            }
+        }
+        self.ask_queued();
+    }
+
+    pub(super) fn fetch_peer_came(&mut self) {
+        let mut idle = Vec::new();
+        for (id, fetch) in &mut self.fetches.by_id {
+            if fetch.asked.is_empty() && !fetch.storing {
+                fetch.asks_again = false;
+                idle.push(*id);
+            }
+        }
+        idle.into_iter().for_each(|id| self.ask_next(id));
+    }
+
+    /// Fetches under way.
+    pub(super) fn fetching(&self) -> usize {
+        self.fetches.by_id.len()
+    }
+}

@@ -1,0 +1,201 @@
+//! What everybody should know: signed facts, devices declared lost, roster records.
+
+use bytes::Bytes;
+use ledger::identity::DeviceId;
+
+use super::Node;
+use super::jobs::{At, Waiting};
+use super::peer::{DEVICES_MAX, ME, Slot};
+use crate::facts::SignedFacts;
+use crate::input::Lane;
+use crate::output::{Job, JobResult, Output};
+use crate::wire::{
+    FACTS_MAX_IN_MESSAGE, Message, PARTS_MAX, RECORD_HASHES_MAX, RecordMark, part_length, short,
+};
+
+/// Roster records in one frame, about.
+const RECORDS_FRAME_BYTES: usize = 1 << 20;
+/// Facts in one frame.
+const FACTS_FRAME_BYTES: usize = 128 << 10;
+
+impl Node {
+    pub(super) fn take_own_facts(&mut self, facts: SignedFacts) {
+        let message = Message::Facts(vec![facts.as_bytes().to_vec()]);
+        self.peers.get_mut(ME).facts = Some(facts);
+        self.hosts.own_told = true;
+        self.hosts.dirty = true;
+        self.send_all(&message, None);
+        self.hasten_beats();
+    }
+
+    pub(super) fn take_known_facts(&mut self, mut facts: Vec<SignedFacts>) {
+        facts.truncate(DEVICES_MAX);
+        self.hosts.known = facts;
+        self.hosts.known_told = true;
+        self.absorb_known_facts();
+    }
+
+    /// Facts from the disk count as soon as the roster says whose key to check them with.
+    pub(super) fn absorb_known_facts(&mut self) {
+        if !self.hosts.members_told {
+            return;
+        }
+        for facts in std::mem::take(&mut self.hosts.known) {
+            self.learn(facts);
+        }
+    }
+
+    pub(super) fn take_facts(&mut self, from: Slot, all: &[Vec<u8>]) {
+        for bytes in all {
+            let Ok(facts) = SignedFacts::decode(bytes) else {
+                self.counters.bad_messages += 1;
+                continue;
+            };
+            if self.learn(facts.clone()) {
+                self.send_all(&Message::Facts(vec![bytes.clone()]), Some(from));
+                self.hosts.learned.push(facts);
+            }
+        }
+    }
+
+    /// Believes facts that are newer and signed by a member. Whether they were.
+    fn learn(&mut self, facts: SignedFacts) -> bool {
+        let said = facts.facts();
+        let Some(slot) = self.peers.slot(&said.device).filter(|slot| *slot != ME) else { return false };
+        let peer = self.peers.get(slot);
+        let Some(member) = peer.member else { return false };
+        let newer = peer.facts().is_none_or(|known| known.issued_ms < said.issued_ms);
+        if !newer || facts.verify(&member.key, &self.workspace).is_err() {
+            return false;
+        }
+        self.peers.get_mut(slot).facts = Some(facts);
+        self.hosts.dirty = true;
+        true
+    }
+
+    /// Hands newly learned facts to the disk, but only after the chunks that the change concerns were marked: after a crash
+    /// they would not be told from known ones.
+    pub(super) fn pump_learned(&mut self) {
+        if !self.hosts.dirty && !self.hosts.is_requeueing() {
+            self.out.extend(self.hosts.learned.drain(..).map(Output::FactsLearned));
+        }
+    }
+
+    pub(super) fn tell_facts(&mut self, slot: Slot) {
+        let all = self.peers.iter().filter(|(of, peer)| *of != slot && peer.member.is_some());
+        let facts: Vec<_> =
+            all.filter_map(|(_, peer)| Some(peer.facts.as_ref()?.as_bytes().to_vec())).collect();
+        for group in facts.chunks(FACTS_MAX_IN_MESSAGE.min(FACTS_FRAME_BYTES / crate::FACTS_MAX_BYTES)) {
+            self.send(slot, &Message::Facts(group.to_vec()));
+        }
+    }
+
+    pub(super) fn facts_digest(&self) -> [u8; 16] {
+        let mut all: Vec<_> =
+            self.peers.iter().filter_map(|(_, peer)| Some((peer.device, peer.facts()?.issued_ms))).collect();
+        all.sort_unstable();
+        let mut hasher = blake3::Hasher::new();
+        for (device, issued) in all {
+            hasher.update(device.as_bytes());
+            hasher.update(&issued.to_be_bytes());
+        }
+        short(&hasher)
+    }
+
+    pub(super) fn declare_lost(&mut self, device: DeviceId) {
+        let Some(slot) = self.peers.slot(&device).filter(|slot| *slot != ME) else { return };
+        let peer = self.peers.get_mut(slot);
+        if peer.declared_lost || peer.is_greeted() || peer.member.is_none() {
+            return;
+        }
+        peer.declared_lost = true;
+        self.hosts.dirty = true;
+        self.send_all(&Message::Lost(device), None);
+    }
+
+    /// Only who can read the drive may say so: a blind host could else make the others copy everything.
+    pub(super) fn told_lost(&mut self, from: Slot, device: DeviceId) {
+        if self.peers.get(from).member.is_some_and(|member| member.holds_keys) {
+            self.declare_lost(device);
+        }
+    }
+
+    pub(super) fn tell_lost(&mut self, slot: Slot) {
+        let lost: Vec<_> =
+            self.peers.iter().filter(|(_, peer)| peer.declared_lost).map(|(_, peer)| peer.device).collect();
+        for device in lost {
+            self.send(slot, &Message::Lost(device));
+        }
+    }
+
+    pub(super) fn take_roster_digest(&mut self, digest: [u8; 32]) {
+        if std::mem::replace(&mut self.roster_digest, digest) != digest {
+            let digests = self.digests();
+            self.send_all(&Message::Beat(digests), None);
+            self.hasten_beats();
+        }
+    }
+
+    pub(super) fn ask_roster_marks(&mut self, slot: Slot) {
+        if let Some(link) = self.peers.link(slot) {
+            let at = (slot, link.generation);
+            self.job(Job::RosterRecords, Waiting::RosterMarks { at });
+        }
+    }
+
+    pub(super) fn tell_roster_marks(&mut self, at: At, result: JobResult) {
+        let JobResult::Records(records) = result else { return };
+        if self.peers.link_of(at).is_some() {
+            let marks = records.iter().take(RECORD_HASHES_MAX).map(mark).collect();
+            self.send(at.0, &Message::RecordHashes(marks));
+        }
+    }
+
+    pub(super) fn compare_roster_marks(&mut self, slot: Slot, mut theirs: Vec<RecordMark>) {
+        let Some(link) = self.peers.link(slot).filter(|link| !link.guest.comparing) else { return };
+        link.guest.comparing = true;
+        let at = (slot, link.generation);
+        theirs.sort_unstable();
+        self.job(Job::RosterRecords, Waiting::RosterCompare { at, theirs });
+    }
+
+    pub(super) fn send_missing_records(&mut self, at: At, theirs: Vec<RecordMark>, result: JobResult) {
+        let Some(link) = self.peers.link_of(at) else { return };
+        link.guest.comparing = false;
+        let JobResult::Records(mut records) = result else { return };
+        records.retain(|record| theirs.binary_search(&mark(record)).is_err());
+        drop(theirs);
+        for group in frames(records, RECORDS_FRAME_BYTES) {
+            let lengths = group.iter().map(part_length).collect();
+            self.send_parts(at.0, &Message::Records(lengths), Lane::Log, group);
+        }
+    }
+
+    pub(super) fn take_records(&mut self, slot: Slot, records: Vec<Bytes>) {
+        let bytes: usize = records.iter().map(Bytes::len).sum();
+        if let Some(at) = self.admit(slot, bytes) {
+            self.job(Job::AcceptRecords { records }, Waiting::Accept { at, bytes });
+        }
+    }
+}
+
+fn mark(record: &Bytes) -> RecordMark {
+    short(blake3::Hasher::new().update(record))
+}
+
+/// Parts in groups for one frame each: of about so many bytes, or of one part.
+pub(super) fn frames(parts: Vec<Bytes>, frame_bytes: usize) -> Vec<Vec<Bytes>> {
+    let mut groups: Vec<Vec<Bytes>> = Vec::new();
+    let mut bytes = 0;
+    for part in parts {
+        bytes += part.len();
+        match groups.last_mut() {
+            Some(group) if bytes <= frame_bytes && group.len() < PARTS_MAX => group.push(part),
+            _ => {
+                bytes = part.len();
+                groups.push(vec![part]);
+            }
+        }
+    }
+    groups
+}

@@ -1,0 +1,232 @@
+//! Who is there: members, links, hellos and beats.
+//!
+//! ```text
+//!  Connected ─► Hello ──────────► greeted: frontier, facts, lost devices
+//!                 ▲ again until heard         │
+//!                                             └─ Beat now and then: digests; what differs is exchanged
+//! ```
+
+use bytes::Bytes;
+use ledger::identity::DeviceId;
+
+use super::Node;
+use super::peer::{DEVICES_MAX, Link, ME, Slot};
+use crate::input::{Lane, Member, Millis};
+use crate::wire::{Digests, Message, MessageError, frontier_digest};
+
+const JITTER_MS: Millis = 500;
+
+impl Node {
+    pub(super) fn take_members(&mut self, members: &[Member]) {
+        let mut current = vec![None; DEVICES_MAX];
+        for member in members {
+            if let Some(slot) = self.peers.intern(member.device, self.now) {
+                current[usize::from(slot)] = Some(*member);
+            }
+        }
+        for slot in std::iter::once(ME).chain(self.peers.others()) {
+            let (before, member) = (self.peers.get(slot).member, current[usize::from(slot)]);
+            self.peers.get_mut(slot).member = member;
+            match (before, member) {
+                (None, Some(_)) => self.peers.get_mut(slot).seen_at = self.now,
+                (Some(_), None) => self.forget_member(slot),
+                _ => {}
+            }
+        }
+        self.hosts.members_told = true;
+        self.hosts.dirty = true;
+        self.absorb_known_facts();
+    }
+
+    fn forget_member(&mut self, slot: Slot) {
+        if slot == ME {
+            return;
+        }
+        if self.peers.get(slot).link.is_some() {
+            self.disconnect(slot, "it is no longer a member");
+        }
+        let now = self.now;
+        let peer = self.peers.get_mut(slot);
+        peer.facts = None;
+        peer.declared_lost = false;
+        peer.told = ledger::Frontier::default();
+        peer.seen_at = now;
+    }
+
+    pub(super) fn connected(&mut self, device: DeviceId, rtt: Millis) {
+        let known = self.peers.slot(&device).filter(|slot| *slot != ME);
+        let Some(slot) = known.filter(|slot| self.peers.get(*slot).member.is_some()) else {
+            self.out.push_back(crate::Output::Disconnect { peer: device, why: "it is not a member" });
+            return;
+        };
+        if let Some(link) = &mut self.peers.get_mut(slot).link {
+            link.rtt = rtt;
+            return;
+        }
+        self.generations += 1;
+        let jitter = self.jitter(JITTER_MS);
+        let window = self.settings.push_window_bytes;
+        self.peers.get_mut(slot).link = Some(Link::new(self.now, self.generations, rtt, jitter, window));
+        self.hosts.started = true;
+        self.say_hello(slot);
+    }
+
+    pub(super) fn disconnected(&mut self, device: DeviceId) {
+        if let Some(slot) = self.peers.slot(&device) {
+            self.drop_link(slot);
+        }
+    }
+
+    /// Forgets the link and hands on what waited for it.
+    pub(super) fn drop_link(&mut self, slot: Slot) {
+        let now = self.now;
+        let peer = self.peers.get_mut(slot);
+        let Some(link) = peer.link.take() else { return };
+        if link.greeted {
+            peer.seen_at = now;
+        }
+        self.hosting.forget(slot);
+        self.outbox.unassigned = true;
+        self.fetch_peer_gone(slot);
+    }
+
+    pub(super) fn take_frame(&mut self, device: DeviceId, lane: Lane, frame: &Bytes) {
+        let Some(slot) = self.peers.slot(&device).filter(|slot| self.peers.get(*slot).link.is_some()) else {
+            return;
+        };
+        let decoded = if frame.len() <= lane.frame_max_bytes() {
+            Message::decode(frame)
+        } else {
+            Err(MessageError::Malformed)
+        };
+        match decoded {
+            Ok((hello @ Message::Hello { .. }, _)) => self.take_hello(slot, hello),
+            Ok((message, parts)) if self.peers.get(slot).is_greeted() => {
+                self.take_message(slot, message, parts);
+            }
+            // Lanes overtake each other; what came too early is said again.
+            Ok(_) => {}
+            Err(MessageError::Version { .. }) => self.bad_frame(slot, "it speaks another version"),
+            Err(MessageError::Malformed) => self.bad_frame(slot, "it sent a frame that is no message"),
+        }
+    }
+
+    pub(super) fn bad_frame(&mut self, slot: Slot, why: &'static str) {
+        self.counters.bad_messages += 1;
+        self.disconnect(slot, why);
+    }
+
+    fn take_message(&mut self, slot: Slot, message: Message, parts: Vec<Bytes>) {
+        match message {
+            Message::Hello { .. } => {}
+            Message::Beat(digests) => self.compare_digests(slot, &digests),
+            Message::Frontier { whole, logs } => self.take_frontier(slot, whole, logs),
+            Message::AskFrontier => self.tell_frontier(slot),
+            Message::Facts(all) => self.take_facts(slot, &all),
+            Message::Lost(device) => self.told_lost(slot, device),
+            Message::RecordHashes(marks) => self.compare_roster_marks(slot, marks),
+            Message::Records(_) => self.take_records(slot, parts),
+            Message::Transactions(_) => self.take_transactions(slot, parts),
+            Message::Offer { batch, ids } => self.take_offer(slot, batch, &ids),
+            Message::Want { batch, answers } => self.take_answers(slot, batch, &answers),
+            Message::Chunks(items) => self.take_chunks(slot, items, parts),
+            Message::Receipt { kept, refused } => self.take_receipt(slot, &kept, &refused),
+            Message::Get { id, now } => self.serve(slot, id, now),
+            Message::Chunk { id, .. } => self.take_fetched(slot, id, parts),
+            Message::NotHere(id) => self.take_not_here(slot, id),
+        }
+    }
+
+    pub(super) fn say_hello(&mut self, slot: Slot) {
+        let digests = self.digests();
+        let facts = self.peers.get(ME).facts.as_ref().map(|facts| facts.as_bytes().to_vec());
+        let now = self.now;
+        let Some(link) = &mut self.peers.get_mut(slot).link else { return };
+        link.hello.grow(now);
+        let heard = link.greeted;
+        let hello = Message::Hello { workspace: self.workspace, capabilities: 0, heard, digests, facts };
+        self.send(slot, &hello);
+    }
+
+    fn take_hello(&mut self, slot: Slot, hello: Message) {
+        let Message::Hello { workspace, heard, digests, facts, .. } = hello else { return };
+        if workspace != self.workspace {
+            return self.bad_frame(slot, "it belongs to another workspace");
+        }
+        let now = self.now;
+        let Some(link) = &mut self.peers.get_mut(slot).link else { return };
+        let first = !std::mem::replace(&mut link.greeted, true);
+        let again = !first && !heard && link.hello.take(now);
+        if let Some(facts) = facts {
+            self.take_facts(slot, &[facts]);
+        }
+        if first {
+            self.greet(slot);
+        } else if again {
+            self.say_hello(slot);
+            self.tell_frontier(slot);
+        }
+        self.compare_digests(slot, &digests);
+    }
+
+    fn greet(&mut self, slot: Slot) {
+        let peer = self.peers.get_mut(slot);
+        peer.declared_lost = false;
+        self.hosts.dirty = true;
+        self.outbox.unassigned = true;
+        if std::mem::take(&mut self.peers.get_mut(slot).parked) {
+            self.walk.wanted = true;
+        }
+        self.tell_frontier(slot);
+        self.tell_facts(slot);
+        self.tell_lost(slot);
+        self.fetch_peer_came();
+    }
+
+    pub(super) fn digests(&mut self) -> Digests {
+        Digests {
+            roster: self.roster_digest,
+            facts: self.facts_digest(),
+            frontier: frontier_digest(&self.mine),
+        }
+    }
+
+    /// Whatever a peer has otherwise is told anew, each at its own pace.
+    fn compare_digests(&mut self, slot: Slot, theirs: &Digests) {
+        let ours = self.digests();
+        let now = self.now;
+        let told = frontier_digest(&self.peers.get(slot).told);
+        let Some(link) = self.peers.link(slot) else { return };
+        let ask = theirs.frontier != told && link.frontier_question.take(now);
+        let facts = theirs.facts != ours.facts && link.facts_exchange.take(now);
+        let roster = theirs.roster != ours.roster && link.roster_exchange.take(now);
+        if theirs.frontier == told {
+            link.frontier_question.reset(now);
+        }
+        if theirs.facts == ours.facts {
+            link.facts_exchange.hasten(now);
+        }
+        if theirs.roster == ours.roster {
+            link.roster_exchange.hasten(now);
+        }
+        if ask {
+            self.send(slot, &Message::AskFrontier);
+        }
+        if facts {
+            self.tell_facts(slot);
+        }
+        if roster {
+            self.ask_roster_marks(slot);
+        }
+    }
+
+    /// Something changed that peers compare: the next beats come soon.
+    pub(super) fn hasten_beats(&mut self) {
+        let now = self.now;
+        for (_, peer) in self.peers.iter_mut() {
+            if let Some(link) = &mut peer.link {
+                link.beat.hasten(now);
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What the disk was asked for, and where its answers go.
+
+use std::collections::BTreeMap;
+
+use chunkstore::ChunkId;
+
+use super::Node;
+use super::peer::Slot;
+use crate::input::Urgency;
+use crate::output::{Job, JobResult, Output};
+use crate::wire::{Place, RecordMark};
+
+/// A peer and the generation of its link: answers for a link that is gone lead nowhere.
+pub(super) type At = (Slot, u64);
+
+/// Who waits for a job.
+pub(super) enum Waiting {
+    ServeRead { at: At, id: ChunkId, urgency: Urgency },
+    PushRead { at: At, place: Place },
+    HostStore { at: At, place: Place, id: ChunkId, bytes: usize },
+    FetchStore { from: Slot, id: ChunkId },
+    Flush,
+    Have { at: At, batch: u32, ids: Vec<ChunkId> },
+    Replicated,
+    Walk,
+    Requeue { partitions: Vec<u16> },
+    LogSince { at: At },
+    Accept { at: At, bytes: usize },
+    RosterMarks { at: At },
+    RosterCompare { at: At, theirs: Vec<RecordMark> },
+}
+
+/// Jobs that are under way.
+#[derive(Default)]
+pub(super) struct Jobs {
+    next: u64,
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+impl Jobs {
+    pub(super) fn take(&mut self, id: u64) -> Option<Waiting> {
+        self.waiting.remove(&id)
+    }
+}
+
+impl Node {
+    pub(super) fn job(&mut self, job: Job, waiting: Waiting) {
+        let id = self.jobs.next;
+        self.jobs.next += 1;
+        self.jobs.waiting.insert(id, waiting);
+        self.out.push_back(Output::Job { id, job });
+    }
+
+    pub(super) fn job_done(&mut self, waiting: Waiting, result: JobResult) {
+        match waiting {
+            Waiting::ServeRead { at, id, urgency } => self.serve_read(at, id, urgency, result),
+            Waiting::PushRead { at, place } => self.push_read(at, place, result),
+            Waiting::HostStore { at, place, id, bytes } => self.host_stored(at, place, id, bytes, &result),
+            Waiting::FetchStore { from, id } => self.fetch_stored(from, id, &result),
+            Waiting::Flush => self.flushed(matches!(result, JobResult::Flushed(true))),
+            Waiting::Have { at, batch, ids } => self.offer_looked_up(at, batch, &ids, result),
+            Waiting::Replicated => self.outbox.clearing -= 1,
+            Waiting::Walk => self.walked(result),
+            Waiting::Requeue { partitions } => self.requeued(partitions, &result),
+            Waiting::LogSince { at } => self.log_read(at, result),
+            Waiting::Accept { at, bytes } => self.accepted(at, bytes, &result),
+            Waiting::RosterMarks { at } => self.tell_roster_marks(at, result),
+            Waiting::RosterCompare { at, theirs } => self.send_missing_records(at, theirs, result),
+        }
+    }
+}

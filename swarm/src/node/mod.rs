@@ -1,0 +1,195 @@
+//! One device's part in the group.
+//!
+//! ```text
+//! greeting.rs  members, links, hello, beats     gossip.rs    facts, lost devices, roster records
+//! log_sync.rs  who lacks which transactions     hosts.rs     who hosts, who owns which partition
+//! outbox.rs    chunks that lack copies          walk.rs      the backlog that is on disk alone
+//! push.rs      offers, chunks, receipts         hosting.rs   the other side of it
+//! fetch.rs     chunks that are read here        serve.rs     the other side of it
+//! safety.rs    what is safe                     status.rs    what a person sees
+//! timers.rs    what is due
+//! ```
+
+mod backoff;
+mod fetch;
+mod gossip;
+mod greeting;
+mod hosting;
+mod hosts;
+mod jobs;
+mod log_sync;
+mod outbox;
+mod peer;
+mod push;
+mod safety;
+mod serve;
+mod status;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod walk;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use ledger::Frontier;
+use ledger::identity::{DeviceId, WorkspaceId};
+
+use self::fetch::Fetches;
+use self::hosting::Hosting;
+use self::hosts::Hosts;
+use self::jobs::Jobs;
+use self::outbox::Outbox;
+use self::peer::{ME, Peers, Slot};
+use self::safety::Safety;
+use self::walk::Walk;
+use crate::input::{Input, Lane, Millis};
+use crate::output::{JobResult, Output};
+use crate::settings::Settings;
+use crate::view::Counters;
+use crate::wire::Message;
+
+/// One device in one workspace.
+pub struct Node {
+    workspace: WorkspaceId,
+    settings: Settings,
+    now: Millis,
+    random: u64,
+    generations: u64,
+    out: VecDeque<Output>,
+    jobs: Jobs,
+    peers: Peers,
+    roster_digest: [u8; 32],
+    /// What is durable here.
+    mine: Frontier,
+    /// Logs of others that wait a moment before they are passed on, since their author may well do so.
+    held_down: BTreeMap<DeviceId, Millis>,
+    hosts: Hosts,
+    outbox: Outbox,
+    walk: Walk,
+    safety: Safety,
+    hosting: Hosting,
+    fetches: Fetches,
+    counters: Counters,
+}
+
+impl Node {
+    /// A node that knows nobody yet. `seed` spreads its timers.
+    #[must_use]
+    pub fn new(me: DeviceId, workspace: WorkspaceId, settings: Settings, seed: u64) -> Self {
+        let mut peers = Peers::default();
+        peers.intern(me, 0).expect("the first device has a slot");
+        Self {
+            workspace,
+            settings,
+            now: 0,
+            random: seed,
+            generations: 0,
+            out: VecDeque::new(),
+            jobs: Jobs::default(),
+            peers,
+            roster_digest: [0; 32],
+            mine: Frontier::default(),
+            held_down: BTreeMap::new(),
+            hosts: Hosts::default(),
+            outbox: Outbox::default(),
+            walk: Walk::default(),
+            safety: Safety::default(),
+            hosting: Hosting::default(),
+            fetches: Fetches::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes one event. Then [`Node::poll`] is to be called until it is empty.
+    pub fn handle(&mut self, now: Millis, input: Input) {
+        self.now = self.now.max(now);
+        self.take(input);
+        self.on_time();
+        self.pump();
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Tick => {}
+            Input::Members(members) => self.take_members(&members),
+            Input::OwnFacts(facts) => self.take_own_facts(facts),
+            Input::KnownFacts(facts) => self.take_known_facts(facts),
+            Input::Connected { peer, rtt_ms } => self.connected(peer, rtt_ms),
+            Input::Disconnected { peer } => self.disconnected(peer),
+            Input::Frame { peer, lane, bytes } => self.take_frame(peer, lane, &bytes),
+            Input::LogAdvanced { frontier } => self.log_advanced(frontier),
+            Input::RosterDigest(digest) => self.take_roster_digest(digest),
+            Input::Fresh { ids, overflowed } => self.take_fresh(ids, overflowed),
+            Input::Fetch { ticket, id, urgency } => self.fetch(ticket, id, urgency),
+            Input::CancelFetch { ticket } => self.cancel_fetch(ticket),
+            Input::Done { job, result } => self.done(job, result),
+            Input::DeclareLost { device } => self.declare_lost(device),
+        }
+    }
+
+    /// Everything that may go on after something happened.
+    fn pump(&mut self) {
+        self.settle_hosts();
+        self.pump_walk();
+        for slot in self.peers.others() {
+            self.pump_log(slot);
+            self.pump_push(slot);
+        }
+        self.pump_receipts();
+        self.pump_replicated();
+        self.pump_safety();
+    }
+
+    fn done(&mut self, job: u64, result: JobResult) {
+        if let Some(waiting) = self.jobs.take(job) {
+            self.job_done(waiting, result);
+        }
+    }
+
+    fn me(&self) -> DeviceId {
+        self.peers.get(ME).device
+    }
+
+    fn send(&mut self, slot: Slot, message: &Message) {
+        self.send_parts(slot, message, message.lane(), Vec::new());
+    }
+
+    fn send_parts(&mut self, slot: Slot, message: &Message, lane: Lane, raw: Vec<Bytes>) {
+        let mut parts = vec![message.encode()];
+        parts.extend(raw);
+        let bytes: usize = parts.iter().map(Bytes::len).sum();
+        debug_assert!(bytes <= lane.frame_max_bytes(), "a frame of {bytes} bytes for {lane:?}");
+        self.counters.frames_sent += 1;
+        self.counters.bytes_sent += bytes as u64;
+        self.out.push_back(Output::Send { peer: self.peers.get(slot).device, lane, parts });
+    }
+
+    fn send_all(&mut self, message: &Message, except: Option<Slot>) {
+        for slot in self.peers.greeted() {
+            if Some(slot) != except {
+                self.send(slot, message);
+            }
+        }
+    }
+
+    fn disconnect(&mut self, slot: Slot, why: &'static str) {
+        let peer = self.peers.get(slot).device;
+        self.out.push_back(Output::Disconnect { peer, why });
+        self.drop_link(slot);
+    }
+
+    /// SplitMix64: a number nobody needs to guess, below `most`.
+    fn jitter(&mut self, most: Millis) -> Millis {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % most.max(1)
+    }
+}

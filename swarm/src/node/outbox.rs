@@ -1,0 +1,235 @@
+//! Chunks that lack copies, in the order in which they came, and for each who has it.
+//!
+//! ```text
+//!  Fresh, walk ─► entry ─► every owner that is here: its queue (push.rs) ─► confirmed by all owners ─► Replicated
+//!                   └────► owners missing that are not here: parked; beyond PARKED_MAX_CHUNKS the store alone knows
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chunkstore::ChunkId;
+
+use super::Node;
+use super::jobs::Waiting;
+use super::peer::{ME, Slot};
+use crate::output::Job;
+use crate::settings::COPIES_MAX;
+
+/// Most chunks in memory that lack copies.
+pub(super) const OUTBOX_MAX_CHUNKS: usize = 64 << 10;
+/// Of which wait for hosts that are not here.
+const PARKED_MAX_CHUNKS: usize = 16 << 10;
+/// Ids in one job.
+const REPLICATED_MAX_IDS: usize = 4096;
+/// Such jobs at a time.
+const CLEARING_MAX_JOBS: usize = 4;
+
+/// A chunk that lacks copies.
+struct Entry {
+    id: ChunkId,
+    confirmed: [Slot; COPIES_MAX],
+    copies: u8,
+}
+
+/// Chunks that lack copies, by position.
+#[derive(Default)]
+pub(super) struct Outbox {
+    entries: BTreeMap<u64, Entry>,
+    positions: HashMap<ChunkId, u64>,
+    next: u64,
+    parked: BTreeSet<u64>,
+    /// Peers came or went, or owners changed: the queues must be made anew.
+    pub unassigned: bool,
+    /// Chunks were let go from memory because there were too few hosts.
+    pub parked_for_hosts: bool,
+    replicated: Vec<ChunkId>,
+    pub clearing: usize,
+}
+
+impl Entry {
+    fn confirmed(&self) -> &[Slot] {
+        &self.confirmed[..usize::from(self.copies)]
+    }
+
+    fn confirm(&mut self, slot: Slot, owners: &[Slot]) {
+        if self.confirmed().contains(&slot) {
+            return;
+        }
+        if usize::from(self.copies) == COPIES_MAX {
+            let kept: Vec<_> =
+                self.confirmed().iter().copied().filter(|slot| owners.contains(slot)).collect();
+            self.copies = 0;
+            kept.into_iter().take(COPIES_MAX - 1).for_each(|slot| self.push(slot));
+        }
+        self.push(slot);
+    }
+
+    fn push(&mut self, slot: Slot) {
+        self.confirmed[usize::from(self.copies)] = slot;
+        self.copies += 1;
+    }
+}
+
+impl Outbox {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The position the next chunk gets: everything put so far has a smaller one.
+    pub(super) fn next_position(&self) -> u64 {
+        self.next
+    }
+
+    /// Every chunk below this position that ever was here is on its hosts, or was let go from memory.
+    pub(super) fn low_water(&self) -> u64 {
+        self.entries.keys().next().copied().unwrap_or(self.next)
+    }
+
+    /// The chunk at a position, unless this peer has it.
+    pub(super) fn lacking(&self, position: u64, slot: Slot) -> Option<ChunkId> {
+        let entry = self.entries.get(&position)?;
+        (!entry.confirmed().contains(&slot)).then_some(entry.id)
+    }
+
+    /// The chunk is not in the store any more: there is nothing to copy.
+    pub(super) fn forget(&mut self, position: u64) {
+        if let Some(entry) = self.entries.remove(&position) {
+            self.positions.remove(&entry.id);
+            self.parked.remove(&position);
+        }
+    }
+
+    fn insert(&mut self, id: ChunkId) -> u64 {
+        let position = self.next;
+        self.next += 1;
+        self.entries.insert(position, Entry { id, confirmed: [ME; COPIES_MAX], copies: 0 });
+        self.positions.insert(id, position);
+        position
+    }
+}
+
+impl Node {
+    pub(super) fn take_fresh(&mut self, ids: Vec<ChunkId>, overflowed: bool) {
+        let mut all = !overflowed;
+        for id in ids {
+            all &= self.put_in_outbox(id);
+        }
+        if !all {
+            self.walk.owe();
+        }
+    }
+
+    /// Whether there was room.
+    pub(super) fn put_in_outbox(&mut self, id: ChunkId) -> bool {
+        if self.outbox.positions.contains_key(&id) {
+            return true;
+        }
+        if self.outbox.len() >= OUTBOX_MAX_CHUNKS {
+            return false;
+        }
+        let position = self.outbox.insert(id);
+        self.assign_one(position, None);
+        self.bound_parked();
+        true
+    }
+
+    /// Makes all queues anew.
+    pub(super) fn assign(&mut self) {
+        let mut busy = HashMap::new();
+        for slot in self.peers.others() {
+            if let Some(link) = self.peers.link(slot) {
+                busy.insert(slot, link.push.unqueue());
+            }
+        }
+        let positions: Vec<_> = self.outbox.entries.keys().copied().collect();
+        for position in positions {
+            self.assign_one(position, Some(&busy));
+        }
+        self.bound_parked();
+    }
+
+    /// Queues a chunk to each owner that lacks it and is here; finishes or parks it when there is none.
+    fn assign_one(&mut self, position: u64, busy: Option<&HashMap<Slot, HashSet<u64>>>) {
+        let Some(missing) = self.missing(position) else { return };
+        let mut queued = false;
+        for slot in &missing {
+            let under_way = busy.and_then(|busy| busy.get(slot)).is_some_and(|busy| busy.contains(&position));
+            if let Some(link) = self.peers.link(*slot) {
+                queued = true;
+                if !under_way {
+                    link.push.queue(position);
+                }
+            }
+        }
+        self.settle_entry(position, &missing, queued);
+    }
+
+    /// Owners that have not confirmed the chunk, this device not among them.
+    fn missing(&self, position: u64) -> Option<Vec<Slot>> {
+        let entry = self.outbox.entries.get(&position)?;
+        let owners = self.hosts.owners(entry.id.partition());
+        let lacks = |slot: &&Slot| **slot != ME && !entry.confirmed().contains(slot);
+        Some(owners.iter().filter(lacks).copied().collect())
+    }
+
+    fn settle_entry(&mut self, position: u64, missing: &[Slot], under_way: bool) {
+        let Some(entry) = self.outbox.entries.get(&position) else { return };
+        let enough = self.hosts.owners(entry.id.partition()).len() >= self.settings.copies_min();
+        if missing.is_empty() && enough {
+            self.outbox.replicated.push(entry.id);
+            self.outbox.forget(position);
+        } else if under_way {
+            self.outbox.parked.remove(&position);
+        } else {
+            self.outbox.parked.insert(position);
+        }
+    }
+
+    /// A peer has the chunk, durably.
+    pub(super) fn confirm(&mut self, position: u64, slot: Slot) {
+        let Some(entry) = self.outbox.entries.get_mut(&position) else { return };
+        entry.confirm(slot, self.hosts.owners(entry.id.partition()));
+        let missing = self.missing(position).unwrap_or_default();
+        let under_way = missing.iter().any(|slot| self.peers.get(*slot).is_greeted());
+        self.settle_entry(position, &missing, under_way);
+        self.bound_parked();
+    }
+
+    /// Lets go of parked chunks beyond the bound. The store still knows them: it is walked when their hosts come.
+    fn bound_parked(&mut self) {
+        while self.outbox.parked.len() > PARKED_MAX_CHUNKS {
+            let Some(position) = self.outbox.parked.first().copied() else { return };
+            let missing = self.missing(position).unwrap_or_default();
+            self.outbox.parked_for_hosts |= missing.is_empty();
+            for slot in missing {
+                self.peers.get_mut(slot).parked = true;
+            }
+            self.outbox.forget(position);
+            self.walk.owe_later();
+        }
+    }
+
+    /// Tells the disk what needs no more care.
+    pub(super) fn pump_replicated(&mut self) {
+        while !self.outbox.replicated.is_empty() && self.outbox.clearing < CLEARING_MAX_JOBS {
+            let rest = self.outbox.replicated.len().saturating_sub(REPLICATED_MAX_IDS);
+            let ids = self.outbox.replicated.split_off(rest);
+            let (kept, others): (Vec<_>, Vec<_>) =
+                ids.into_iter().partition(|id| self.hosts.owners(id.partition()).contains(&ME));
+            for (ids, keep) in [(kept, true), (others, false)] {
+                if !ids.is_empty() {
+                    self.outbox.clearing += 1;
+                    self.job(Job::Replicated { ids, keep }, Waiting::Replicated);
+                }
+            }
+        }
+    }
+
+    /// Chunks in memory that this peer should get and has not confirmed.
+    pub(super) fn outstanding(&self, slot: Slot) -> usize {
+        let lacks = |entry: &&Entry| {
+            self.hosts.owners(entry.id.partition()).contains(&slot) && !entry.confirmed().contains(&slot)
+        };
+        self.outbox.entries.values().filter(lacks).count()
+    }
+}

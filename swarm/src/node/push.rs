@@ -1,0 +1,342 @@
+//! Giving chunks to a peer that should keep them.
+//!
+//! ```text
+//!  queue ─► Offer (≤ 1024 ids) ─► Want ─┬─ have: confirmed
+//!                                       ├─ want: read ─► Chunks (small ones together) ─► Receipt: confirmed
+//!                                       ├─ later: queued again after a while
+//!                                       └─ full: the peer is passed over
+//! ```
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use bytes::Bytes;
+use chunkstore::ChunkId;
+
+use super::Node;
+use super::jobs::{At, Waiting};
+use super::peer::Slot;
+use crate::input::{Lane, Millis};
+use crate::output::{Job, JobResult, Priority};
+use crate::wire::{Answer, Message, OFFER_MAX_CHUNKS, Place, part_length, raw_ids};
+
+/// Offers without an answer.
+const OFFERS_OPEN_MAX: usize = 4;
+/// Chunks asked for and not read yet, beyond which no more are offered.
+const WANTED_MAX_CHUNKS: usize = 4096;
+/// Reads at a time for one peer. Should all be of the largest chunks, the window is passed by 64 MiB: the receiver allows for that.
+const READS_MAX: usize = 16;
+/// What the first chunk counts in the window before it is read, bytes; then what is usual.
+const EXPECTED_CHUNK_BYTES: usize = 256 << 10;
+/// Small chunks are gathered into a frame up to so many bytes and chunks.
+const GATHER_BYTES: usize = 256 << 10;
+const GATHER_CHUNKS: usize = 512;
+/// A gathered frame that a large chunk would make larger than this goes first.
+const FRAME_MAX_BYTES: usize = 1 << 20;
+const WINDOW_MIN_BYTES: usize = 1 << 20;
+const STALL_MS: Millis = 15_000;
+const STALL_MAX_MS: Millis = 120_000;
+/// A batch of which nothing was heard for so long is given up even while others go on.
+const BATCH_MAX_MS: Millis = 60_000;
+const ASK_AGAIN_MS: Millis = 2_000;
+
+/// Giving chunks to one peer. Chunks are named by their position in the outbox.
+pub(super) struct PushFlow {
+    queue: VecDeque<u64>,
+    later: VecDeque<(Millis, u64)>,
+    batches: BTreeMap<u32, Batch>,
+    next_batch: u32,
+    wanted: VecDeque<Place>,
+    reads: usize,
+    gathered: Vec<(Place, ChunkId, Bytes)>,
+    gathered_bytes: usize,
+    in_flight_bytes: usize,
+    usual_bytes: usize,
+    window: usize,
+    window_max: usize,
+    progress_at: Millis,
+    stall: Millis,
+}
+
+struct Batch {
+    items: Vec<Item>,
+    open: usize,
+    answered: bool,
+    touched: Millis,
+}
+
+struct Item {
+    position: u64,
+    sent: u32,
+    done: bool,
+}
+
+impl PushFlow {
+    pub(super) fn new(now: Millis, window: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            later: VecDeque::new(),
+            batches: BTreeMap::new(),
+            next_batch: 0,
+            wanted: VecDeque::new(),
+            reads: 0,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            in_flight_bytes: 0,
+            usual_bytes: EXPECTED_CHUNK_BYTES,
+            window,
+            window_max: window,
+            progress_at: now,
+            stall: STALL_MS,
+        }
+    }
+
+    pub(super) fn queue(&mut self, position: u64) {
+        self.queue.push_back(position);
+    }
+
+    /// Empties the queues; the positions that are under way.
+    pub(super) fn unqueue(&mut self) -> HashSet<u64> {
+        self.queue.clear();
+        self.later.clear();
+        let open = self.batches.values().flat_map(|batch| &batch.items).filter(|item| !item.done);
+        open.map(|item| item.position).collect()
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Millis> {
+        let stalled = (!self.batches.is_empty()).then_some(self.progress_at + self.stall);
+        stalled.into_iter().chain(self.later.front().map(|(at, _)| *at)).min()
+    }
+
+    fn progress(&mut self, now: Millis, batch: u32) {
+        self.progress_at = now;
+        self.stall = STALL_MS;
+        self.window = (self.window + self.window / 8).min(self.window_max);
+        if let Some(batch) = self.batches.get_mut(&batch) {
+            batch.touched = now;
+        }
+    }
+
+    /// Ends one chunk of a batch; its position if it was open.
+    fn finish(&mut self, (number, index): Place) -> Option<u64> {
+        let batch = self.batches.get_mut(&number)?;
+        let item = batch.items.get_mut(usize::from(index)).filter(|item| !item.done)?;
+        item.done = true;
+        let position = item.position;
+        self.in_flight_bytes -= item.sent as usize;
+        batch.open -= 1;
+        if batch.open == 0 {
+            self.batches.remove(&number);
+        }
+        Some(position)
+    }
+
+    fn position(&self, (number, index): Place) -> Option<u64> {
+        let item = self.batches.get(&number)?.items.get(usize::from(index))?;
+        (!item.done).then_some(item.position)
+    }
+
+    /// Puts what is open of these batches back into the queue.
+    fn give_up(&mut self, numbers: &[u32]) {
+        for batch in numbers.iter().rev().filter_map(|number| self.batches.remove(number)) {
+            for item in batch.items.iter().rev().filter(|item| !item.done) {
+                self.in_flight_bytes -= item.sent as usize;
+                self.queue.push_front(item.position);
+            }
+        }
+    }
+
+    /// Gives up what was not answered in time.
+    pub(super) fn on_time(&mut self, now: Millis) {
+        while self.later.front().is_some_and(|(at, _)| *at <= now) {
+            self.queue.extend(self.later.pop_front().map(|(_, position)| position));
+        }
+        let stalled = now >= self.progress_at + self.stall && !self.batches.is_empty();
+        let old = |batch: &Batch| now >= batch.touched + BATCH_MAX_MS;
+        let given_up: Vec<_> = self
+            .batches
+            .iter()
+            .filter(|(_, batch)| stalled || old(batch))
+            .map(|(number, _)| *number)
+            .collect();
+        self.give_up(&given_up);
+        if stalled {
+            self.progress_at = now;
+            self.stall = (self.stall * 2).min(STALL_MAX_MS);
+            self.window = (self.window / 2).max(WINDOW_MIN_BYTES.min(self.window_max));
+        }
+    }
+
+    fn may_offer(&self) -> bool {
+        let open = self.batches.values().filter(|batch| !batch.answered).count();
+        open < OFFERS_OPEN_MAX && self.wanted.len() < WANTED_MAX_CHUNKS && !self.queue.is_empty()
+    }
+
+    fn may_read(&self) -> bool {
+        let expected = self.in_flight_bytes + self.reads * self.usual_bytes;
+        self.reads < READS_MAX && expected < self.window
+    }
+
+    fn gathers(&self) -> bool {
+        let more = self.reads > 0 && self.gathered.len() < GATHER_CHUNKS;
+        self.gathered.is_empty() || (more && self.gathered_bytes < GATHER_BYTES)
+    }
+}
+
+impl Node {
+    /// Offers, reads and sends what the windows allow.
+    pub(super) fn pump_push(&mut self, slot: Slot) {
+        while self.peers.link(slot).is_some_and(|link| link.push.may_offer()) {
+            self.offer(slot);
+        }
+        while self.peers.link(slot).is_some_and(|link| link.push.may_read()) {
+            if !self.read_wanted(slot) {
+                break;
+            }
+        }
+        if self.peers.link(slot).is_some_and(|link| !link.push.gathers()) {
+            self.send_gathered(slot);
+        }
+    }
+
+    fn offer(&mut self, slot: Slot) {
+        let now = self.now;
+        let Some(link) = self.peers.link(slot) else { return };
+        let flow = &mut link.push;
+        let (mut items, mut ids) = (Vec::new(), Vec::new());
+        while ids.len() < OFFER_MAX_CHUNKS {
+            let Some(position) = flow.queue.pop_front() else { break };
+            if let Some(id) = self.outbox.lacking(position, slot) {
+                items.push(Item { position, sent: 0, done: false });
+                ids.push(id);
+            }
+        }
+        if ids.is_empty() {
+            return;
+        }
+        if flow.batches.is_empty() {
+            flow.progress_at = now;
+        }
+        let batch = flow.next_batch;
+        flow.next_batch = flow.next_batch.wrapping_add(1);
+        flow.batches.insert(batch, Batch { open: items.len(), items, answered: false, touched: now });
+        self.send(slot, &Message::Offer { batch, ids: raw_ids(&ids) });
+    }
+
+    pub(super) fn take_answers(&mut self, slot: Slot, batch: u32, answers: &[Answer]) {
+        let now = self.now;
+        let Some(link) = self.peers.link(slot) else { return };
+        let flow = &mut link.push;
+        let fits = |known: &&mut Batch| !known.answered && known.items.len() == answers.len();
+        let Some(known) = flow.batches.get_mut(&batch).filter(fits) else { return };
+        known.answered = true;
+        flow.progress(now, batch);
+        let mut confirmed = Vec::new();
+        let mut full = false;
+        for (index, answer) in (0..).zip(answers) {
+            match answer {
+                Answer::Have => confirmed.extend(flow.finish((batch, index))),
+                Answer::Want => flow.wanted.push_back((batch, index)),
+                Answer::Later => {
+                    let again = flow.finish((batch, index)).map(|position| (now + ASK_AGAIN_MS, position));
+                    flow.later.extend(again);
+                }
+                Answer::Full => full |= flow.finish((batch, index)).is_some(),
+            }
+        }
+        confirmed.into_iter().for_each(|position| self.confirm(position, slot));
+        if full {
+            self.refused(slot);
+        }
+    }
+
+    fn refused(&mut self, slot: Slot) {
+        self.note_refusal(slot);
+        self.outbox.unassigned = true;
+    }
+
+    /// Whether there was one to read.
+    fn read_wanted(&mut self, slot: Slot) -> bool {
+        let Some(link) = self.peers.link(slot) else { return false };
+        let Some(place) = link.push.wanted.pop_front() else { return false };
+        let at = (slot, link.generation);
+        let Some(position) = link.push.position(place) else { return true };
+        match self.outbox.lacking(position, slot) {
+            Some(id) => {
+                link.push.reads += 1;
+                let peer = self.peers.get(slot).device;
+                let job = Job::Read { id, for_whom: Priority::Replication, peer };
+                self.job(job, Waiting::PushRead { at, place });
+            }
+            None => {
+                link.push.finish(place);
+            }
+        }
+        true
+    }
+
+    pub(super) fn push_read(&mut self, at: At, place: Place, result: JobResult) {
+        let now = self.now;
+        let Some(link) = self.peers.link_of(at) else { return };
+        let flow = &mut link.push;
+        flow.reads -= 1;
+        let Some(position) = flow.position(place) else { return };
+        match result {
+            JobResult::Chunk(Some(bytes)) => self.gather(at.0, place, position, bytes),
+            JobResult::Chunk(None) => {
+                flow.finish(place);
+                self.outbox.forget(position);
+            }
+            _ => {
+                flow.finish(place);
+                flow.later.push_back((now + ASK_AGAIN_MS, position));
+            }
+        }
+    }
+
+    fn gather(&mut self, slot: Slot, place: Place, position: u64, bytes: Bytes) {
+        let Some(id) = self.outbox.lacking(position, slot) else { return };
+        let Some(link) = self.peers.link(slot) else { return };
+        if !link.push.gathered.is_empty() && link.push.gathered_bytes + bytes.len() > FRAME_MAX_BYTES {
+            self.send_gathered(slot);
+        }
+        let Some(link) = self.peers.link(slot) else { return };
+        let flow = &mut link.push;
+        if let Some(item) =
+            flow.batches.get_mut(&place.0).and_then(|batch| batch.items.get_mut(usize::from(place.1)))
+        {
+            item.sent = part_length(&bytes);
+            flow.in_flight_bytes += bytes.len();
+            flow.usual_bytes = (flow.usual_bytes * 7 + bytes.len()) / 8;
+            flow.gathered_bytes += bytes.len();
+            flow.gathered.push((place, id, bytes));
+        }
+    }
+
+    fn send_gathered(&mut self, slot: Slot) {
+        let Some(link) = self.peers.link(slot) else { return };
+        link.push.gathered_bytes = 0;
+        let gathered = std::mem::take(&mut link.push.gathered);
+        let items = gathered.iter().map(|(place, id, bytes)| (*place, id.0, part_length(bytes))).collect();
+        let parts = gathered.into_iter().map(|(.., bytes)| bytes).collect();
+        self.send_parts(slot, &Message::Chunks(items), Lane::Bulk, parts);
+    }
+
+    pub(super) fn take_receipt(&mut self, slot: Slot, kept: &[Place], refused: &[Place]) {
+        let now = self.now;
+        let Some(link) = self.peers.link(slot) else { return };
+        let flow = &mut link.push;
+        let mut confirmed = Vec::new();
+        for place in kept {
+            flow.progress(now, place.0);
+            confirmed.extend(flow.finish(*place));
+        }
+        let mut full = false;
+        for place in refused {
+            full |= flow.finish(*place).is_some();
+        }
+        confirmed.into_iter().for_each(|position| self.confirm(position, slot));
+        if full {
+            self.refused(slot);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a [`Node`](crate::Node) asks of its driver: frames to send, and jobs on the disk that end in an
+//! [`Input::Done`](crate::Input::Done) each.
+
+use bytes::Bytes;
+use chunkstore::ChunkId;
+use ledger::Frontier;
+use ledger::identity::DeviceId;
+use thiserror::Error;
+
+use crate::facts::SignedFacts;
+use crate::input::Lane;
+
+/// One request to the driver.
+#[derive(Debug)]
+pub enum Output {
+    /// Send one frame, made of these parts. Lost when the link is down.
+    Send {
+        /// To whom.
+        peer: DeviceId,
+        /// By which lane.
+        lane: Lane,
+        /// The frame in pieces, so that chunks are not copied.
+        parts: Vec<Bytes>,
+    },
+    /// Close the link. The driver says `Disconnected` when it is closed.
+    Disconnect {
+        /// To whom.
+        peer: DeviceId,
+        /// For the log.
+        why: &'static str,
+    },
+    /// Do something with the disk and answer with [`Input::Done`](crate::Input::Done).
+    Job {
+        /// Named in the answer.
+        id: u64,
+        /// What.
+        job: Job,
+    },
+    /// A fetch ended.
+    Fetched {
+        /// Whose.
+        ticket: u64,
+        /// `Ok`: the chunk is in the store.
+        result: Result<(), FetchError>,
+    },
+    /// Newer facts of a member: to be kept on disk, and its addresses to be tried.
+    FactsLearned(SignedFacts),
+    /// Own transactions up to here and all chunks they name are on enough hosts.
+    SafeThrough {
+        /// Of the own log.
+        sequence: u64,
+    },
+    /// How far the logs are durable at a peer.
+    PeerFrontier {
+        /// Who.
+        peer: DeviceId,
+        /// Its whole frontier, as far as it was told.
+        frontier: Frontier,
+    },
+}
+
+/// Why a fetched chunk is not here.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FetchError {
+    /// All hosts are connected and none has it.
+    #[error("no host has this chunk: it is lost, or its author has not been connected since")]
+    NobodyHasIt,
+    /// Nobody who may have it could be asked in time.
+    #[error("nobody who has this chunk could be reached in time: start another computer of the drive")]
+    TimedOut,
+    /// It came and could not be kept.
+    #[error("the fetched chunk could not be stored: {0}")]
+    Store(String),
+}
+
+/// Work on the disk. The driver may answer in any order, except that a `Flush` covers every `Store` answered before it was asked
+/// for.
+#[derive(Debug)]
+pub enum Job {
+    /// Read the sealed bytes of a chunk → [`JobResult::Chunk`]. They are for `peer`: while much waits to be sent there, the driver
+    /// should let the read wait.
+    Read {
+        /// Which.
+        id: ChunkId,
+        /// How urgent.
+        for_whom: Priority,
+        /// Who gets it.
+        peer: DeviceId,
+    },
+    /// Store a chunk after checking its id → [`JobResult::Stored`]. It need not be flushed.
+    Store {
+        /// Which.
+        id: ChunkId,
+        /// Its sealed bytes.
+        bytes: Bytes,
+        /// Why it is kept.
+        why: Reason,
+    },
+    /// Make everything stored before durable → [`JobResult::Flushed`].
+    Flush,
+    /// Which of these are held, whole and durable (the driver flushes first) → [`JobResult::Have`]. They were offered by placement:
+    /// those held only as cache become placed.
+    Have {
+        /// Which.
+        ids: Vec<ChunkId>,
+    },
+    /// These are on enough hosts: clear `UNREPLICATED` → [`JobResult::Ok`].
+    Replicated {
+        /// Which.
+        ids: Vec<ChunkId>,
+        /// This device is one of the hosts: they stay placed. Otherwise they become cache.
+        keep: bool,
+    },
+    /// Ids of chunks with `UNREPLICATED` set, rising, after this one → [`JobResult::Ids`]; fewer than `max` when the walk is over.
+    Unreplicated {
+        /// Where to go on.
+        after: Option<ChunkId>,
+        /// Most ids.
+        max: usize,
+    },
+    /// Other hosts own these partitions now: set `UNREPLICATED` durably on all chunks of theirs that are here → [`JobResult::Ok`].
+    Requeue {
+        /// Which.
+        partitions: Vec<u16>,
+    },
+    /// Durable transactions that `frontier` lacks → [`JobResult::Transactions`]: about `max_bytes`, at least one if there is any.
+    LogSince {
+        /// What the peer has.
+        frontier: Frontier,
+        /// About how much.
+        max_bytes: usize,
+    },
+    /// Take transactions in → [`JobResult::Accepted`]. Later, when they are durable, the driver says `LogAdvanced`.
+    Accept {
+        /// Sealed.
+        transactions: Vec<Bytes>,
+        /// Who sent them.
+        from: DeviceId,
+    },
+    /// All records of the roster → [`JobResult::Records`].
+    RosterRecords,
+    /// Take roster records in → [`JobResult::Ok`]. The driver then says `RosterDigest` and `Members`.
+    AcceptRecords {
+        /// In the clear, signed.
+        records: Vec<Bytes>,
+    },
+}
+
+/// Who waits for a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// A reader at a peer.
+    Reader,
+    /// A peer's read-ahead.
+    ReadAhead,
+    /// Replication.
+    Replication,
+}
+
+/// Why a chunk is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// Placement names this device.
+    Placed,
+    /// It was read here.
+    Cached,
+}
+
+/// Why a chunk was not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum StoreRefusal {
+    /// No room within the contribution or the disk's reserve.
+    #[error("no room is left for it")]
+    Full,
+    /// The bytes do not have this id.
+    #[error("its bytes do not fit its id")]
+    Wrong,
+    /// The disk failed.
+    #[error("the disk failed")]
+    Failed,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum JobResult {
+    /// Of `Read`; `None` when it is not here.
+    Chunk(Option<Bytes>),
+    /// Of `Store`.
+    Stored(Result<(), StoreRefusal>),
+    /// Of `Flush`: whether it succeeded.
+    Flushed(bool),
+    /// Of `Have`: one answer for each id.
+    Have(Vec<bool>),
+    /// Of `Unreplicated`.
+    Ids(Vec<ChunkId>),
+    /// Of `LogSince`.
+    Transactions(Vec<Bytes>),
+    /// Of `Accept`.
+    Accepted {
+        /// With what was just taken in, durable or not.
+        frontier_now: Frontier,
+        /// So many will never get in.
+        refused: u32,
+        /// So many wait for something.
+        held: u32,
+    },
+    /// Of `RosterRecords`.
+    Records(Vec<Bytes>),
+    /// Of `Replicated`, `Requeue`, `AcceptRecords`.
+    Ok,
+    /// Of any job: the disk failed. What it was for is tried again later.
+    Failed,
+}

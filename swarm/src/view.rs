@@ -1,0 +1,80 @@
+//! What a person may see of the group.
+
+use ledger::identity::DeviceId;
+
+use crate::facts::Facts;
+use crate::input::Millis;
+
+/// The state of the group as this device sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct View {
+    /// Every other member.
+    pub peers: Vec<PeerView>,
+    /// Chunks known to lack copies. Chunks that only the store knows are not among them: see `outbox_complete`.
+    pub outbox_chunks: usize,
+    /// Whether `outbox_chunks` is all: no walk through the store is due.
+    pub outbox_complete: bool,
+    /// Chunks being fetched.
+    pub fetching: usize,
+    /// The last own transaction that is durable here.
+    pub own_sequence: u64,
+    /// The last own transaction that is safe.
+    pub safe_through: u64,
+    /// Hosts that count, this device included.
+    pub hosts: usize,
+    /// What went wrong so far.
+    pub counters: Counters,
+}
+
+/// One peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerView {
+    /// Who.
+    pub device: DeviceId,
+    /// How long it has been silent, in words.
+    pub state: PeerState,
+    /// Whether a link is up and both sides greeted.
+    pub connected: bool,
+    /// Round trip of the link, milliseconds.
+    pub rtt_ms: Option<Millis>,
+    /// Chunks it should get and has not acknowledged.
+    pub copies_outstanding: usize,
+    /// Transactions durable here and not there, as far as it told.
+    pub sync_lag: u64,
+    /// What it says of itself.
+    pub facts: Option<Facts>,
+}
+
+/// How long a peer has been silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PeerState {
+    /// Here, or gone for a moment.
+    Online,
+    /// Silent for a while.
+    Late,
+    /// Reads go elsewhere.
+    Away,
+    /// Its chunks are copied elsewhere.
+    Lost,
+}
+
+/// Since start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Transactions that will never get in.
+    pub refused: u64,
+    /// Transactions that waited for something.
+    pub held: u64,
+    /// Frames that were no message, or one that was not due.
+    pub bad_messages: u64,
+    /// Chunks whose bytes did not fit their id.
+    pub bad_chunks: u64,
+    /// Chunks taken in for others.
+    pub chunks_hosted: u64,
+    /// Chunks fetched.
+    pub chunks_fetched: u64,
+    /// Frames sent.
+    pub frames_sent: u64,
+    /// Bytes of them.
+    pub bytes_sent: u64,
+}

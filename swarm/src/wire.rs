@@ -1,0 +1,232 @@
+//! The messages between members: one version byte, one postcard body, and for some the raw bytes of chunks or transactions
+//! behind it, so that these are neither copied nor parsed. Bytes in `docs/formats/swarm.md`.
+//!
+//! ```text
+//!  ┌─────────┬──────────────────┬───────────────────────────────┐
+//!  │ version │ postcard Message │ raw parts, lengths in Message │
+//!  └─────────┴──────────────────┴───────────────────────────────┘
+//! ```
+
+use bytes::Bytes;
+use chunkstore::ChunkId;
+use ledger::Frontier;
+use ledger::identity::{DeviceId, WorkspaceId};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::facts::FACTS_MAX_BYTES;
+use crate::input::{Lane, Urgency};
+
+/// The version of all messages.
+pub const WIRE_VERSION: u8 = 1;
+/// Most chunks in one offer.
+pub(crate) const OFFER_MAX_CHUNKS: usize = 1024;
+/// Most devices in one frontier message; further ones come in further messages.
+pub(crate) const FRONTIER_MAX_DEVICES: usize = 4096;
+/// Most facts in one message.
+pub(crate) const FACTS_MAX_IN_MESSAGE: usize = 64;
+/// Most hashes of roster records in one message.
+pub(crate) const RECORD_HASHES_MAX: usize = 1 << 16;
+/// Most raw parts in one message.
+pub(crate) const PARTS_MAX: usize = 4096;
+/// Most receipts in one message.
+pub(crate) const RECEIPTS_MAX: usize = 8192;
+
+/// A chunk's id as it travels.
+pub(crate) type RawId = [u8; 32];
+/// Enough of a record's hash to tell records apart.
+pub(crate) type RecordMark = [u8; 16];
+/// A chunk within an offer: the offer's number and the place in it.
+pub(crate) type Place = (u32, u16);
+
+/// What members say to each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Message {
+    /// The first message of a link, in both directions.
+    /// `heard`: the other's hello has come; who has not been heard says hello again.
+    Hello { workspace: WorkspaceId, capabilities: u32, heard: bool, digests: Digests, facts: Option<Vec<u8>> },
+    /// Once in a while: what the other should know by now, in short.
+    Beat(Digests),
+    /// How far the sender's logs are durable. `whole`: forget what was told before.
+    Frontier { whole: bool, logs: Vec<(DeviceId, u64)> },
+    /// Tell the whole frontier.
+    AskFrontier,
+    /// Signed facts of anybody.
+    Facts(Vec<Vec<u8>>),
+    /// A person declared this device lost.
+    Lost(DeviceId),
+    /// Marks of all roster records the sender has.
+    RecordHashes(Vec<RecordMark>),
+    /// Roster records; raw parts.
+    Records(Vec<u32>),
+    /// Sealed transactions; raw parts.
+    Transactions(Vec<u32>),
+    /// Chunks the receiver should keep.
+    Offer { batch: u32, ids: Vec<RawId> },
+    /// Answer to an offer, one for each id.
+    Want { batch: u32, answers: Vec<Answer> },
+    /// Chunks of offers; raw parts.
+    Chunks(Vec<(Place, RawId, u32)>),
+    /// These are durable here, those are refused.
+    Receipt { kept: Vec<Place>, refused: Vec<Place> },
+    /// Send this chunk.
+    Get { id: RawId, now: bool },
+    /// The chunk that was asked for; one raw part.
+    Chunk { id: RawId, bytes: u32 },
+    /// It is not here.
+    NotHere(RawId),
+}
+
+/// Digests of what two members should have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Digests {
+    pub roster: [u8; 32],
+    pub facts: [u8; 16],
+    pub frontier: [u8; 16],
+}
+
+/// What becomes of an offered chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// It is durable here.
+    Have,
+    /// Send it.
+    Want,
+    /// Somebody else is sending it; ask again.
+    Later,
+    /// No room.
+    Full,
+}
+
+/// Why a frame is no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum MessageError {
+    /// From another release.
+    #[error("the peer speaks version {found} of the messages and this release speaks {WIRE_VERSION}")]
+    Version { found: u8 },
+    /// Not a message, or more of something than allowed.
+    #[error("the frame is no message")]
+    Malformed,
+}
+
+impl Message {
+    /// The lane it belongs on.
+    pub(crate) fn lane(&self) -> Lane {
+        match self {
+            Self::RecordHashes(_) | Self::Records(_) | Self::Transactions(_) => Lane::Log,
+            Self::Chunks(_) | Self::Chunk { .. } => Lane::Bulk,
+            _ => Lane::Control,
+        }
+    }
+
+    /// The version byte and the body: the first part of the frame.
+    pub(crate) fn encode(&self) -> Bytes {
+        let out = vec![WIRE_VERSION];
+        postcard::to_extend(self, out).expect("a message can always be written to memory").into()
+    }
+
+    /// Takes a frame apart into the message and its raw parts. Any bytes are safe.
+    pub(crate) fn decode(frame: &Bytes) -> Result<(Self, Vec<Bytes>), MessageError> {
+        match frame.first() {
+            Some(&WIRE_VERSION) => {}
+            Some(&found) => return Err(MessageError::Version { found }),
+            None => return Err(MessageError::Malformed),
+        }
+        let (message, rest): (Self, &[u8]) =
+            postcard::take_from_bytes(&frame[1..]).map_err(|_| MessageError::Malformed)?;
+        if !message.is_bounded() {
+            return Err(MessageError::Malformed);
+        }
+        let raw = frame.slice(frame.len() - rest.len()..);
+        let parts = cut(raw, &message.lengths()).ok_or(MessageError::Malformed)?;
+        Ok((message, parts))
+    }
+
+    fn is_bounded(&self) -> bool {
+        match self {
+            Self::Hello { facts, .. } => facts.as_ref().is_none_or(|facts| facts.len() <= FACTS_MAX_BYTES),
+            Self::Facts(all) => {
+                all.len() <= FACTS_MAX_IN_MESSAGE && all.iter().all(|facts| facts.len() <= FACTS_MAX_BYTES)
+            }
+            Self::Frontier { logs, .. } => logs.len() <= FRONTIER_MAX_DEVICES,
+            Self::RecordHashes(hashes) => hashes.len() <= RECORD_HASHES_MAX,
+            Self::Records(lengths) | Self::Transactions(lengths) => lengths.len() <= PARTS_MAX,
+            Self::Offer { ids, .. } => ids.len() <= OFFER_MAX_CHUNKS,
+            Self::Want { answers, .. } => answers.len() <= OFFER_MAX_CHUNKS,
+            Self::Chunks(items) => items.len() <= OFFER_MAX_CHUNKS,
+            Self::Receipt { kept, refused } => kept.len() + refused.len() <= RECEIPTS_MAX,
+            _ => true,
+        }
+    }
+
+    fn lengths(&self) -> Vec<u32> {
+        match self {
+            Self::Records(lengths) | Self::Transactions(lengths) => lengths.clone(),
+            Self::Chunks(items) => items.iter().map(|(.., bytes)| *bytes).collect(),
+            Self::Chunk { bytes, .. } => vec![*bytes],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Cuts the raw bytes into parts that fill them exactly.
+fn cut(mut raw: Bytes, lengths: &[u32]) -> Option<Vec<Bytes>> {
+    let mut parts = Vec::with_capacity(lengths.len());
+    for length in lengths {
+        let length = *length as usize;
+        if length > raw.len() {
+            return None;
+        }
+        parts.push(raw.split_to(length));
+    }
+    raw.is_empty().then_some(parts)
+}
+
+/// The lane a fetched chunk comes by.
+pub(crate) fn chunk_lane(urgency: Urgency) -> Lane {
+    match urgency {
+        Urgency::Now => Lane::Urgent,
+        Urgency::Soon => Lane::Bulk,
+    }
+}
+
+/// Length of a raw part.
+pub(crate) fn part_length(part: &Bytes) -> u32 {
+    u32::try_from(part.len()).expect("chunks, records and transactions are far below 4 GiB")
+}
+
+/// Ids as they travel.
+pub(crate) fn raw_ids(ids: &[ChunkId]) -> Vec<RawId> {
+    ids.iter().map(|id| id.0).collect()
+}
+
+/// A short digest of a frontier.
+pub(crate) fn frontier_digest(frontier: &Frontier) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    for (device, sequence) in &frontier.0 {
+        hasher.update(device.as_bytes());
+        hasher.update(&sequence.to_be_bytes());
+    }
+    short(&hasher)
+}
+
+/// The first half of a hash.
+pub(crate) fn short(hasher: &blake3::Hasher) -> [u8; 16] {
+    let mut short = [0; 16];
+    hasher.finalize_xof().fill(&mut short);
+    short
+}
+
+/// Decodes a frame and throws it away: for the fuzzer, which has no other way in.
+#[doc(hidden)]
+pub fn decode_message_for_fuzzing(frame: &[u8]) {
+    let frame = Bytes::copy_from_slice(frame);
+    if let Ok((message, parts)) = Message::decode(&frame) {
+        let again = [&message.encode()[..], &parts.concat()].concat();
+        let same = Message::decode(&again.into()).expect("what was decoded encodes to a message");
+        assert_eq!(same, (message, parts));
+    }
+}
+
+#[cfg(test)]
+mod tests;

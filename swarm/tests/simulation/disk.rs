@@ -1,0 +1,112 @@
+//! Chunks of one machine. What is not flushed is lost in a crash.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chunkstore::ChunkId;
+use swarm::{Reason, StoreRefusal};
+
+pub struct Held {
+    pub bytes: Bytes,
+    pub unreplicated: bool,
+    pub placed: bool,
+    pub flushed: bool,
+}
+
+#[derive(Default)]
+pub struct Disk {
+    pub chunks: BTreeMap<ChunkId, Held>,
+    pub used: usize,
+    pub limit: usize,
+}
+
+impl Disk {
+    /// A chunk written here.
+    pub fn put(&mut self, bytes: Bytes) -> ChunkId {
+        let id = ChunkId::of(&bytes);
+        self.insert(id, bytes, true, true);
+        id
+    }
+
+    pub fn store(&mut self, id: ChunkId, bytes: Bytes, why: Reason) -> Result<(), StoreRefusal> {
+        if ChunkId::of(&bytes) != id {
+            return Err(StoreRefusal::Wrong);
+        }
+        let placed = why == Reason::Placed;
+        // Cache is given up for other cache; the limit is for what others place here.
+        if placed && !self.chunks.contains_key(&id) && self.used + bytes.len() > self.limit {
+            return Err(StoreRefusal::Full);
+        }
+        self.insert(id, bytes, false, placed);
+        Ok(())
+    }
+
+    fn insert(&mut self, id: ChunkId, bytes: Bytes, unreplicated: bool, placed: bool) {
+        if let Some(held) = self.chunks.get_mut(&id) {
+            held.placed |= placed;
+            held.unreplicated |= unreplicated;
+            return;
+        }
+        self.used += bytes.len();
+        self.chunks.insert(id, Held { bytes, unreplicated, placed, flushed: false });
+    }
+
+    pub fn flush(&mut self) {
+        self.chunks.values_mut().for_each(|held| held.flushed = true);
+    }
+
+    pub fn have(&mut self, ids: &[ChunkId]) -> Vec<bool> {
+        self.flush();
+        let mut have = Vec::new();
+        for id in ids {
+            let held = self.chunks.get_mut(id);
+            have.push(held.is_some());
+            if let Some(held) = held {
+                held.placed = true;
+            }
+        }
+        have
+    }
+
+    pub fn replicated(&mut self, ids: &[ChunkId], keep: bool) {
+        for id in ids {
+            if let Some(held) = self.chunks.get_mut(id) {
+                held.unreplicated = false;
+                held.placed = keep;
+            }
+        }
+    }
+
+    pub fn unreplicated(&self, after: Option<ChunkId>, max: usize) -> Vec<ChunkId> {
+        let all = self.chunks.iter().filter(|(id, held)| held.unreplicated && Some(**id) > after);
+        all.map(|(id, _)| *id).take(max).collect()
+    }
+
+    pub fn requeue(&mut self, partitions: &[u16]) {
+        for (id, held) in &mut self.chunks {
+            if partitions.binary_search(&id.partition()).is_ok() {
+                held.unreplicated = true;
+            }
+        }
+    }
+
+    pub fn durable(&self, id: &ChunkId) -> bool {
+        self.chunks.get(id).is_some_and(|held| held.flushed)
+    }
+
+    /// Durable and not to be given up.
+    pub fn placed(&self, id: &ChunkId) -> bool {
+        self.chunks.get(id).is_some_and(|held| held.flushed && held.placed)
+    }
+
+    pub fn crash(&mut self) {
+        self.chunks.retain(|_, held| held.flushed);
+        self.used = self.chunks.values().map(|held| held.bytes.len()).sum();
+    }
+
+    /// Gives up what is only cache, as a real store does when it needs room.
+    pub fn evict(&mut self) {
+        self.chunks.retain(|_, held| held.placed || held.unreplicated);
+        self.used = self.chunks.values().map(|held| held.bytes.len()).sum();
+    }
+}

@@ -1,0 +1,176 @@
+//! One computer of the group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use chunkstore::ChunkId;
+use ledger::identity::DeviceId;
+use swarm::placement::{HostWeight, weight_of};
+use swarm::{Facts, FetchError, Job, JobResult, Node, Settings, SignedFacts};
+
+use crate::cast::{CAST, START_MS};
+use crate::disk::Disk;
+use crate::log::Log;
+
+/// What a machine is.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    pub blind: bool,
+    pub contributed: u64,
+    pub site: String,
+    /// Room of its disk, bytes.
+    pub room: usize,
+}
+
+pub struct Machine {
+    pub index: usize,
+    pub kind: Kind,
+    pub up: bool,
+    /// It will never come back.
+    pub destroyed: bool,
+    /// Tells events of earlier lives.
+    pub life: u64,
+    pub node: Node,
+    pub log: Log,
+    pub disk: Disk,
+    pub known: BTreeMap<DeviceId, SignedFacts>,
+    pub records: BTreeSet<Bytes>,
+    issued: u64,
+    pub full: bool,
+    /// Chunks put since the last commit.
+    pub fresh: Vec<ChunkId>,
+    /// Own transactions and the chunks put for them, as they became durable.
+    pub committed: Vec<(u64, Vec<ChunkId>)>,
+    pub commit_due: bool,
+    pub wake_at: Option<u64>,
+    pub safe_through: u64,
+    pub tickets: BTreeMap<u64, ChunkId>,
+    pub next_ticket: u64,
+    pub fetched: Vec<(ChunkId, Result<(), FetchError>)>,
+    pub jobs: usize,
+}
+
+impl Machine {
+    pub fn new(index: usize, kind: Kind, log: Log, settings: &Settings, seed: u64) -> Self {
+        let node = Node::new(CAST.devices[index].id(), CAST.keyring.workspace, settings.clone(), seed);
+        let disk = Disk { limit: kind.room, ..Disk::default() };
+        Self {
+            index,
+            kind,
+            up: false,
+            destroyed: false,
+            life: 0,
+            node,
+            log,
+            disk,
+            known: BTreeMap::new(),
+            records: BTreeSet::new(),
+            issued: 0,
+            full: false,
+            fresh: Vec::new(),
+            committed: Vec::new(),
+            commit_due: false,
+            wake_at: None,
+            safe_through: 0,
+            tickets: BTreeMap::new(),
+            next_ticket: 0,
+            fetched: Vec::new(),
+            jobs: 0,
+        }
+    }
+
+    pub fn device(&self) -> DeviceId {
+        CAST.devices[self.index].id()
+    }
+
+    pub fn facts(&mut self, now: u64) -> SignedFacts {
+        self.issued = (self.issued + 1).max(START_MS + now);
+        let facts = Facts {
+            device: self.device(),
+            issued_ms: self.issued,
+            contributed_bytes: self.kind.contributed,
+            used_bytes: self.disk.used as u64,
+            full: self.full,
+            site: self.kind.site.clone(),
+            addresses: Vec::new(),
+            safe_through: self.safe_through,
+            capabilities: 0,
+        };
+        SignedFacts::sign(&CAST.devices[self.index], CAST.keyring.workspace, facts)
+    }
+
+    pub fn weight(&self) -> HostWeight {
+        let weight = weight_of(self.kind.contributed);
+        HostWeight { device: self.device(), weight, site: self.kind.site.clone(), full: self.full }
+    }
+
+    pub fn roster_digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        self.records.iter().for_each(|record| {
+            hasher.update(record);
+        });
+        *hasher.finalize().as_bytes()
+    }
+
+    /// What the disk answers.
+    pub fn work(&mut self, now: u64, job: Job) -> JobResult {
+        match job {
+            Job::Read { id, .. } => {
+                JobResult::Chunk(self.disk.chunks.get(&id).map(|held| held.bytes.clone()))
+            }
+            Job::Store { id, bytes, why } => JobResult::Stored(self.disk.store(id, bytes, why)),
+            Job::Flush => {
+                self.disk.flush();
+                JobResult::Flushed(true)
+            }
+            Job::Have { ids } => JobResult::Have(self.disk.have(&ids)),
+            Job::Replicated { ids, keep } => {
+                self.disk.replicated(&ids, keep);
+                JobResult::Ok
+            }
+            Job::Unreplicated { after, max } => JobResult::Ids(self.disk.unreplicated(after, max)),
+            Job::Requeue { partitions } => {
+                self.disk.requeue(&partitions);
+                JobResult::Ok
+            }
+            Job::LogSince { frontier, max_bytes } => {
+                JobResult::Transactions(self.log.since(&frontier, max_bytes))
+            }
+            Job::Accept { transactions, .. } => {
+                let taken = self.log.accept(now, &transactions);
+                let frontier_now = self.log.frontier();
+                JobResult::Accepted { frontier_now, refused: taken.refused, held: taken.held }
+            }
+            Job::RosterRecords => JobResult::Records(self.records.iter().cloned().collect()),
+            Job::AcceptRecords { records } => {
+                self.records.extend(records);
+                JobResult::Ok
+            }
+        }
+    }
+
+    /// Makes everything durable, chunks first.
+    pub fn commit(&mut self, now: u64) {
+        self.disk.flush();
+        self.log.commit(now);
+        let own = self.log.frontier().0.get(&self.device()).copied().unwrap_or(0);
+        // Chunks of an edit that came to nothing are named by no transaction yet.
+        if self.committed.last().is_none_or(|(last, _)| *last < own) {
+            self.committed.push((own, std::mem::take(&mut self.fresh)));
+        }
+        self.commit_due = false;
+    }
+
+    /// Power is gone.
+    pub fn crash(&mut self, now: u64) {
+        self.up = false;
+        self.life += 1;
+        self.disk.crash();
+        self.log.crash(self.index, now);
+        self.fresh.clear();
+        self.commit_due = false;
+        self.wake_at = None;
+        self.tickets.clear();
+        self.jobs = 0;
+    }
+}

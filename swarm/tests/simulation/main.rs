@@ -1,0 +1,29 @@
+//! A simulated group: the real node and the real ledger on each machine, everything else made up under one seed.
+//!
+//! ```text
+//!  world.rs     the clock, the events, what is delivered where
+//!  machine.rs   one computer: node, log, disk; commits, crashes, starts again
+//!  log.rs       a member's ledger, or a blind host's sealed logs
+//!  disk.rs      chunks, flushed or not, and what is known of them
+//!  network.rs   latency, bandwidth, loss, duplication, reordering, partition
+//!  workload.rs  what people do, and what goes wrong
+//!  verdict.rs   what must hold while it runs, and after it became quiet
+//!  cast.rs      keys
+//! ```
+//!
+//! `PEERDRIVE_SEED=n` replays one seed and prints what happened; `PEERDRIVE_LONG=1` runs many more.
+
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+#![allow(clippy::print_stdout, reason = "a replayed seed tells what happened")]
+
+mod cast;
+mod disk;
+mod log;
+mod machine;
+mod network;
+mod random;
+mod scenarios;
+mod seeds;
+mod verdict;
+mod workload;
+mod world;

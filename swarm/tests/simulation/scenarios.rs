@@ -1,0 +1,308 @@
+//! Groups in which one thing happens.
+
+use bytes::Bytes;
+use swarm::{FetchError, Input, Lane, Settings, Urgency};
+
+use crate::machine::Kind;
+use crate::network::Weather;
+use crate::verdict::live_chunks;
+use crate::world::World;
+
+const MINUTE_MS: u64 = 60_000;
+
+fn host(contributed_gib: u64) -> Kind {
+    Kind { blind: false, contributed: contributed_gib << 30, site: String::new(), room: usize::MAX }
+}
+
+fn started(kinds: &[Kind]) -> World {
+    let mut world = World::new(1, kinds, Settings::default());
+    (0..kinds.len()).for_each(|index| world.boot(index));
+    world.settle(MINUTE_MS);
+    world
+}
+
+fn hosts(count: usize) -> Vec<Kind> {
+    vec![host(10); count]
+}
+
+fn bytes(number: u64, len: usize) -> Bytes {
+    let mut bytes = vec![0; len];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    bytes.into()
+}
+
+#[test]
+fn one_computer_alone_is_never_safe_and_is_with_the_next() {
+    let mut world = World::new(1, &hosts(2), Settings::default());
+    world.boot(0);
+    (0..10).for_each(|_| world.edit_somewhere());
+    world.run(10 * MINUTE_MS);
+    let view = world.machines[0].node.view(world.now);
+    assert!(view.own_sequence > 0);
+    assert_eq!(view.safe_through, 0);
+    world.boot(1);
+    world.settle(MINUTE_MS);
+    let view = world.machines[0].node.view(world.now);
+    assert_eq!(view.safe_through, view.own_sequence);
+}
+
+#[test]
+fn a_change_is_everywhere_within_a_moment() {
+    let mut world = started(&hosts(3));
+    world.edit_somewhere();
+    let took = world.settle(5_000);
+    assert!(took <= 1_500, "took {took} ms, of which a commit takes up to 400");
+}
+
+#[test]
+fn two_that_never_meet_sync_by_a_blind_third() {
+    let kinds = [host(10), host(10), Kind { blind: true, ..host(10) }];
+    let mut world = started(&kinds);
+    world.crash(1);
+    for _ in 0..20 {
+        world.edit_somewhere();
+        world.run(50);
+    }
+    world.run(MINUTE_MS);
+    world.crash(0);
+    world.boot(1);
+    world.run(MINUTE_MS);
+    let device = world.machines[0].device();
+    let (there, here) = (world.machines[0].log.frontier(), world.machines[1].log.frontier());
+    assert_eq!(there.0.get(&device), here.0.get(&device));
+    for id in live_chunks(&mut world.machines[1]) {
+        if !world.machines[1].disk.chunks.contains_key(&id) {
+            world.fetch(1, id, Urgency::Now);
+        }
+    }
+    world.run(MINUTE_MS);
+    assert!(world.machines[1].fetched.iter().all(|(_, result)| result.is_ok()));
+    assert!(world.machines[1].tickets.is_empty());
+}
+
+#[test]
+fn only_what_is_lost_is_repaired() {
+    let mut world = started(&hosts(4));
+    (0..60).for_each(|_| {
+        world.edit_somewhere();
+        world.run(100);
+    });
+    world.settle(MINUTE_MS);
+    world.crash(3);
+    let before = world.traffic();
+    world.run(23 * 60 * MINUTE_MS);
+    assert!(world.traffic() - before < 10_000_000, "nothing is copied for one who is away");
+    world.machines[3].destroyed = true;
+    world.run(70 * MINUTE_MS);
+    world.settle(MINUTE_MS);
+}
+
+#[test]
+fn who_is_declared_lost_is_repaired_at_once_by_all() {
+    let mut world = started(&hosts(4));
+    (0..60).for_each(|_| {
+        world.edit_somewhere();
+        world.run(100);
+    });
+    world.settle(MINUTE_MS);
+    world.crash(3);
+    world.machines[3].destroyed = true;
+    let device = world.machines[3].device();
+    world.feed(0, Input::DeclareLost { device });
+    world.settle(MINUTE_MS);
+}
+
+#[test]
+fn who_comes_back_from_the_lost_is_a_host_again() {
+    let mut world = started(&hosts(4));
+    (0..30).for_each(|_| {
+        world.edit_somewhere();
+        world.run(100);
+    });
+    world.crash(3);
+    world.run(25 * 60 * MINUTE_MS);
+    world.boot(3);
+    world.settle(5 * MINUTE_MS);
+}
+
+#[test]
+fn a_removed_device_is_dropped_and_its_share_moves() {
+    let mut world = started(&hosts(4));
+    (0..40).for_each(|_| {
+        world.edit_somewhere();
+        world.run(100);
+    });
+    world.settle(MINUTE_MS);
+    world.removed.push(3);
+    let members = world.members();
+    for index in 0..3 {
+        world.feed(index, Input::Members(members.clone()));
+    }
+    world.run(10);
+    assert!(world.disconnects.iter().filter(|why| **why == "it is no longer a member").count() == 3);
+    let before: u64 = (0..3).map(|from| world.wires[from][3].bytes).sum();
+    world.settle(MINUTE_MS);
+    world.run(10 * MINUTE_MS);
+    assert_eq!((0..3).map(|from| world.wires[from][3].bytes).sum::<u64>(), before, "not one more byte");
+}
+
+#[test]
+fn a_full_host_is_passed_over() {
+    let mut kinds = hosts(5);
+    kinds[4].room = 50_000;
+    let mut world = started(&kinds);
+    for number in 0..400 {
+        world.put_chunk(0, bytes(number, 4_000));
+    }
+    world.edit_somewhere();
+    world.settle(5 * MINUTE_MS);
+    assert!(world.machines[4].full);
+    for index in 0..4 {
+        let view = world.machines[index].node.view(world.now);
+        assert_eq!((view.outbox_chunks, view.outbox_complete), (0, true), "{index}");
+    }
+}
+
+#[test]
+fn thousands_of_small_chunks_travel_together() {
+    let mut world = started(&hosts(3));
+    let before = world.machines[0].node.view(world.now).counters.frames_sent;
+    let at = world.now;
+    for number in 0..5_000 {
+        world.put_chunk(0, bytes(number, 4_096));
+    }
+    world.edit_somewhere();
+    let took = world.settle(MINUTE_MS);
+    let frames = world.machines[0].node.view(world.now).counters.frames_sent - before;
+    assert!(frames < 1_500, "{frames} frames for 5,000 chunks to two hosts");
+    assert!(took < 10_000, "took {took} ms since {at}");
+}
+
+#[test]
+fn what_is_there_already_costs_only_its_names() {
+    let mut world = started(&hosts(2));
+    for number in 0..4_000 {
+        let chunk = bytes(number, 256);
+        world.machines[1].disk.put(chunk.clone());
+        world.put_chunk(0, chunk);
+    }
+    let before = world.traffic();
+    world.run(MINUTE_MS);
+    assert_eq!(world.machines[0].node.view(world.now).outbox_chunks, 0);
+    let each = (world.traffic() - before) / 4_000;
+    assert!(each <= 60, "{each} bytes for a chunk that is known: 16,000 of them are a GiB");
+}
+
+#[test]
+fn an_outbox_that_ran_over_comes_to_the_same_end() {
+    let mut world = started(&hosts(3));
+    world.crash(1);
+    world.crash(2);
+    for number in 0..80_000 {
+        let id = world.machines[0].disk.put(bytes(number, 64));
+        world.machines[0].fresh.push(id);
+        world.feed(0, Input::Fresh { ids: vec![id], overflowed: number == 70_000 });
+    }
+    world.edit_somewhere();
+    world.run(1_000);
+    let view = world.machines[0].node.view(world.now);
+    assert!(view.outbox_chunks <= 64 << 10 && !view.outbox_complete);
+    assert!(view.safe_through < view.own_sequence);
+    world.boot(1);
+    world.boot(2);
+    world.settle(20 * MINUTE_MS);
+    assert!(world.machines[0].disk.chunks.values().all(|held| !held.unreplicated));
+}
+
+#[test]
+fn a_chunk_nobody_has_is_refused_at_once_or_in_time() {
+    let mut world = started(&hosts(3));
+    let id = chunkstore::ChunkId([7; 32]);
+    world.fetch(0, id, Urgency::Now);
+    world.run(1_000);
+    assert_eq!(world.machines[0].fetched.pop(), Some((id, Err(FetchError::NobodyHasIt))));
+    world.crash(2);
+    world.fetch(0, id, Urgency::Now);
+    world.run(9_000);
+    assert!(world.machines[0].fetched.is_empty(), "somebody who is not here may have it");
+    world.run(2_000);
+    assert_eq!(world.machines[0].fetched.pop(), Some((id, Err(FetchError::TimedOut))));
+}
+
+#[test]
+fn a_fetch_goes_on_with_the_next_when_one_goes_away() {
+    let mut kinds = hosts(4);
+    kinds[3].contributed = 0;
+    let mut world = started(&kinds);
+    let id = world.put_chunk(0, bytes(1, 200_000));
+    world.edit_somewhere();
+    world.settle(MINUTE_MS);
+    world.machines[3].disk.evict();
+    assert!(!world.machines[3].disk.chunks.contains_key(&id));
+    for other in 0..3 {
+        world.wires[other][3].bytes_per_ms = 10;
+        world.wires[3][other].latency = 5;
+    }
+    world.fetch(3, id, Urgency::Now);
+    world.run(20);
+    for gone in [0, 1] {
+        world.crash(gone);
+    }
+    world.wires[2][3].bytes_per_ms = 10_000;
+    world.run(2 * MINUTE_MS);
+    assert_eq!(world.machines[3].fetched.pop(), Some((id, Ok(()))));
+}
+
+#[test]
+fn wrong_bytes_are_counted_and_fetched_elsewhere() {
+    let mut kinds = hosts(4);
+    kinds[3].contributed = 0;
+    let mut world = started(&kinds);
+    let id = world.put_chunk(0, bytes(1, 5_000));
+    world.edit_somewhere();
+    world.settle(MINUTE_MS);
+    world.machines[3].disk.evict();
+    let mut nearest = [0, 1, 2];
+    nearest.sort_by_key(|other| world.wires[3][*other].latency);
+    for liar in &nearest[..2] {
+        world.machines[*liar].disk.chunks.get_mut(&id).unwrap().bytes = bytes(2, 5_000);
+    }
+    world.fetch(3, id, Urgency::Now);
+    world.run(MINUTE_MS);
+    assert_eq!(world.machines[3].fetched.pop(), Some((id, Ok(()))));
+    assert_eq!(world.machines[3].node.view(world.now).counters.bad_chunks, 2);
+}
+
+#[test]
+fn frames_that_are_no_messages_end_the_link_and_are_counted() {
+    let mut world = started(&hosts(2));
+    let peer = world.machines[1].device();
+    let frames: [&[u8]; 4] = [b"", b"\x01\xff\xff", b"\x02", &[0; 300]];
+    for (number, frame) in (1..).zip(frames) {
+        let bytes = Bytes::copy_from_slice(frame);
+        world.feed(0, Input::Frame { peer, lane: Lane::Control, bytes });
+        assert_eq!(world.machines[0].node.view(world.now).counters.bad_messages, number);
+        assert_eq!(world.disconnects.len() as u64, number);
+        world.run(10_000);
+    }
+    assert!(world.machines[0].node.view(world.now).peers[0].connected, "and it may come again");
+}
+
+#[test]
+fn three_idle_machines_say_next_to_nothing() {
+    let mut world = started(&hosts(3));
+    world.check_idle_traffic();
+}
+
+#[test]
+fn two_sync_over_a_network_that_loses_every_fifth_frame() {
+    let mut world = started(&hosts(2));
+    world.weather = Weather { lost: 200, doubled: 100, jitter: 50 };
+    for _ in 0..60 {
+        world.edit_somewhere();
+        world.read_somewhere();
+        world.run(200);
+    }
+    world.settle(20 * MINUTE_MS);
+    assert!(world.disconnects.is_empty());
+}

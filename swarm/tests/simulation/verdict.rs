@@ -1,0 +1,183 @@
+//! What must hold.
+
+use std::collections::BTreeSet;
+
+use chunkstore::ChunkId;
+use ledger::Content;
+use ledger::identity::DeviceId;
+use swarm::placement::{HostWeight, owners};
+
+use crate::machine::Machine;
+use crate::world::World;
+
+/// Chunks named by any kept version in a member's tree.
+pub fn live_chunks(machine: &mut Machine) -> BTreeSet<ChunkId> {
+    let mut live = BTreeSet::new();
+    let Some(ledger) = machine.log.ledger() else { return live };
+    let mut cursor = Some(ledger::Cursor::default());
+    while let Some(at) = cursor {
+        cursor = ledger
+            .for_each_live_content(at, 1000, &mut |content| {
+                if let Content::Inline(ids) = content {
+                    let (ids, _) = ids.as_chunks::<32>();
+                    live.extend(ids.iter().map(|id| ChunkId(*id)));
+                }
+            })
+            .unwrap();
+    }
+    live
+}
+
+impl World {
+    /// Machines that host and are not gone for good.
+    pub fn hosts(&self) -> Vec<usize> {
+        let hosts = self.machines.iter().filter(|machine| {
+            machine.kind.contributed > 0 && !machine.destroyed && !self.removed.contains(&machine.index)
+        });
+        hosts.map(|machine| machine.index).collect()
+    }
+
+    /// At the moment when a node calls its log safe: transactions and chunks are durable on enough machines.
+    pub fn check_safe(&self, author: usize, sequence: u64) {
+        let hosts = self.hosts();
+        let roomy = hosts.iter().filter(|host| !self.machines[**host].full).count();
+        // Of hosts that it never met a node knows nothing.
+        let known = self.machines[author].node.view(self.now).hosts;
+        let needed = roomy.min(known).min(self.settings.target).max(2);
+        let device = self.machines[author].device();
+        let has_log = |host: &&usize| self.machines[**host].log.frontier().0.get(&device) >= Some(&sequence);
+        let logs = hosts.iter().filter(has_log).count();
+        let seed = self.seed;
+        assert!(
+            logs >= needed.min(hosts.len()),
+            "seed {seed}: log of {author} through {sequence} on {logs} hosts"
+        );
+        let committed = self.machines[author].committed.iter().filter(|(number, _)| *number <= sequence);
+        for id in committed.flat_map(|(_, ids)| ids) {
+            let copies = hosts.iter().filter(|host| self.machines[**host].disk.durable(id)).count();
+            assert!(
+                copies >= needed,
+                "seed {seed}: {id} of {author} is called safe through {sequence}: {copies} copies, needs {needed}: {}",
+                self.whereabouts(id)
+            );
+        }
+    }
+
+    /// Runs until everything that must come true in quiet times is true. How long it took.
+    pub fn settle(&mut self, most: u64) -> u64 {
+        let start = self.now;
+        loop {
+            match self.unsettled() {
+                None => return self.now - start,
+                Some(what) if self.now - start > most => {
+                    panic!("seed {}: not settled after {most} ms: {what}", self.seed)
+                }
+                Some(_) => self.run(500),
+            }
+        }
+    }
+
+    fn unsettled(&mut self) -> Option<String> {
+        self.logs_apart().or_else(|| self.chunks_apart()).or_else(|| self.not_idle())
+    }
+
+    fn standing(&self) -> Vec<usize> {
+        let standing =
+            self.machines.iter().filter(|machine| machine.up && !self.removed.contains(&machine.index));
+        standing.map(|machine| machine.index).collect()
+    }
+
+    fn logs_apart(&self) -> Option<String> {
+        let standing = self.standing();
+        if let Some(busy) = standing.iter().find(|index| self.machines[**index].commit_due) {
+            return Some(format!("{busy} has something to commit"));
+        }
+        let first = &self.machines[standing[0]];
+        for machine in standing.iter().map(|index| &self.machines[*index]) {
+            if machine.log.frontier() != first.log.frontier() {
+                let (a, b) = (machine.log.frontier(), first.log.frontier());
+                return Some(format!("logs of {} and {} differ: {a:?} {b:?}", machine.index, first.index));
+            }
+            if machine.records != first.records {
+                return Some(format!("rosters of {} and {} differ", machine.index, first.index));
+            }
+        }
+        let digests: BTreeSet<_> =
+            standing.iter().filter_map(|index| self.machines[*index].log.digest()).collect();
+        assert_eq!(digests.len(), 1, "seed {}: equal logs, different trees", self.seed);
+        None
+    }
+
+    fn chunks_apart(&mut self) -> Option<String> {
+        let weights: Vec<HostWeight> =
+            self.hosts().iter().map(|host| self.machines[*host].weight()).collect();
+        let member = self.standing().into_iter().find(|index| !self.machines[*index].kind.blind)?;
+        // A host that ran full keeps what it has, and others take its place for what is new: then only the number of copies is told.
+        let any_full = weights.iter().any(|weight| weight.full);
+        let needed = weights.iter().filter(|weight| !weight.full).count().min(self.settings.target);
+        for id in live_chunks(&mut self.machines[member]) {
+            let placed = |host: &&usize| self.machines[**host].disk.placed(&id);
+            let copies = self.hosts().iter().filter(placed).count();
+            let owners = owners(id.partition(), &weights, self.settings.target);
+            let lacks = |owner: &&DeviceId| !self.machines[self.index_of(owner)].disk.placed(&id);
+            let lacking = owners.iter().find(lacks).filter(|_| !any_full);
+            if copies < needed || lacking.is_some() {
+                let lacking = lacking.map(|owner| self.index_of(owner));
+                return Some(format!("{id} lacks copies ({lacking:?}): {}", self.whereabouts(&id)));
+            }
+        }
+        None
+    }
+
+    fn whereabouts(&self, id: &ChunkId) -> String {
+        let holds = |machine: &Machine| {
+            let held = machine.disk.chunks.get(id)?;
+            let (index, flushed, lacks) = (machine.index, held.flushed, held.unreplicated);
+            Some(format!("on {index}: flushed {flushed}, placed {}, unreplicated {lacks}", held.placed))
+        };
+        self.machines.iter().filter_map(holds).collect::<Vec<_>>().join("; ")
+    }
+
+    fn not_idle(&self) -> Option<String> {
+        for machine in self.standing().into_iter().map(|index| &self.machines[index]) {
+            let view = machine.node.view(self.now);
+            if view.outbox_chunks > 0 || !view.outbox_complete {
+                return Some(format!("{} has {} chunks to give", machine.index, view.outbox_chunks));
+            }
+            if view.safe_through < view.own_sequence {
+                let (safe, own) = (view.safe_through, view.own_sequence);
+                return Some(format!("{} is safe through {safe} of {own}", machine.index));
+            }
+            if !machine.tickets.is_empty() {
+                return Some(format!("{} still fetches", machine.index));
+            }
+        }
+        None
+    }
+
+    /// All that was ever sent is not much more than what had to be: chunks to their hosts, logs to all, and some talk.
+    pub fn check_traffic(&self) {
+        let kept: usize = self.machines.iter().map(|machine| machine.disk.used).sum();
+        let pairs = (self.machines.len() * (self.machines.len() - 1)) as u64;
+        let talk = 50_000 * pairs;
+        let most = 3 * kept as u64 + talk;
+        self.say(&format!("{} bytes sent, {kept} kept, {pairs} pairs", self.traffic()));
+        assert!(self.traffic() <= most, "{} bytes sent, {most} would be much", self.traffic());
+    }
+
+    /// After a quiet while each pair of machines says next to nothing.
+    pub fn check_idle_traffic(&mut self) {
+        self.run(120_000);
+        let before = self.traffic();
+        let seconds = 120;
+        self.run(seconds * 1000);
+        let machines = self.standing().len() as u64;
+        let pairs = machines * (machines - 1);
+        let rate = (self.traffic() - before) / seconds;
+        assert!(
+            rate <= 10 * pairs,
+            "seed {}: {rate} bytes a second among {machines} idle machines",
+            self.seed
+        );
+    }
+}

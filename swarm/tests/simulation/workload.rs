@@ -1,0 +1,161 @@
+//! What people do, and what goes wrong.
+
+use bytes::Bytes;
+use ledger::{Content, Kind as NodeKind, Ledger, NewNode, NewVersion, ROOT, Rename};
+use swarm::Urgency;
+
+use crate::cast::wall;
+use crate::network::Weather;
+use crate::verdict::live_chunks;
+use crate::world::World;
+
+const NAMES: u64 = 24;
+
+impl World {
+    /// A while of work and trouble, then all is mended.
+    pub fn live(&mut self, steps: usize, trouble: bool) {
+        for _ in 0..steps {
+            let pause = self.random.within(20, 1500);
+            self.run(pause);
+            match self.random.below(if trouble { 14 } else { 10 }) {
+                0..=7 => self.edit_somewhere(),
+                8 | 9 => self.read_somewhere(),
+                10 | 11 => self.break_something(),
+                _ => self.mend_something(),
+            }
+        }
+        self.mend_all();
+    }
+
+    fn someone_up(&mut self) -> Option<usize> {
+        let able: Vec<_> = self
+            .machines
+            .iter()
+            .filter(|machine| machine.up && !machine.kind.blind && !self.removed.contains(&machine.index))
+            .map(|machine| machine.index)
+            .collect();
+        (!able.is_empty()).then(|| able[self.random.index(able.len())])
+    }
+
+    pub fn edit_somewhere(&mut self) {
+        let Some(index) = self.someone_up() else { return };
+        let mut chunks = Vec::new();
+        for _ in 0..self.random.below(4) {
+            let largest = if self.random.permille(30) { 300_000 } else { 3_000 };
+            let bytes = vec![0; usize::try_from(self.random.within(40, largest)).unwrap()];
+            let bytes = self.filled(bytes);
+            chunks.push(self.put_chunk(index, bytes));
+        }
+        let content = chunks.iter().flat_map(|id| *id.as_bytes()).collect();
+        let (choice, name, other) =
+            (self.random.below(8), self.random.below(NAMES), self.random.below(NAMES));
+        let now = self.now;
+        let ledger = self.machines[index].log.ledger().unwrap();
+        // Names that are taken or missing are part of life.
+        let _ = edit(ledger, now, choice, &format!("n{name}"), &format!("n{other}"), content);
+        self.commit_soon(index);
+    }
+
+    fn filled(&mut self, mut bytes: Vec<u8>) -> Bytes {
+        let head = self.random.next().to_be_bytes();
+        bytes[..8].copy_from_slice(&head);
+        bytes.into()
+    }
+
+    pub fn read_somewhere(&mut self) {
+        let Some(index) = self.someone_up() else { return };
+        let live: Vec<_> = live_chunks(&mut self.machines[index]).into_iter().collect();
+        if live.is_empty() {
+            return;
+        }
+        let id = live[self.random.index(live.len())];
+        if !self.machines[index].disk.chunks.contains_key(&id) {
+            let urgency = if self.random.permille(500) { Urgency::Now } else { Urgency::Soon };
+            self.fetch(index, id, urgency);
+        }
+    }
+
+    fn break_something(&mut self) {
+        let (a, b) = (self.random.index(self.machines.len()), self.random.index(self.machines.len()));
+        match self.random.below(4) {
+            0 if self.machines[a].up => self.crash(a),
+            1 if self.machines[a].up => self.machines[a].disk.evict(),
+            2 => self.split(),
+            _ if a != b => self.cable(a, b, false),
+            _ => {}
+        }
+    }
+
+    /// Two halves that do not see each other.
+    fn split(&mut self) {
+        let sides: Vec<_> = self.machines.iter().map(|_| self.random.permille(500)).collect();
+        self.say(&format!("split {sides:?}"));
+        for a in 0..sides.len() {
+            for b in a + 1..sides.len() {
+                self.cable(a, b, sides[a] == sides[b]);
+            }
+        }
+    }
+
+    fn mend_something(&mut self) {
+        let index = self.random.index(self.machines.len());
+        if !self.machines[index].up && !self.machines[index].destroyed {
+            self.boot(index);
+        }
+        for other in 0..self.machines.len() {
+            if other != index {
+                self.cable(index, other, true);
+            }
+        }
+    }
+
+    pub fn mend_all(&mut self) {
+        self.say("all is mended");
+        self.weather = Weather::FINE;
+        for index in 0..self.machines.len() {
+            if !self.machines[index].up && !self.machines[index].destroyed {
+                self.boot(index);
+            }
+            for other in 0..index {
+                self.cable(other, index, true);
+            }
+        }
+    }
+}
+
+fn edit(
+    ledger: &mut Ledger,
+    now: u64,
+    choice: u64,
+    name: &str,
+    other: &str,
+    content: Vec<u8>,
+) -> Result<(), ledger::LedgerError> {
+    let now = wall(now);
+    let node = |kind| NewNode { kind, mode: 0o644, uid: 1, gid: 1, rdev: 0, target: b"" };
+    let found = ledger.lookup(ROOT, name.as_bytes())?;
+    match (choice, found) {
+        (0, None) => ledger.create_node(now, ROOT, name.as_bytes(), node(NodeKind::Directory)).map(drop),
+        (1, Some(_)) => {
+            let (from, to) = ((ROOT, name.as_bytes()), (ROOT, other.as_bytes()));
+            ledger.rename(now, from, to, Rename::Replace).map(drop)
+        }
+        (2, Some(entry)) => {
+            let dir = ledger.lookup(ROOT, other.as_bytes())?.filter(|dir| dir.kind == NodeKind::Directory);
+            let dir = dir.filter(|dir| dir.ino != entry.ino).map_or(ROOT, |dir| dir.ino);
+            let (from, to) = ((ROOT, name.as_bytes()), (dir, name.as_bytes()));
+            ledger.rename(now, from, to, Rename::Replace).map(drop)
+        }
+        (3, Some(_)) => ledger.unlink(now, ROOT, name.as_bytes()).map(drop),
+        (_, found) => {
+            let ino = match found {
+                Some(entry) => entry.ino,
+                None => ledger.create_node(now, ROOT, name.as_bytes(), node(NodeKind::File))?.ino,
+            };
+            let base = ledger.inode(ino)?.and_then(|inode| inode.head).map(|head| head.version);
+            let size = content.len() as u64;
+            let content = Content::Inline(content);
+            ledger.publish(now, ino, NewVersion { base, size, mtime: now.wall, content }).map(drop)
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The clock and all that happens.
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use chunkstore::ChunkId;
+use swarm::{Input, Job, JobResult, Lane, Member, Node, Output, Settings, Urgency};
+
+use crate::cast::CAST;
+use crate::log::Log;
+use crate::machine::{Kind, Machine};
+use crate::network::{Frame, Weather, Wire};
+use crate::random::Random;
+
+/// More jobs of one machine at a time would be a leak.
+const JOBS_MAX: usize = 20_000;
+
+/// Says which seed it was when a test fails in it.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("seed {} failed: PEERDRIVE_SEED={} tells more", self.seed, self.seed);
+        }
+    }
+}
+
+pub enum Event {
+    Deliver(Frame),
+    Wake { machine: usize, life: u64 },
+    Work { machine: usize, life: u64, id: u64, job: Job },
+    Commit { machine: usize, life: u64 },
+    HangUp { a: usize, b: usize, epoch: u64 },
+    Dial { a: usize, b: usize },
+}
+
+pub struct World {
+    pub seed: u64,
+    pub now: u64,
+    pub random: Random,
+    events: BTreeMap<(u64, u64), Event>,
+    counter: u64,
+    pub machines: Vec<Machine>,
+    pub wires: Vec<Vec<Wire>>,
+    pub weather: Weather,
+    pub settings: Settings,
+    /// Devices that are no longer on the roster.
+    pub removed: Vec<usize>,
+    trace: blake3::Hasher,
+    loud: bool,
+    pub disconnects: Vec<&'static str>,
+    pub events_done: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, kinds: &[Kind], settings: Settings) -> Self {
+        let mut random = Random::new(seed);
+        let make = |index: usize, kind: &Kind, random: &mut Random| {
+            let log = match (index, kind.blind) {
+                (0, _) => Log::found(kinds.len()),
+                (_, true) => Log::Blind(crate::log::Blind::default()),
+                (_, false) => Log::join(index),
+            };
+            Machine::new(index, kind.clone(), log, &settings, random.next())
+        };
+        let machines: Vec<_> =
+            kinds.iter().enumerate().map(|(index, kind)| make(index, kind, &mut random)).collect();
+        let count = kinds.len();
+        let mut row = || (0..count).map(|_| Wire::new(&mut random)).collect::<Vec<_>>();
+        let wires = (0..count).map(|_| row()).collect();
+        let mut world = Self {
+            seed,
+            now: 1,
+            random,
+            events: BTreeMap::new(),
+            counter: 0,
+            machines,
+            wires,
+            weather: Weather::FINE,
+            settings,
+            removed: Vec::new(),
+            trace: blake3::Hasher::new(),
+            loud: std::env::var_os("PEERDRIVE_SEED").is_some(),
+            disconnects: Vec::new(),
+            events_done: 0,
+        };
+        for record in 0..20_u8 {
+            let holder = world.random.index(count);
+            world.machines[holder].records.insert(Bytes::from(vec![record; 100]));
+        }
+        world.machines[0].commit(1);
+        world
+    }
+
+    pub fn say(&self, what: &str) {
+        if self.loud {
+            println!("{:>9} {what}", self.now);
+        }
+    }
+
+    /// One number for all that happened.
+    pub fn trace(&self) -> [u8; 32] {
+        *self.trace.finalize().as_bytes()
+    }
+
+    pub fn schedule(&mut self, after: u64, event: Event) {
+        self.counter += 1;
+        self.events.insert((self.now + after, self.counter), event);
+    }
+
+    pub fn members(&self) -> Vec<Member> {
+        let on_roster = self.machines.iter().filter(|machine| !self.removed.contains(&machine.index));
+        let member = |machine: &Machine| Member {
+            device: machine.device(),
+            key: CAST.devices[machine.index].public(),
+            holds_keys: !machine.kind.blind,
+            may_host: true,
+        };
+        on_roster.map(member).collect()
+    }
+
+    /// Starts a machine, for the first time or again.
+    pub fn boot(&mut self, index: usize) {
+        self.say(&format!("{index} starts"));
+        let (members, seed) = (self.members(), self.random.next());
+        let machine = &mut self.machines[index];
+        machine.up = true;
+        machine.safe_through = 0;
+        machine.node = Node::new(machine.device(), CAST.keyring.workspace, self.settings.clone(), seed);
+        let known = machine.known.values().cloned().collect();
+        let facts = machine.facts(self.now);
+        let (digest, frontier) = (machine.roster_digest(), machine.log.frontier());
+        let first = [
+            Input::Members(members),
+            Input::OwnFacts(facts),
+            Input::KnownFacts(known),
+            Input::RosterDigest(digest),
+            Input::LogAdvanced { frontier },
+        ];
+        first.into_iter().for_each(|input| self.feed(index, input));
+        self.dial_all(index);
+    }
+
+    pub fn dial_all(&mut self, index: usize) {
+        for other in 0..self.machines.len() {
+            if other != index {
+                self.dial(index.min(other), index.max(other));
+            }
+        }
+    }
+
+    fn dial(&mut self, a: usize, b: usize) {
+        let able = self.machines[a].up && self.machines[b].up && self.wires[a][b].whole;
+        let members = !self.removed.contains(&a) && !self.removed.contains(&b);
+        if !able || !members || self.wires[a][b].connected {
+            return;
+        }
+        for (from, to) in [(a, b), (b, a)] {
+            let wire = &mut self.wires[from][to];
+            (wire.epoch, wire.connected) = (wire.epoch + 1, true);
+        }
+        for (from, to) in [(a, b), (b, a)] {
+            let (peer, rtt_ms) = (self.machines[to].device(), 2 * self.wires[from][to].latency);
+            self.feed(from, Input::Connected { peer, rtt_ms });
+        }
+    }
+
+    pub fn hang_up(&mut self, a: usize, b: usize) {
+        if !std::mem::take(&mut self.wires[a][b].connected) {
+            return;
+        }
+        self.wires[b][a].connected = false;
+        for (from, to) in [(a, b), (b, a)] {
+            if self.machines[from].up {
+                let peer = self.machines[to].device();
+                self.feed(from, Input::Disconnected { peer });
+            }
+        }
+    }
+
+    pub fn crash(&mut self, index: usize) {
+        self.say(&format!("{index} crashes"));
+        let now = self.now;
+        self.machines[index].crash(now);
+        (0..self.machines.len()).filter(|other| *other != index).for_each(|other| self.hang_up(index, other));
+    }
+
+    /// Makes or breaks the cable between two machines.
+    pub fn cable(&mut self, a: usize, b: usize, whole: bool) {
+        (self.wires[a][b].whole, self.wires[b][a].whole) = (whole, whole);
+        if whole {
+            self.dial(a.min(b), a.max(b));
+        } else {
+            self.hang_up(a, b);
+        }
+    }
+
+    /// Gives one event to a node and does what it asks for.
+    pub fn feed(&mut self, index: usize, input: Input) {
+        if !self.machines[index].up {
+            return;
+        }
+        let now = self.now;
+        self.machines[index].node.handle(now, input);
+        while let Some(output) = self.machines[index].node.poll() {
+            self.perform(index, output);
+        }
+        let machine = &mut self.machines[index];
+        if let Some(at) = machine.node.next_wake().map(|at| at.max(now + 1))
+            && machine.wake_at.is_none_or(|known| at < known)
+        {
+            machine.wake_at = Some(at);
+            let life = machine.life;
+            self.schedule(at - now, Event::Wake { machine: index, life });
+        }
+    }
+
+    fn perform(&mut self, index: usize, output: Output) {
+        match output {
+            Output::Send { peer, lane, parts } => self.transmit(index, self.index_of(&peer), lane, &parts),
+            Output::Disconnect { peer, why } => {
+                let other = self.index_of(&peer);
+                self.say(&format!("{index} hangs up on {other}: {why}"));
+                self.disconnects.push(why);
+                let epoch = self.wires[index][other].epoch;
+                self.schedule(0, Event::HangUp { a: index, b: other, epoch });
+            }
+            Output::Job { id, job } => {
+                let machine = &mut self.machines[index];
+                machine.jobs += 1;
+                assert!(machine.jobs < JOBS_MAX, "{index} asks its disk for too much");
+                let life = machine.life;
+                let takes = self.random.below(if matches!(job, Job::Flush) { 15 } else { 4 });
+                self.schedule(takes, Event::Work { machine: index, life, id, job });
+            }
+            Output::Fetched { ticket, result } => {
+                let machine = &mut self.machines[index];
+                let id = machine.tickets.remove(&ticket).expect("each ticket is answered once");
+                if result.is_ok() {
+                    assert!(machine.disk.chunks.contains_key(&id), "what was fetched is there");
+                }
+                machine.fetched.push((id, result));
+            }
+            Output::FactsLearned(facts) => {
+                self.machines[index].known.insert(facts.facts().device, facts);
+            }
+            Output::SafeThrough { sequence } => {
+                self.say(&format!("{index} is safe through {sequence}"));
+                self.machines[index].safe_through = sequence;
+                self.check_safe(index, sequence);
+            }
+            Output::PeerFrontier { .. } => {}
+        }
+    }
+
+    pub fn index_of(&self, device: &ledger::identity::DeviceId) -> usize {
+        self.machines.iter().position(|machine| machine.device() == *device).unwrap()
+    }
+
+    fn transmit(&mut self, from: usize, to: usize, lane: Lane, parts: &[Bytes]) {
+        let wire = &mut self.wires[from][to];
+        if !wire.connected {
+            return;
+        }
+        let mut whole = BytesMut::new();
+        parts.iter().for_each(|part| whole.extend_from_slice(part));
+        let bytes = whole.freeze();
+        self.trace.update(&self.now.to_be_bytes());
+        self.trace.update(&[from as u8, to as u8, lane as u8]);
+        self.trace.update(blake3::hash(&bytes).as_bytes());
+        let epoch = wire.epoch;
+        for at in wire.arrivals(self.now, lane, bytes.len(), self.weather, &mut self.random) {
+            let frame = Frame { from, to, epoch, lane, bytes: bytes.clone() };
+            self.schedule(at - self.now, Event::Deliver(frame));
+        }
+    }
+
+    /// Lets the world go on for so long.
+    pub fn run(&mut self, millis: u64) {
+        let until = self.now + millis;
+        while let Some(entry) = self.events.first_entry().filter(|entry| entry.key().0 <= until) {
+            self.now = entry.key().0;
+            let event = entry.remove();
+            self.events_done += 1;
+            self.happen(event);
+        }
+        self.now = until;
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Deliver(frame) => {
+                let wire = &self.wires[frame.from][frame.to];
+                if wire.connected && wire.epoch == frame.epoch {
+                    let peer = self.machines[frame.from].device();
+                    self.feed(frame.to, Input::Frame { peer, lane: frame.lane, bytes: frame.bytes });
+                }
+            }
+            Event::Wake { machine, life } => {
+                let woken = &mut self.machines[machine];
+                if woken.life == life && woken.wake_at == Some(self.now) {
+                    woken.wake_at = None;
+                    self.feed(machine, Input::Tick);
+                }
+            }
+            Event::Work { machine, life, id, job } if self.machines[machine].life == life => {
+                self.work(machine, id, job);
+            }
+            Event::Commit { machine, life } if self.machines[machine].life == life => {
+                let now = self.now;
+                self.machines[machine].commit(now);
+                let frontier = self.machines[machine].log.frontier();
+                self.feed(machine, Input::LogAdvanced { frontier });
+            }
+            Event::HangUp { a, b, epoch } => {
+                if self.wires[a][b].epoch == epoch {
+                    self.hang_up(a, b);
+                    let after = self.random.within(500, 3000);
+                    self.schedule(after, Event::Dial { a: a.min(b), b: a.max(b) });
+                }
+            }
+            Event::Dial { a, b } => self.dial(a, b),
+            Event::Work { .. } | Event::Commit { .. } => {}
+        }
+    }
+
+    fn work(&mut self, index: usize, id: u64, job: Job) {
+        let (accepting, roster) =
+            (matches!(job, Job::Accept { .. }), matches!(job, Job::AcceptRecords { .. }));
+        let now = self.now;
+        let machine = &mut self.machines[index];
+        machine.jobs -= 1;
+        let result = machine.work(now, job);
+        let ran_full = matches!(result, JobResult::Stored(Err(swarm::StoreRefusal::Full))) && !machine.full;
+        machine.full |= ran_full;
+        self.feed(index, Input::Done { job: id, result });
+        if accepting {
+            self.commit_soon(index);
+        }
+        if roster {
+            let digest = self.machines[index].roster_digest();
+            self.feed(index, Input::RosterDigest(digest));
+        }
+        if ran_full {
+            let facts = self.machines[index].facts(now);
+            self.feed(index, Input::OwnFacts(facts));
+        }
+    }
+
+    pub fn commit_soon(&mut self, index: usize) {
+        let machine = &mut self.machines[index];
+        if !std::mem::replace(&mut machine.commit_due, true) {
+            let life = machine.life;
+            let after = self.random.within(5, 200);
+            self.schedule(after, Event::Commit { machine: index, life });
+        }
+    }
+
+    /// Puts a chunk on a machine's disk, as writing a file there does.
+    pub fn put_chunk(&mut self, index: usize, bytes: Bytes) -> ChunkId {
+        let id = self.machines[index].disk.put(bytes);
+        self.machines[index].fresh.push(id);
+        self.feed(index, Input::Fresh { ids: vec![id], overflowed: false });
+        id
+    }
+
+    pub fn fetch(&mut self, index: usize, id: ChunkId, urgency: Urgency) {
+        let machine = &mut self.machines[index];
+        let ticket = machine.next_ticket;
+        machine.next_ticket += 1;
+        machine.tickets.insert(ticket, id);
+        self.feed(index, Input::Fetch { ticket, id, urgency });
+    }
+
+    /// Bytes sent so far by anybody.
+    pub fn traffic(&self) -> u64 {
+        self.wires.iter().flatten().map(|wire| wire.bytes).sum()
+    }
+}
