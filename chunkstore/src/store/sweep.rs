@@ -55,6 +55,7 @@ impl DoomEpoch {
 pub struct Sweep<'a> {
     inner: &'a Inner,
     filter: Arc<SweepFilter>,
+    spared: ChunkState,
 }
 
 impl ChunkStore {
@@ -68,7 +69,7 @@ impl ChunkStore {
     pub fn begin_sweep(&self) -> Sweep<'_> {
         let filter = Arc::new(SweepFilter::for_chunks(self.usage().chunks));
         *self.inner.gate.write() = Some(Arc::clone(&filter));
-        Sweep { inner: &self.inner, filter }
+        Sweep { inner: &self.inner, filter, spared: ChunkState::default() }
     }
 }
 
@@ -76,6 +77,11 @@ impl Sweep<'_> {
     /// This chunk lives.
     pub fn mark(&self, id: &ChunkId) {
         self.filter.mark(id);
+    }
+
+    /// Chunks with any of these bits stay, marked or not: for a caller that could not look up all that is named.
+    pub fn spare(&mut self, any: ChunkState) {
+        self.spared = any;
     }
 
     /// Gives up every chunk that was not marked. The caller must have marked all that is named anywhere.
@@ -142,7 +148,7 @@ impl Sweep<'_> {
         }
         for id in unmarked {
             let entry = self.inner.index.get(id)?;
-            match entry.filter(|_| !self.filter.has(id)) {
+            match entry.filter(|entry| !self.filter.has(id) && !entry.state.has_any(self.spared)) {
                 Some(entry) if entry.state.has(ChunkState::PLACED) && !dooming.is_up(entry.state) => {
                     report.doomed_chunks += 1;
                     if dooming.may_doom && !entry.state.has(ChunkState::DOOMED) {

@@ -8,7 +8,7 @@ use ledger::{Content, Piece};
 use parking_lot::Mutex;
 
 use super::page::{self, PageKind};
-use super::{from_ledger, store_error};
+use super::{from_ledger, read_error};
 use crate::Error;
 
 /// What lies at an offset of a settled content.
@@ -210,7 +210,7 @@ pub(crate) fn data_bytes(content: &Content, size: u64) -> u64 {
 }
 
 fn fetch(store: &ChunkStore, chunk: &ChunkRef) -> Result<Bytes, Error> {
-    store.get(chunk).map_err(|error| store_error(&error))
+    store.get(chunk).map_err(|error| read_error(chunk, &error))
 }
 
 /// Every chunk a content names: the data's and the pages' own.

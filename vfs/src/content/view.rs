@@ -7,7 +7,7 @@ use chunkstore::{ChunkRef, ChunkStore};
 
 use super::manifest::{Manifest, Placed};
 use super::overlay::{Overlay, Segment, Source};
-use super::{HOLE_MIN_BYTES, store_error};
+use super::{HOLE_MIN_BYTES, read_error};
 use crate::Error;
 
 /// Content of one file with its unsettled changes.
@@ -226,7 +226,7 @@ fn resolve(store: &ChunkStore, part: Part) -> Result<Bytes, Error> {
         Part::Bytes(bytes) => Ok(bytes),
         Part::Zero(len) => Ok(Bytes::from(vec![0; len])),
         Part::Chunk { chunk, skip, len } => {
-            let plain = store.get(&chunk).map_err(|error| store_error(&error))?;
+            let plain = store.get(&chunk).map_err(|error| read_error(&chunk, &error))?;
             if plain.len() < skip + len { Err(Error::Io) } else { Ok(plain.slice(skip..skip + len)) }
         }
     }
