@@ -133,7 +133,7 @@ impl Core {
         }
     }
 
-    /// A page that is elsewhere is noted; the walk over its content ended there.
+    /// A page that is elsewhere is noted; the rest of its content was walked.
     fn tolerate(&self, walked: Result<(), Error>, lacking: &mut Vec<ChunkId>) -> Result<(), Error> {
         match walked {
             Err(Error::Missing(page)) if self.fetcher.has_group() => {
@@ -163,18 +163,22 @@ impl Core {
     }
 
     fn mark_base(&self, base: &Manifest, mark: &mut dyn FnMut(&ChunkId)) -> Result<(), Error> {
-        let mut at = 0;
-        for page in base.pages() {
-            mark(&page.chunk.id);
-        }
-        while base.inline().is_none()
-            && let Some(piece) = base.piece_at(&self.store, at)?
-        {
-            if let Some(chunk) = &piece.chunk {
-                mark(&chunk.id);
+        base.pages().iter().for_each(|page| mark(&page.chunk.id));
+        let (mut at, mut lacking) = (0, Ok(()));
+        while base.inline().is_none() {
+            match base.piece_at(&self.store, at) {
+                Ok(Some(piece)) => {
+                    piece.chunk.iter().for_each(|chunk| mark(&chunk.id));
+                    at = piece.end();
+                }
+                Ok(None) => break,
+                Err(Error::Missing(id)) => {
+                    lacking = Err(Error::Missing(id));
+                    at = base.page_end(at).ok_or(Error::Io)?;
+                }
+                Err(error) => return Err(error),
             }
-            at = piece.end();
         }
-        Ok(())
+        lacking
     }
 }

@@ -21,6 +21,7 @@ mod core;
 mod drive;
 mod error;
 mod fetch;
+mod fetch_ahead;
 mod garbage;
 mod group;
 mod keeper;

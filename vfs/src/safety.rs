@@ -170,8 +170,6 @@ impl Core {
 
     /// Whether edits are in no durable transaction yet.
     pub(crate) fn has_unsealed(&self) -> bool {
-        use std::sync::atomic::Ordering;
-        self.unsaved.load(Ordering::Relaxed) + self.saving.load(Ordering::Relaxed) > 0
-            || self.ledger.read().has_unkept()
+        self.ledger.read().has_unwritten()
     }
 }

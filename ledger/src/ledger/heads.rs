@@ -41,6 +41,15 @@ impl Ledger {
         self.written.iter().map(|(tag, row)| (*tag, row.sequence, row.clock))
     }
 
+    /// Whether edits made here are in no transaction on this device's disk yet.
+    pub fn has_unwritten(&self) -> bool {
+        let own = self.state.own;
+        let sealed = |rows: &std::collections::BTreeMap<DeviceTag, super::FrontierRow>| {
+            rows.get(&own).map_or(0, |row| row.sequence)
+        };
+        !self.pending.is_empty() || sealed(&self.frontier) > sealed(&self.written)
+    }
+
     /// The clock of the last edit in a transaction; `None` if it is not here or holds none. At or behind the end of what is on disk
     /// it is the end's own; else the transaction is read.
     ///

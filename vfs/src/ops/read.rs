@@ -33,6 +33,7 @@ impl Core {
             self.load(file.node.ino, &mut state)?;
             let content = state.content();
             let sequential = self.look_ahead(&file, content, offset, end);
+            self.fetch_ahead(&file, content, offset, end, sequential);
             let parts = content.plan(&self.store, offset, end)?;
             let nearby = if sequential { None } else { self.nearby_candidate(&state, offset, &parts) };
             (parts, nearby)
@@ -44,12 +45,13 @@ impl Core {
             self.offer(file.node.ino, &nearby, plain);
             return wanted.ok_or(Error::Io);
         }
-        gather(&self.store, parts)
+        gather(&self.store, &parts).inspect_err(|error| self.want_all(*error, &parts))
     }
 
     /// A reader that goes on where it stopped gets the next chunk opened before it asks. True if this is one.
     fn look_ahead(&self, file: &OpenFile, content: &FileContent, offset: u64, end: u64) -> bool {
-        let sequential = file.read_end.swap(end, Ordering::Relaxed) == offset && offset > 0;
+        let last = file.read_end.swap(end, Ordering::Relaxed);
+        let sequential = file.ahead.is_sequential(offset, end, last);
         if !sequential || end >= content.size {
             return sequential;
         }
