@@ -36,6 +36,6 @@ pub use ids::{ChunkId, ChunkKey, ChunkRef, DedupSecret, Fingerprint, ID_BYTES, P
 pub use index::{ChunkState, PartitionSum};
 pub use pool::{FULL_PENDING_BYTES, SealDone, SealJob, SealPool};
 pub use store::{
-    ChunkStore, CompactReport, Flushed, Health, Limits, MAX_REPORTED_BAD_CHUNKS, Pace, ScrubProgress,
+    ChunkStore, CompactReport, Flushed, Fresh, Health, Limits, MAX_REPORTED_BAD_CHUNKS, Pace, ScrubProgress,
     ScrubReport, Sweep, SweepReport, Usage,
 };

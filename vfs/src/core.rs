@@ -11,11 +11,14 @@ use parking_lot::{Mutex, RwLock};
 use crate::changes::Changes;
 use crate::content::manifest::{Manifest, each_chunk};
 use crate::content::view::FileContent;
+use crate::fetch::Fetcher;
 use crate::garbage::LiveSweep;
 use crate::keeper::Keeper;
+use crate::log_watch::LogWatch;
 use crate::nearby::Offers;
 use crate::node::{Handles, NodeTable, State};
 use crate::read_ahead::ReadAhead;
+use crate::safety::SafetyBook;
 use crate::write::buffer::WriteBuffer;
 use crate::write::commit::Committer;
 use crate::write::journal::Journal;
@@ -48,6 +51,9 @@ pub(crate) struct Core {
     pub(crate) changes: Changes,
     pub(crate) read_ahead: ReadAhead,
     pub(crate) offers: Offers,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) log_watch: LogWatch,
+    pub(crate) safety: SafetyBook,
     pub(crate) sweep: LiveSweep,
     /// What the store may take; changed while it runs.
     pub(crate) limits: Mutex<Limits>,
@@ -101,6 +107,9 @@ impl Core {
             changes: Changes::default(),
             read_ahead: ReadAhead::default(),
             offers: Offers::default(),
+            fetcher: Fetcher::default(),
+            log_watch: LogWatch::default(),
+            safety: SafetyBook::default(),
             sweep: LiveSweep::default(),
             limits: Mutex::new(parts.limits),
             unsaved: AtomicU64::new(0),
@@ -130,6 +139,18 @@ impl Core {
             None => FileContent::settled(Arc::new(Manifest::empty()), 0),
         });
         Ok(())
+    }
+
+    /// The same for a call that must not wait: a page that is elsewhere is asked for and the call refused.
+    pub(crate) fn load_now(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
+        self.load(ino, state).map_err(|error| self.not_now(error))
+    }
+
+    /// What is lacking is asked for; the caller is refused.
+    pub(crate) fn not_now(&self, error: Error) -> Error {
+        let Error::Missing(id) = error else { return error };
+        self.wish_for(id);
+        Error::Io
     }
 
     /// Whether no name leads to the inode any more.

@@ -178,6 +178,7 @@ impl Drive {
         core.keeper.close();
         core.read_ahead.close();
         core.settler.close();
+        core.fetcher.close(core);
         join(threads.settlers.drain(..));
         let settled = core.settle_all();
         core.committer.close();

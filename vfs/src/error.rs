@@ -1,5 +1,7 @@
 //! What a call on the drive can fail with; each adapter maps it to its system's code.
 
+use chunkstore::ChunkId;
+
 /// Why a file operation was refused. Small on purpose: one variant per thing a caller can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -42,6 +44,11 @@ pub enum Error {
     /// Bytes could not be read or did not verify.
     #[error("input/output error")]
     Io,
+    /// A chunk is not on this computer, and the group may have it. Known inside the drive alone: callers are answered after it came,
+    /// or with [`Error::Io`].
+    #[doc(hidden)]
+    #[error("input/output error")]
+    Missing(ChunkId),
     /// No such extended attribute.
     #[error("no such attribute")]
     NoAttribute,

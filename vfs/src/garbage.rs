@@ -3,13 +3,18 @@
 //! A sweep is begun in the store first; from then on whatever is put counts as live. Then every retained version, every open file
 //! and everything that is published or shared meanwhile is marked. Anything that cannot be read stops the sweep: then nothing is
 //! dropped.
+//!
+//! One thing may be elsewhere without harm: the pages of long lists, once there are other computers. What such a page names is not
+//! known, so the sweep then gives up only what nobody but this computer has a claim to and others hold already: no chunk that came
+//! from others (placed, pinned or cached) and none that is not on enough hosts. The pages are asked for, so that a later sweep can do
+//! the rest. Without a group a page that is not here stops the sweep.
 
-use chunkstore::ChunkId;
+use chunkstore::{ChunkId, ChunkState};
 use ledger::Cursor;
 use parking_lot::Mutex;
 
 use crate::Error;
-use crate::content::manifest::each_chunk;
+use crate::content::manifest::{Manifest, each_chunk};
 use crate::content::overlay::Source;
 use crate::core::Core;
 
@@ -17,6 +22,12 @@ use crate::core::Core;
 const NOTES_MAX_CHUNKS: usize = 1 << 17;
 /// Inodes marked under one hold of the ledger's lock.
 const MARK_STEP_INODES: usize = 512;
+/// Pages asked for after a sweep that lacked them.
+const PAGES_WISHED_MAX: usize = 64;
+/// What a sweep that could not look up everything leaves alone.
+const CLAIMED: ChunkState = ChunkState(
+    ChunkState::PLACED.0 | ChunkState::PINNED.0 | ChunkState::CACHED.0 | ChunkState::UNREPLICATED.0,
+);
 /// Bytes of packs rewritten after one sweep.
 const COMPACT_BUDGET_BYTES: u64 = 256 << 20;
 
@@ -74,18 +85,23 @@ impl Core {
     }
 
     fn sweep_once(&self) -> Result<bool, Error> {
-        let sweep = self.store.begin_sweep();
+        let mut sweep = self.store.begin_sweep();
         // A chunk that was put before and is not in its file yet is named by nothing: only begin when there is none.
         if !self.settler.is_idle() || self.pool.pending_bytes() > 0 {
             return Ok(false);
         }
         let mut mark = |id: &ChunkId| sweep.mark(id);
-        self.mark_versions(&mut mark)?;
-        self.mark_open_files(&mut mark)?;
+        let mut lacking = self.mark_versions(&mut mark)?;
+        lacking.extend(self.mark_open_files(&mut mark)?);
         // What the tree still says on disk must survive a crash: commit, then mark what came meanwhile.
         self.commit()?;
         for id in self.sweep.take()? {
             sweep.mark(&id);
+        }
+        if !lacking.is_empty() {
+            tracing::info!(pages = lacking.len(), "a sweep lacks pages and gives up little");
+            sweep.spare(CLAIMED);
+            lacking.into_iter().for_each(|page| self.wish_for(page));
         }
         let report = sweep.finish().map_err(|error| crate::content::store_error(&error))?;
         let compacted =
@@ -94,7 +110,9 @@ impl Core {
         Ok(true)
     }
 
-    fn mark_versions(&self, mark: &mut dyn FnMut(&ChunkId)) -> Result<(), Error> {
+    /// Answers pages that are not here, the first few of them.
+    fn mark_versions(&self, mark: &mut dyn FnMut(&ChunkId)) -> Result<Vec<ChunkId>, Error> {
+        let mut lacking = Vec::new();
         let mut cursor = Cursor::default();
         loop {
             let mut contents = Vec::new();
@@ -106,16 +124,31 @@ impl Core {
                 })
                 .map_err(|error| self.ledger_error(&error))?;
             for content in &contents {
-                each_chunk(&self.store, content, mark)?;
+                self.tolerate(each_chunk(&self.store, content, mark), &mut lacking)?;
             }
             match next {
                 Some(next) => cursor = next,
-                None => return Ok(()),
+                None => return Ok(lacking),
             }
         }
     }
 
-    fn mark_open_files(&self, mark: &mut dyn FnMut(&ChunkId)) -> Result<(), Error> {
+    /// A page that is elsewhere is noted; the rest of its content was walked.
+    fn tolerate(&self, walked: Result<(), Error>, lacking: &mut Vec<ChunkId>) -> Result<(), Error> {
+        match walked {
+            Err(Error::Missing(page)) if self.fetcher.has_group() => {
+                if lacking.len() < PAGES_WISHED_MAX {
+                    lacking.push(page);
+                }
+                Ok(())
+            }
+            Err(Error::Missing(_)) => Err(Error::Io),
+            walked => walked,
+        }
+    }
+
+    fn mark_open_files(&self, mark: &mut dyn FnMut(&ChunkId)) -> Result<Vec<ChunkId>, Error> {
+        let mut lacking = Vec::new();
         for node in self.nodes.all() {
             let state = node.lock();
             let Some(content) = &state.content else { continue };
@@ -124,19 +157,28 @@ impl Core {
                     mark(&chunk.id);
                 }
             }
-            let mut at = 0;
-            for page in content.base.pages() {
-                mark(&page.chunk.id);
-            }
-            while content.base.inline().is_none()
-                && let Some(piece) = content.base.piece_at(&self.store, at)?
-            {
-                if let Some(chunk) = &piece.chunk {
-                    mark(&chunk.id);
+            self.tolerate(self.mark_base(&content.base, mark), &mut lacking)?;
+        }
+        Ok(lacking)
+    }
+
+    fn mark_base(&self, base: &Manifest, mark: &mut dyn FnMut(&ChunkId)) -> Result<(), Error> {
+        base.pages().iter().for_each(|page| mark(&page.chunk.id));
+        let (mut at, mut lacking) = (0, Ok(()));
+        while base.inline().is_none() {
+            match base.piece_at(&self.store, at) {
+                Ok(Some(piece)) => {
+                    piece.chunk.iter().for_each(|chunk| mark(&chunk.id));
+                    at = piece.end();
                 }
-                at = piece.end();
+                Ok(None) => break,
+                Err(Error::Missing(id)) => {
+                    lacking = Err(Error::Missing(id));
+                    at = base.page_end(at).ok_or(Error::Io)?;
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(())
+        lacking
     }
 }

@@ -168,7 +168,7 @@ impl Core {
                 || state.opens == 0
                 || now.duration_since(dirty.last) >= QUIET
                 || now.duration_since(dirty.since) >= OLDEST;
-            if due && self.failure().is_none() {
+            if due && !state.is_starved() && self.failure().is_none() {
                 self.queue(&node, &mut state);
             }
         }

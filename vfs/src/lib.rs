@@ -6,6 +6,7 @@
 //!   ├───── node/      inodes in use: open, or with changes that are not settled
 //!   ├───── content/   settled pieces, unsettled changes over them, pages of long lists
 //!   ├───── write/     write buffer, streams, settling, publishing, group commit
+//!   ├───── group, fetch, starved, safety, log_watch    what the drive asks of other computers, and what it tells them
 //!   └───── keeper, garbage, read_ahead, changes
 //! ```
 //!
@@ -19,14 +20,20 @@ mod content;
 mod core;
 mod drive;
 mod error;
+mod fetch;
+mod fetch_ahead;
 mod garbage;
+mod group;
 mod keeper;
+mod log_watch;
 mod nearby;
 mod node;
 mod ops;
 mod people;
 mod read_ahead;
 mod request;
+mod safety;
+mod starved;
 mod tree_file;
 mod write;
 
@@ -35,6 +42,7 @@ pub use attr::{Attr, AttrChange, NewNode, Ownership, StatFs, TimeChange};
 pub use content::page::decode_any as decode_page_for_fuzzing;
 pub use drive::{Drive, Open, OpenError, Settings, WorkspaceFiles};
 pub use error::Error;
+pub use group::{FetchDone, FetchError, Group, Urgency};
 pub use ledger::{Ino, Kind, ROOT, Time};
 pub use nearby::Nearby;
 pub use people::{
@@ -44,4 +52,5 @@ pub use people::{
 pub use request::{
     Allocate, Change, DirItem, Handle, OpenFlags, Opened, Reached, RenameMode, Reply, Seek, XattrMode, wait,
 };
+pub use safety::Safety;
 pub use write::journal::ReplayError;

@@ -8,7 +8,8 @@ use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 use super::layer::Layer;
 use super::state::ChunkState;
 use super::tables::{
-    self, CHUNKS, DAMAGED, FORMAT, INDEX_VERSION, META, PACKS, PARTITION_SUMS, PRINTS, PROGRESS, VALID_TO,
+    self, CACHED, CHUNKS, DAMAGED, FORMAT, INDEX_VERSION, META, PACKS, PARTITION_SUMS, PRINTS, PROGRESS,
+    VALID_TO,
 };
 use crate::error::StoreError;
 use crate::ids::ChunkId;
@@ -89,7 +90,7 @@ pub(super) fn write_layer(
 ) -> Result<(), StoreError> {
     let mut sums: HashMap<u16, Vec<(ChunkId, bool)>> = HashMap::new();
     let mut live: BTreeMap<u64, i64> = BTreeMap::new();
-    let mut damaged = 0_i64;
+    let (mut damaged, mut cached) = (0_i64, 0_i64);
     let mut chunks = write.open_table(CHUNKS).map_err(StoreError::index)?;
     let mut sorted: Vec<_> = layer.chunks.iter().collect();
     sorted.sort_unstable_by_key(|(id, _)| **id);
@@ -103,6 +104,7 @@ pub(super) fn write_layer(
             if let Some(entry) = entry {
                 *live.entry(entry.place.at.pack).or_default() += sign * entry.place.record_bytes() as i64;
                 damaged += sign * i64::from(entry.state.has(ChunkState::DAMAGED));
+                cached += sign * entry.cached_bytes() as i64;
             }
         }
         if old.is_some() != entry.is_some() {
@@ -116,8 +118,10 @@ pub(super) fn write_layer(
     write_sums(write, &sums)?;
     write_packs(write, &live, sizes)?;
     let mut meta = write.open_table(META).map_err(StoreError::index)?;
-    let damaged = count_in(&meta, DAMAGED)?.saturating_add_signed(damaged);
-    meta.insert(DAMAGED, &damaged.to_le_bytes()[..]).map_err(StoreError::index)?;
+    for (name, change) in [(DAMAGED, damaged), (CACHED, cached)] {
+        let count = count_in(&meta, name)?.saturating_add_signed(change);
+        meta.insert(name, &count.to_le_bytes()[..]).map_err(StoreError::index)?;
+    }
     if let Some(at) = valid_to {
         meta.insert(VALID_TO, &tables::position_row(at)[..]).map_err(StoreError::index)?;
     }

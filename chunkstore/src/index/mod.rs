@@ -16,7 +16,7 @@ mod partition;
 mod state;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use commit::{count_in, prepare_tables, write_layer};
 use layer::Layer;
 pub use partition::PartitionSum;
 pub use state::ChunkState;
-use tables::{CHUNKS, DAMAGED, META, PACKS, PARTITION_SUMS, PRINTS, VALID_TO};
+use tables::{CACHED, CHUNKS, DAMAGED, META, PACKS, PARTITION_SUMS, PRINTS, VALID_TO};
 
 const FILE_NAME: &str = "index.redb";
 /// What lay in the index's place and was none. One such file is kept.
@@ -45,6 +45,13 @@ const DATABASE_CACHE_BYTES: usize = 4 << 20;
 pub(crate) struct Entry {
     pub(crate) place: Location,
     pub(crate) state: ChunkState,
+}
+
+impl Entry {
+    /// Bytes that giving it up for want of room would free.
+    pub(crate) fn cached_bytes(&self) -> u64 {
+        if self.state.is_evictable() { self.place.record_bytes() } else { 0 }
+    }
 }
 
 /// Size of a pack and of what lives in it, bytes.
@@ -181,6 +188,13 @@ impl Index {
         let read = self.database.begin_read().map_err(StoreError::index)?;
         let meta = read.open_table(META).map_err(StoreError::index)?;
         count_in(&meta, DAMAGED)
+    }
+
+    /// Bytes of evictable records at the last checkpoint.
+    pub(crate) fn cached_bytes(&self) -> Result<u64, StoreError> {
+        let read = self.database.begin_read().map_err(StoreError::index)?;
+        let meta = read.open_table(META).map_err(StoreError::index)?;
+        count_in(&meta, CACHED)
     }
 
     /// The packs as of the last checkpoint.
@@ -327,6 +341,41 @@ impl Index {
             }
             Ok(())
         })
+    }
+
+    /// At most `max` ids behind `after` whose entry `wanted` picks, in order; changes since the last checkpoint are seen.
+    pub(crate) fn pick(
+        &self,
+        after: Option<ChunkId>,
+        max: usize,
+        wanted: &dyn Fn(&ChunkId, &Entry) -> bool,
+    ) -> Result<Vec<ChunkId>, StoreError> {
+        let is_behind = |id: &ChunkId| after.is_none_or(|after| *id > after);
+        let mut picked = BTreeSet::new();
+        {
+            let layers = self.layers.read();
+            let recent = [layers.frozen.as_deref(), Some(&layers.active)];
+            for (id, _) in recent.into_iter().flatten().flat_map(|layer| &layer.chunks) {
+                if is_behind(id) {
+                    picked.insert(*id);
+                }
+            }
+        }
+        let mut rows = 0;
+        self.walk(after.unwrap_or(ChunkId([0; ID_BYTES])), &mut |id, entry| {
+            if is_behind(&id) && wanted(&id, &entry) {
+                rows += usize::from(picked.insert(id));
+            }
+            rows < max
+        })?;
+        let mut found = Vec::new();
+        for id in picked {
+            // Looked up again: what was picked may have changed since the checkpoint.
+            if found.len() < max && self.get(&id)?.is_some_and(|entry| wanted(&id, &entry)) {
+                found.push(id);
+            }
+        }
+        Ok(found)
     }
 
     /// Forgets fingerprints of chunks that are gone, a bounded number of rows in each transaction.

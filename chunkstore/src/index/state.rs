@@ -15,11 +15,25 @@ impl ChunkState {
     pub const UNREPLICATED: Self = Self(1 << 3);
     /// Its bytes did not verify: it is not served, and the next copy that comes along replaces it.
     pub const DAMAGED: Self = Self(1 << 4);
+    /// [`ChunkState::PLACED`], and nothing named it when a sweep looked: a later sweep gives it up if that is still so.
+    pub const DOOMED: Self = Self(1 << 5);
 
     /// Whether all these bits are set.
     #[must_use]
     pub const fn has(self, bits: Self) -> bool {
         self.0 & bits.0 == bits.0
+    }
+
+    /// Whether one of these bits is set.
+    #[must_use]
+    pub const fn has_any(self, bits: Self) -> bool {
+        self.0 & bits.0 != 0
+    }
+
+    /// Here as a copy of convenience and for no other reason.
+    #[must_use]
+    pub const fn is_evictable(self) -> bool {
+        self.has(Self::CACHED) && !self.has_any(Self(Self::PLACED.0 | Self::PINNED.0 | Self::UNREPLICATED.0))
     }
 
     /// With these bits as well.

@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | name | `format` u32; `valid_to` pack u64, offset u32; `damaged` chunks u64; `progress/OWNER` u64 |
+//! | `meta` | name | `format` u32; `valid_to` pack u64, offset u32; `damaged` chunks u64; `cached` bytes u64; `progress/OWNER` u64 |
 //! | `chunks` | `ChunkId` | pack u64, offset u32, ciphertext length u32, state u32, last use u32 (0: unknown) |
 //! | `prints` | fingerprint | `ChunkId` |
 //! | `partitions` | u16 | wrapping sum of its ids (256 bit), count u64 |
@@ -24,6 +24,8 @@ pub(super) const FORMAT: &str = "format";
 pub(super) const VALID_TO: &str = "valid_to";
 /// How many chunks are known to be damaged.
 pub(super) const DAMAGED: &str = "damaged";
+/// How many bytes of records are evictable.
+pub(super) const CACHED: &str = "cached";
 /// How far an owner of chunks has come; the owner's name follows.
 pub(super) const PROGRESS: &str = "progress/";
 /// Newest version of the index.

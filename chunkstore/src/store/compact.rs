@@ -31,18 +31,23 @@ impl ChunkStore {
     /// [`StoreError::Full`] if there is no room for a copy, [`StoreError::Failed`], or what the disk says. Packs
     /// removed until then stay removed.
     pub fn compact(&self, budget_bytes: u64) -> Result<CompactReport, StoreError> {
-        let inner = &*self.inner;
-        let mut stuck = inner.compacting.lock();
+        self.inner.compact(budget_bytes)
+    }
+}
+
+impl Inner {
+    pub(super) fn compact(&self, budget_bytes: u64) -> Result<CompactReport, StoreError> {
+        let mut stuck = self.compacting.lock();
         let mut report = CompactReport::default();
-        inner.seal_dead_tail()?;
-        for (pack, used) in inner.mostly_dead(&stuck) {
-            inner.latch.check()?;
+        self.seal_dead_tail()?;
+        for (pack, used) in self.mostly_dead(&stuck) {
+            self.latch.check()?;
             if report.copied_bytes >= budget_bytes && used.live_bytes > 0 {
                 report.more_to_do = true;
                 break;
             }
-            report.copied_bytes += inner.copy_living(pack, &used)?;
-            if inner.remove_if_dead(pack)? {
+            report.copied_bytes += self.copy_living(pack, &used)?;
+            if self.remove_if_dead(pack)? {
                 report.removed_packs += 1;
                 report.removed_bytes += used.bytes;
             } else {
@@ -51,9 +56,7 @@ impl ChunkStore {
         }
         Ok(report)
     }
-}
 
-impl Inner {
     /// The pack appended to can only be emptied once it is ended.
     fn seal_dead_tail(&self) -> Result<(), StoreError> {
         let Some(pack) = self.appender.open_pack() else { return Ok(()) };

@@ -17,11 +17,14 @@ mod background;
 mod cache;
 mod checkpoint;
 mod compact;
+mod evict;
 mod flush;
+mod fresh;
 mod latch;
 mod put;
 mod read;
 mod recover;
+mod replicas;
 mod report;
 mod scrub;
 mod space;
@@ -45,7 +48,10 @@ use crate::seal::SealScratch;
 use append::Appender;
 use background::Background;
 use cache::PlainCache;
+use evict::Uses;
 use flush::Flusher;
+pub use fresh::Fresh;
+use fresh::FreshQueue;
 use latch::Latch;
 pub use report::{
     CompactReport, Flushed, Health, Limits, MAX_REPORTED_BAD_CHUNKS, Pace, ScrubProgress, ScrubReport,
@@ -53,7 +59,7 @@ pub use report::{
 };
 use space::Space;
 pub use sweep::Sweep;
-use sweep::SweepFilter;
+use sweep::{DoomEpoch, SweepFilter};
 
 /// Stores sealed chunks in packs. Used from any number of threads at once, behind an [`Arc`].
 pub struct ChunkStore {
@@ -85,6 +91,11 @@ struct Inner {
     /// One compaction at a time. Inside: packs it cannot empty, because something in them does not verify.
     compacting: Mutex<HashSet<u64>>,
     bell: Arc<background::Bell>,
+    /// Chunks put here first, for who brings them to other hosts.
+    fresh: FreshQueue,
+    /// Cached chunks read of late.
+    uses: Uses,
+    dooming: Mutex<DoomEpoch>,
 }
 
 #[derive(Default)]
@@ -92,6 +103,7 @@ struct Counts {
     chunks: AtomicU64,
     live_bytes: AtomicU64,
     damaged_chunks: AtomicU64,
+    cached_bytes: AtomicU64,
     saved_by_dedup_bytes: AtomicU64,
 }
 
@@ -135,6 +147,7 @@ impl ChunkStore {
             can_store_bytes: inner.space.can_store_bytes(&*inner.disk, &inner.dir),
             saved_by_dedup_bytes: inner.counts.saved_by_dedup_bytes.load(Ordering::Relaxed),
             damaged_chunks: inner.counts.damaged_chunks.load(Ordering::Relaxed),
+            cached_bytes: inner.counts.cached_bytes.load(Ordering::Relaxed),
         }
     }
 
@@ -191,8 +204,7 @@ impl ChunkStore {
         let entry = self.inner.index.get(id)?.ok_or(StoreError::NotFound(*id))?;
         let kept = ChunkState::DAMAGED;
         let state = entry.state.without(clear.without(kept)).with(set.without(kept));
-        self.inner.index.set(*id, Some(Entry { state, ..entry }));
-        Ok(())
+        self.inner.set_entry(*id, Some(Entry { state, ..entry }))
     }
 
     /// The sums of all partitions that hold chunks, after a checkpoint: what hosts compare to find differences.
@@ -255,6 +267,7 @@ impl Inner {
             pack.live_bytes = pack.live_bytes.saturating_sub(bytes);
             self.counts.chunks.fetch_sub(1, Ordering::Relaxed);
             self.counts.live_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.counts.cached_bytes.fetch_sub(old.cached_bytes(), Ordering::Relaxed);
             if old.state.has(ChunkState::DAMAGED) {
                 self.counts.damaged_chunks.fetch_sub(1, Ordering::Relaxed);
             }
@@ -264,6 +277,7 @@ impl Inner {
             packs.entry(new.place.at.pack).or_default().live_bytes += bytes;
             self.counts.chunks.fetch_add(1, Ordering::Relaxed);
             self.counts.live_bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.counts.cached_bytes.fetch_add(new.cached_bytes(), Ordering::Relaxed);
             if new.state.has(ChunkState::DAMAGED) {
                 self.counts.damaged_chunks.fetch_add(1, Ordering::Relaxed);
             }

@@ -40,11 +40,12 @@ impl ChunkStore {
             }
             None => {
                 let mut scratch = inner.scratches.lock().pop().unwrap_or_default();
-                let stored = inner.put_sealed(print, &key, plain, &mut scratch);
+                let stored = inner.with_room(|| inner.put_sealed(print, &key, plain, &mut scratch));
                 inner.scratches.lock().push(scratch);
                 stored?
             }
         };
+        inner.publish_own(&id)?;
         inner.keep_bounds()?;
         Ok(ChunkRef { id, key, len: plain.len() as u32 })
     }
@@ -54,6 +55,15 @@ impl ChunkStore {
     /// # Errors
     /// [`StoreError::WrongBytes`] if they are not that chunk, else those of [`ChunkStore::put`].
     pub fn import(&self, id: &ChunkId, ciphertext: &[u8]) -> Result<(), StoreError> {
+        self.import_as(id, ciphertext, ChunkState::default())
+    }
+
+    /// Like [`ChunkStore::import`]; says why the chunk is here. A copy that was here before is here for this reason too; one that was
+    /// here for a better reason than the cache does not become evictable.
+    ///
+    /// # Errors
+    /// Those of [`ChunkStore::import`].
+    pub fn import_as(&self, id: &ChunkId, ciphertext: &[u8], state: ChunkState) -> Result<(), StoreError> {
         let inner = &*self.inner;
         if ciphertext.len() > MAX_SEALED_BYTES {
             return Err(StoreError::TooLong(ciphertext.len()));
@@ -65,7 +75,9 @@ impl ChunkStore {
         let mut record = Vec::with_capacity(RECORD_HEADER_BYTES + ciphertext.len());
         record.resize(RECORD_HEADER_BYTES, 0);
         record.extend_from_slice(ciphertext);
-        inner.store_record(*id, &mut record, ChunkState::default())?;
+        let state = state.without(ChunkState::DAMAGED.with(ChunkState::DOOMED));
+        inner.with_room(|| inner.store_record(*id, &mut record, state))?;
+        inner.add_reasons(id, state)?;
         inner.keep_bounds()
     }
 }
@@ -90,7 +102,9 @@ impl Inner {
     ) -> Result<ChunkId, StoreError> {
         let sealed = seal::seal(key, plain, scratch);
         let id = sealed.id;
-        if !self.store_record(id, sealed.into_record(), ChunkState::UNREPLICATED)? {
+        if self.store_record(id, sealed.into_record(), ChunkState::UNREPLICATED)? {
+            self.fresh.push(id);
+        } else {
             self.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
         }
         self.index.learn(print, id);
@@ -98,12 +112,17 @@ impl Inner {
     }
 
     /// Whether a good copy is here; if so it counts as live for a sweep under way.
-    fn holds(&self, id: &ChunkId) -> Result<bool, StoreError> {
+    pub(super) fn holds(&self, id: &ChunkId) -> Result<bool, StoreError> {
         let sweep = self.gate.read();
         if let Some(filter) = &*sweep {
             filter.mark(id);
         }
-        Ok(self.index.get(id)?.is_some_and(|entry| !entry.state.has(ChunkState::DAMAGED)))
+        let Some(entry) = self.index.get(id)? else { return Ok(false) };
+        drop(sweep);
+        if entry.state.has(ChunkState::DOOMED) {
+            self.reprieve(id)?;
+        }
+        Ok(!entry.state.has(ChunkState::DAMAGED))
     }
 
     /// Appends the record unless a good copy is here. True if it was appended. A damaged copy is replaced and keeps
@@ -118,7 +137,10 @@ impl Inner {
         if let Some(filter) = &*sweep {
             filter.mark(&id);
         }
-        let old = self.index.get(&id)?.map_or(state, |old| old.state.without(ChunkState::DAMAGED));
+        let old = self
+            .index
+            .get(&id)?
+            .map_or(state, |old| old.state.without(ChunkState::DAMAGED.with(ChunkState::DOOMED)));
         self.set_entry(id, Some(Entry { place, state: old }))?;
         Ok(true)
     }

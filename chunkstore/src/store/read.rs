@@ -22,6 +22,7 @@ impl ChunkStore {
             return Ok(plain);
         }
         let (_, sealed) = self.inner.read_sealed(&chunk.id)?;
+        self.inner.note_use(&chunk.id)?;
         let plain = match seal::open_stored(chunk, sealed) {
             Ok(plain) => plain,
             Err(_) => self.inner.open_again(chunk)?,

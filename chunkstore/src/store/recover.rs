@@ -22,7 +22,9 @@ use parking_lot::{Mutex, RwLock};
 use super::append::Appender;
 use super::background::Bell;
 use super::cache::PlainCache;
+use super::evict::Uses;
 use super::flush::Flusher;
+use super::fresh::FreshQueue;
 use super::latch::Latch;
 use super::put::MAX_UNFLUSHED_PACKS;
 use super::report::Limits;
@@ -75,6 +77,9 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, limits: Limits) -> Result<In
         checkpointing: Mutex::default(),
         compacting: Mutex::default(),
         bell: Arc::new(Bell::default()),
+        fresh: FreshQueue::default(),
+        uses: Uses::default(),
+        dooming: Mutex::default(),
         index,
         disk,
     };
@@ -132,6 +137,7 @@ impl Recovery<'_> {
         inner.counts.chunks.store(chunks, Ordering::Relaxed);
         inner.counts.live_bytes.store(present.values().map(|used| used.live_bytes).sum(), Ordering::Relaxed);
         inner.counts.damaged_chunks.store(inner.index.damaged_chunks()?, Ordering::Relaxed);
+        inner.counts.cached_bytes.store(inner.index.cached_bytes()?, Ordering::Relaxed);
         *inner.packs.lock() = present;
         Ok(())
     }

@@ -49,6 +49,10 @@ pub struct Usage {
     pub saved_by_dedup_bytes: u64,
     /// Chunks known to be damaged and not healed yet.
     pub damaged_chunks: u64,
+    /// Bytes of records that are here only because they were read, part of the living: what [`ChunkStore::evict`] can give up.
+    ///
+    /// [`ChunkStore::evict`]: crate::ChunkStore::evict
+    pub cached_bytes: u64,
 }
 
 /// Whether the store still writes.
@@ -113,6 +117,8 @@ pub struct SweepReport {
     pub dead_chunks: u64,
     /// Bytes of their records, which compaction can free.
     pub dead_bytes: u64,
+    /// Placed chunks that nothing names, left for a later sweep to give up.
+    pub doomed_chunks: u64,
 }
 
 /// Result of a compaction.

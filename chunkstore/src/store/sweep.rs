@@ -4,14 +4,20 @@
 //! positive keeps garbage until the next sweep. Everything stored or found stored after the sweep began counts as
 //! living. Giving up means that the index forgets the chunk; compaction frees the bytes later. After a rebuild of
 //! the index the forgotten chunks of packs not yet compacted are back, as garbage for the next sweep.
+//!
+//! A chunk that other computers placed here may arrive before the transaction that names it. So an unmarked placed chunk is only
+//! doomed, and given up by a sweep at least a grace later that finds it unmarked still. All doomed chunks share one moment: a new
+//! epoch begins when the last one is over, and at a start the moment is not known, so that the grace begins anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use super::report::SweepReport;
 use super::{ChunkStore, Inner};
 use crate::error::StoreError;
 use crate::ids::ChunkId;
+use crate::index::{ChunkState, Entry};
 
 /// Most memory the filter takes: good for 27 million chunks at one false positive in a hundred.
 const MAX_FILTER_BYTES: u64 = 32 << 20;
@@ -20,11 +26,36 @@ const BITS_PER_CHUNK: u64 = 12;
 const HASHES: usize = 7;
 /// Chunks given up under one hold of the gate.
 const BATCH_CHUNKS: usize = 4096;
+/// How long a placed chunk stays that nothing names, at least.
+const PLACED_GRACE: Duration = Duration::from_secs(3600);
+
+/// When the doomed chunks were doomed; not known before the first sweep since the start.
+#[derive(Default)]
+pub(super) struct DoomEpoch(Option<Instant>);
+
+/// What this sweep does with unmarked placed chunks.
+#[derive(Clone, Copy)]
+struct Dooming {
+    may_doom: bool,
+    may_give_up: bool,
+}
+
+impl DoomEpoch {
+    fn begin_sweep(&mut self, grace: Duration) -> Dooming {
+        let is_over = self.0.is_some_and(|began| began.elapsed() >= grace);
+        let may_doom = self.0.is_none() || is_over;
+        if may_doom {
+            self.0 = Some(Instant::now());
+        }
+        Dooming { may_doom, may_give_up: is_over }
+    }
+}
 
 /// A sweep under way. Dropped without [`Sweep::finish`], it gives nothing up.
 pub struct Sweep<'a> {
     inner: &'a Inner,
     filter: Arc<SweepFilter>,
+    spared: ChunkState,
 }
 
 impl ChunkStore {
@@ -38,7 +69,7 @@ impl ChunkStore {
     pub fn begin_sweep(&self) -> Sweep<'_> {
         let filter = Arc::new(SweepFilter::for_chunks(self.usage().chunks));
         *self.inner.gate.write() = Some(Arc::clone(&filter));
-        Sweep { inner: &self.inner, filter }
+        Sweep { inner: &self.inner, filter, spared: ChunkState::default() }
     }
 }
 
@@ -48,19 +79,33 @@ impl Sweep<'_> {
         self.filter.mark(id);
     }
 
+    /// Chunks with any of these bits stay, marked or not: for a caller that could not look up all that is named.
+    pub fn spare(&mut self, any: ChunkState) {
+        self.spared = any;
+    }
+
     /// Gives up every chunk that was not marked. The caller must have marked all that is named anywhere.
     ///
     /// # Errors
     /// [`StoreError::SweepReplaced`] if another sweep was begun, else those of
     /// [`ChunkStore::checkpoint_index`]. What was given up until then stays so.
     pub fn finish(self) -> Result<SweepReport, StoreError> {
+        self.finish_with_grace(PLACED_GRACE)
+    }
+
+    /// The same, with another grace for placed chunks that nothing names than an hour.
+    ///
+    /// # Errors
+    /// Those of [`Sweep::finish`].
+    pub fn finish_with_grace(self, grace: Duration) -> Result<SweepReport, StoreError> {
+        let dooming = self.inner.dooming.lock().begin_sweep(grace);
         // All chunks older than the sweep are then in the database, where they are walked.
         self.inner.checkpoint()?;
         let mut report = SweepReport::default();
         let mut from = ChunkId([0; 32]);
         loop {
             let (unmarked, last) = self.next_unmarked(from, &mut report)?;
-            self.give_up(&unmarked, &mut report)?;
+            self.give_up(&unmarked, dooming, &mut report)?;
             self.inner.keep_bounds()?;
             match last.and_then(next_id) {
                 Some(next) => from = next,
@@ -91,14 +136,26 @@ impl Sweep<'_> {
         Ok((unmarked, last))
     }
 
-    fn give_up(&self, unmarked: &[ChunkId], report: &mut SweepReport) -> Result<(), StoreError> {
+    fn give_up(
+        &self,
+        unmarked: &[ChunkId],
+        dooming: Dooming,
+        report: &mut SweepReport,
+    ) -> Result<(), StoreError> {
         let current = self.inner.gate.write();
         if !current.as_ref().is_some_and(|filter| Arc::ptr_eq(filter, &self.filter)) {
             return Err(StoreError::SweepReplaced);
         }
         for id in unmarked {
             let entry = self.inner.index.get(id)?;
-            match entry.filter(|_| !self.filter.has(id)) {
+            match entry.filter(|entry| !self.filter.has(id) && !entry.state.has_any(self.spared)) {
+                Some(entry) if entry.state.has(ChunkState::PLACED) && !dooming.is_up(entry.state) => {
+                    report.doomed_chunks += 1;
+                    if dooming.may_doom && !entry.state.has(ChunkState::DOOMED) {
+                        let state = entry.state.with(ChunkState::DOOMED);
+                        self.inner.set_entry(*id, Some(Entry { state, ..entry }))?;
+                    }
+                }
                 Some(entry) => {
                     report.dead_chunks += 1;
                     report.dead_bytes += entry.place.record_bytes();
@@ -108,6 +165,12 @@ impl Sweep<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Dooming {
+    fn is_up(self, state: ChunkState) -> bool {
+        self.may_give_up && state.has(ChunkState::DOOMED)
     }
 }
 

@@ -6,13 +6,14 @@
 //! commit.rs   keep, freeze, thaw       log.rs      what was done, newest first; frontier
 //! prune.rs    what history gives up    digest.rs   one hash of the whole tree
 //! setup.rs    create, join, open       members.rs  the roster
-//! check.rs    every row looked over
+//! check.rs    every row looked over     heads.rs    current versions, clocks of sequences
 //! ```
 
 mod accept;
 mod check;
 mod commit;
 mod digest;
+mod heads;
 mod history;
 #[cfg(test)]
 mod inspect;

@@ -12,7 +12,7 @@ use crate::tree::{InodeRow, VersionRow, grave_key, prefix_end, version_key, vers
 
 /// Where a walk over all inodes stopped; the default begins at the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Cursor(Ino);
+pub struct Cursor(pub(super) Ino);
 
 /// What a step of pruning did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -18,7 +18,7 @@ pub fn errno(error: Error) -> Errno {
         Error::Invalid => Errno::EINVAL,
         Error::NoSpace => Errno::ENOSPC,
         Error::ReadOnly => Errno::EROFS,
-        Error::Io => Errno::EIO,
+        Error::Io | Error::Missing(_) => Errno::EIO,
         Error::NoAttribute => Errno::ENODATA,
         Error::TooLarge => Errno::EFBIG,
         Error::Unsupported => Errno::EOPNOTSUPP,

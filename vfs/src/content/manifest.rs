@@ -8,7 +8,7 @@ use ledger::{Content, Piece};
 use parking_lot::Mutex;
 
 use super::page::{self, PageKind};
-use super::{from_ledger, store_error};
+use super::{from_ledger, read_error};
 use crate::Error;
 
 /// What lies at an offset of a settled content.
@@ -169,6 +169,12 @@ impl Manifest {
         }
     }
 
+    /// Where the page that covers `offset` ends, in the file.
+    pub(crate) fn page_end(&self, offset: u64) -> Option<u64> {
+        let ends = self.pages().iter().map(|page| page.start.saturating_add(page.covers));
+        ends.into_iter().find(|end| *end > offset)
+    }
+
     /// The piece that holds `offset`.
     pub(crate) fn piece_at(&self, store: &ChunkStore, offset: u64) -> Result<Option<Placed>, Error> {
         match &self.form {
@@ -210,10 +216,11 @@ pub(crate) fn data_bytes(content: &Content, size: u64) -> u64 {
 }
 
 fn fetch(store: &ChunkStore, chunk: &ChunkRef) -> Result<Bytes, Error> {
-    store.get(chunk).map_err(|error| store_error(&error))
+    store.get(chunk).map_err(|error| read_error(chunk, &error))
 }
 
-/// Every chunk a content names: the data's and the pages' own.
+/// Every chunk a content names: the data's and the pages' own. Where pages are not here, all others are gone through before the
+/// answer is [`Error::Missing`].
 pub(crate) fn each_chunk(
     store: &ChunkStore,
     content: &Content,
@@ -244,21 +251,36 @@ fn each_page(
     seen: &mut usize,
     each: &mut dyn FnMut(&chunkstore::ChunkId),
 ) -> Result<(), Error> {
+    let mut lacking = None;
     for page in pages {
         *seen += 1;
         if *seen > PAGES_MAX {
             return Err(Error::Io);
         }
-        let chunk = from_ledger(&page.chunk);
-        each(&chunk.id);
-        let bytes = fetch(store, &chunk)?;
-        match page::kind(&bytes)? {
-            PageKind::Pieces => each_piece(&page::decode_pieces(&bytes)?, each),
-            PageKind::Pages if depth > 1 => {
-                each_page(store, depth - 1, &page::decode_pages(&bytes)?, seen, each)?;
-            }
-            PageKind::Pages => return Err(Error::Io),
+        match each_of_page(store, depth, page, seen, each) {
+            Err(Error::Missing(page)) => lacking = lacking.or(Some(page)),
+            listed => listed?,
         }
+    }
+    lacking.map_or(Ok(()), |page| Err(Error::Missing(page)))
+}
+
+fn each_of_page(
+    store: &ChunkStore,
+    depth: u8,
+    page: &ledger::Page,
+    seen: &mut usize,
+    each: &mut dyn FnMut(&chunkstore::ChunkId),
+) -> Result<(), Error> {
+    let chunk = from_ledger(&page.chunk);
+    each(&chunk.id);
+    let bytes = fetch(store, &chunk)?;
+    match page::kind(&bytes)? {
+        PageKind::Pieces => each_piece(&page::decode_pieces(&bytes)?, each),
+        PageKind::Pages if depth > 1 => {
+            each_page(store, depth - 1, &page::decode_pages(&bytes)?, seen, each)?;
+        }
+        PageKind::Pages => return Err(Error::Io),
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ pub(crate) mod page;
 pub(crate) mod paging;
 pub(crate) mod view;
 
-use chunkstore::{StoreError, StoreErrorKind};
+use chunkstore::{ChunkRef, StoreError, StoreErrorKind};
 
 use crate::Error;
 
@@ -25,6 +25,21 @@ pub(crate) fn from_ledger(chunk: &ledger::ChunkRef) -> chunkstore::ChunkRef {
 /// The ledger's form of a chunk reference.
 pub(crate) fn to_ledger(chunk: &chunkstore::ChunkRef) -> ledger::ChunkRef {
     ledger::ChunkRef { id: chunk.id.0, key: chunk.key.0, len: chunk.len }
+}
+
+/// What a failure to read a chunk means to a caller.
+pub(crate) fn read_error(chunk: &ChunkRef, error: &StoreError) -> Error {
+    match error {
+        StoreError::NotFound(id) => Error::Missing(*id),
+        StoreError::Damaged { id, .. } => {
+            tracing::warn!(%error, "a good copy is wanted");
+            Error::Missing(*id)
+        }
+        error => {
+            tracing::debug!(id = %chunk.id, "a chunk cannot be read");
+            store_error(error)
+        }
+    }
 }
 
 /// What a failure of the store means to a caller.

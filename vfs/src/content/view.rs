@@ -7,7 +7,7 @@ use chunkstore::{ChunkRef, ChunkStore};
 
 use super::manifest::{Manifest, Placed};
 use super::overlay::{Overlay, Segment, Source};
-use super::{HOLE_MIN_BYTES, store_error};
+use super::{HOLE_MIN_BYTES, read_error};
 use crate::Error;
 
 /// Content of one file with its unsettled changes.
@@ -193,19 +193,19 @@ impl FileContent {
 
     /// The bytes of `from..to`; only for ranges known to be short.
     pub(crate) fn bytes(&self, store: &ChunkStore, from: u64, to: u64) -> Result<Bytes, Error> {
-        gather(store, self.plan(store, from, to)?)
+        gather(store, &self.plan(store, from, to)?)
     }
 }
 
 /// Fetches the parts of a read and joins them; one part alone is not copied.
-pub(crate) fn gather(store: &ChunkStore, mut parts: Vec<Part>) -> Result<Bytes, Error> {
-    if parts.len() == 1 {
-        return resolve(store, parts.remove(0));
+pub(crate) fn gather(store: &ChunkStore, parts: &[Part]) -> Result<Bytes, Error> {
+    if let [part] = parts {
+        return resolve(store, part);
     }
     let mut out = BytesMut::with_capacity(parts.iter().map(Part::len).sum());
     for part in parts {
         match part {
-            Part::Zero(len) => out.resize(out.len() + len, 0),
+            Part::Zero(len) => out.resize(out.len() + *len, 0),
             other => out.extend_from_slice(&resolve(store, other)?),
         }
     }
@@ -221,13 +221,13 @@ impl Part {
     }
 }
 
-fn resolve(store: &ChunkStore, part: Part) -> Result<Bytes, Error> {
+fn resolve(store: &ChunkStore, part: &Part) -> Result<Bytes, Error> {
     match part {
-        Part::Bytes(bytes) => Ok(bytes),
-        Part::Zero(len) => Ok(Bytes::from(vec![0; len])),
+        Part::Bytes(bytes) => Ok(bytes.clone()),
+        Part::Zero(len) => Ok(Bytes::from(vec![0; *len])),
         Part::Chunk { chunk, skip, len } => {
-            let plain = store.get(&chunk).map_err(|error| store_error(&error))?;
-            if plain.len() < skip + len { Err(Error::Io) } else { Ok(plain.slice(skip..skip + len)) }
+            let plain = store.get(chunk).map_err(|error| read_error(chunk, &error))?;
+            if plain.len() < skip + len { Err(Error::Io) } else { Ok(plain.slice(*skip..skip + len)) }
         }
     }
 }

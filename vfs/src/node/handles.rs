@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use super::Node;
+use crate::fetch_ahead::Ahead;
 use crate::{Error, Handle, Ino, OpenFlags};
 
 /// An open file.
@@ -17,6 +18,8 @@ pub(crate) struct OpenFile {
     pub(crate) flags: OpenFlags,
     /// Where the last read ended, to notice a sequential reader. Bytes.
     pub(crate) read_end: AtomicU64,
+    /// What was fetched ahead of him.
+    pub(crate) ahead: Ahead,
     /// Its access time was looked at already.
     pub(crate) atime_done: AtomicBool,
 }
@@ -32,7 +35,13 @@ pub(crate) struct Handles {
 impl Handles {
     /// A handle for an open file.
     pub(crate) fn add_file(&self, node: Arc<Node>, flags: OpenFlags) -> Handle {
-        let file = OpenFile { node, flags, read_end: AtomicU64::new(0), atime_done: AtomicBool::new(false) };
+        let file = OpenFile {
+            node,
+            flags,
+            read_end: AtomicU64::new(0),
+            ahead: Ahead::default(),
+            atime_done: AtomicBool::new(false),
+        };
         let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         self.files.write().insert(number, Arc::new(file));
         Handle(number)

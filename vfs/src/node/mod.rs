@@ -15,6 +15,7 @@ pub(crate) use ranges::Ranges;
 pub(crate) use table::NodeTable;
 
 use crate::content::view::FileContent;
+use crate::starved::Starved;
 use crate::{Error, Ino, Time};
 
 /// An inode in use.
@@ -84,6 +85,8 @@ pub(crate) struct State {
     pub(crate) rounds_in_place: u8,
     /// Cut at fixed blocks from now on.
     pub(crate) fixed: bool,
+    /// Settling waits for a chunk that is not here.
+    pub(crate) starved: Option<Starved>,
     /// Bytes this node counts in the write buffer.
     pub(crate) counted_bytes: usize,
 }

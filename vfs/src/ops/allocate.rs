@@ -8,7 +8,7 @@ use crate::{Allocate, Drive, Error, Handle, Reply};
 impl Drive {
     /// Reserves, punches or zeroes `offset .. offset + len`.
     pub fn allocate(&self, handle: Handle, offset: u64, len: u64, mode: Allocate, reply: Reply<()>) {
-        reply(self.core.allocate(handle, offset, len, mode));
+        self.core.answer(move |core| core.allocate(handle, offset, len, mode), reply);
     }
 }
 

@@ -69,7 +69,7 @@ impl Core {
     /// Sets a file's length.
     pub(crate) fn resize(&self, ino: Ino, size: u64) -> Result<(), Error> {
         self.nodes.with(ino, |node, state| {
-            self.load(ino, state)?;
+            self.load_now(ino, state)?;
             let old = state.content().size;
             if old == size {
                 state.touch(wall_time());

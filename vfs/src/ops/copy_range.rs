@@ -19,7 +19,8 @@ impl Drive {
         len: u64,
         reply: Reply<u64>,
     ) {
-        reply(self.core.copy_range(from, from_offset, to, to_offset, len));
+        let copy = move |core: &Core| core.copy_range(from, from_offset, to, to_offset, len);
+        self.core.answer(copy, reply);
     }
 }
 

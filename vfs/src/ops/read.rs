@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use crate::content::store_error;
+use crate::content::read_error;
 use crate::content::view::{FileContent, Part, gather};
 use crate::core::{Core, wall_time};
 use crate::node::OpenFile;
@@ -16,7 +16,7 @@ const ATIME_MAX_AGE_SECS: i64 = 24 * 3600;
 impl Drive {
     /// Reads up to `len` bytes at `offset`; fewer only at the end of the file.
     pub fn read(&self, handle: Handle, offset: u64, len: u32, reply: Reply<Bytes>) {
-        reply(self.core.read(handle, offset, len));
+        self.core.answer(move |core| core.read(handle, offset, len), reply);
     }
 }
 
@@ -33,23 +33,25 @@ impl Core {
             self.load(file.node.ino, &mut state)?;
             let content = state.content();
             let sequential = self.look_ahead(&file, content, offset, end);
+            self.fetch_ahead(&file, content, offset, end, sequential);
             let parts = content.plan(&self.store, offset, end)?;
             let nearby = if sequential { None } else { self.nearby_candidate(&state, offset, &parts) };
             (parts, nearby)
         };
         self.renew_atime(&file);
         if let (Some(nearby), [Part::Chunk { chunk, skip, len }]) = (nearby, parts.as_slice()) {
-            let plain = self.store.get(chunk).map_err(|error| store_error(&error))?;
+            let plain = self.store.get(chunk).map_err(|error| read_error(chunk, &error))?;
             let wanted = plain.get(*skip..skip + len).map(|wanted| plain.slice_ref(wanted));
             self.offer(file.node.ino, &nearby, plain);
             return wanted.ok_or(Error::Io);
         }
-        gather(&self.store, parts)
+        gather(&self.store, &parts).inspect_err(|error| self.want_all(*error, &parts))
     }
 
     /// A reader that goes on where it stopped gets the next chunk opened before it asks. True if this is one.
     fn look_ahead(&self, file: &OpenFile, content: &FileContent, offset: u64, end: u64) -> bool {
-        let sequential = file.read_end.swap(end, Ordering::Relaxed) == offset && offset > 0;
+        let last = file.read_end.swap(end, Ordering::Relaxed);
+        let sequential = file.ahead.is_sequential(offset, end, last);
         if !sequential || end >= content.size {
             return sequential;
         }

@@ -13,13 +13,13 @@ impl Drive {
         let core = &self.core;
         let file = core.handles.file(handle)?;
         let mut state = file.node.lock();
-        core.load(file.node.ino, &mut state)?;
+        core.load_now(file.node.ino, &mut state)?;
         let content = state.content();
         if offset >= content.size {
             return Err(Error::NoData);
         }
         let mut found = None;
-        content.visit(&core.store, offset, content.size, &mut |visible| {
+        let visited = content.visit(&core.store, offset, content.size, &mut |visible| {
             // Zeros too short for a hole of their own are kept as data once they are settled: say so from the start.
             let hole =
                 matches!(visible.what, What::Zero) && (visible.intact || visible.len >= HOLE_MIN_BYTES);
@@ -27,7 +27,15 @@ impl Drive {
                 found = Some(visible.start);
             }
             Ok(found.is_none())
-        })?;
+        });
+        match visited {
+            // Nobody waits for the network to learn of holes: from here on none is known, so all counts as data.
+            Err(Error::Missing(id)) => {
+                core.wish_for(id);
+                return Ok(if to == Seek::Data { offset } else { content.size });
+            }
+            visited => visited?,
+        }
         match (found, to) {
             (Some(offset), _) => Ok(offset),
             (None, Seek::Hole) => Ok(content.size),

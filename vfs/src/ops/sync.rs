@@ -1,6 +1,11 @@
 //! `fsync` and its kin.
 
+use std::sync::Arc;
+
+use chunkstore::ChunkId;
+
 use crate::core::Core;
+use crate::node::Node;
 use crate::{Drive, Error, Handle, Ino, Reply};
 
 impl Drive {
@@ -17,19 +22,25 @@ impl Drive {
         }
         if state.dirty.is_some() || state.seals_under_way > 0 {
             if let Err(error) = core.load(file.node.ino, &mut state) {
-                return reply(Err(error));
+                return reply(Err(core.not_now(error)));
             }
             if !Core::fits_in_rows(&mut state) {
                 drop(state);
                 let later = core.clone();
-                let then = move |settled: Result<(), Error>| match settled {
+                let node = file.node.clone();
+                let then = move |settled: Result<(), Error>| match later.settled_or_kept(&node, settled) {
                     Ok(()) => later.make_durable(reply),
                     Err(error) => reply(Err(error)),
                 };
                 return core.settler.push(file.node.clone(), Some(Box::new(then)));
             }
-            if let Err(error) = core.keep_as_rows(file.node.ino, &mut state) {
-                return reply(Err(error));
+            match core.keep_as_rows(file.node.ino, &mut state) {
+                Ok(()) => {}
+                Err(Error::Missing(id)) => {
+                    drop(state);
+                    return core.fsync_later(file.node.clone(), id, reply);
+                }
+                Err(error) => return reply(Err(error)),
             }
         }
         drop(state);
@@ -52,13 +63,37 @@ impl Drive {
 }
 
 impl Core {
+    /// A row holds one run of a block: what lies between two changes of one block has to come first.
+    fn fsync_later(&self, node: Arc<Node>, id: ChunkId, reply: Reply<()>) {
+        let keep = move |core: &Self| {
+            let mut state = node.lock();
+            // It may have been settled meanwhile.
+            if state.dirty.is_some() { core.keep_as_rows(node.ino, &mut state) } else { Ok(()) }
+        };
+        let core = self.this.clone();
+        let then = move |kept: Result<(), Error>| match (kept, core.upgrade()) {
+            (Ok(()), Some(core)) => core.make_durable(reply),
+            (kept, _) => reply(kept.and(Err(Error::Io))),
+        };
+        self.answer_later(id, keep, Box::new(then));
+    }
+
+    /// What lacks a chunk is as good as settled when its changes are rows of the tree, which the next commit makes durable.
+    pub(crate) fn settled_or_kept(&self, node: &Node, settled: Result<(), Error>) -> Result<(), Error> {
+        match settled {
+            Err(Error::Missing(_)) if node.lock().is_kept() => Ok(()),
+            Err(Error::Missing(_)) => Err(Error::Io),
+            settled => settled,
+        }
+    }
+
     /// Settles every unsettled file; the first failure is told after all were tried.
     pub(crate) fn settle_all(&self) -> Result<(), Error> {
         let mut outcome = Ok(());
         for node in self.nodes.all() {
             if node.lock().dirty.is_some() {
                 let settled = self.settle(&node);
-                outcome = outcome.and(settled);
+                outcome = outcome.and(self.settled_or_kept(&node, settled));
             }
         }
         outcome

@@ -15,6 +15,10 @@ impl Drive {
     pub fn write(&self, handle: Handle, offset: u64, data: &[u8], reply: Reply<u32>) {
         match self.core.write(handle, offset, data) {
             Ok(written) => self.core.buffer.answer(written, reply),
+            Err(Error::Missing(id)) => {
+                let data = data.to_vec();
+                self.core.answer_later(id, move |core| core.write(handle, offset, &data), reply);
+            }
             Err(error) => reply(Err(error)),
         }
     }
@@ -44,7 +48,11 @@ impl Core {
         content.size = content.size.max(end);
         state.fresh.add(offset, end);
         state.touch(wall_time());
-        self.stream(&file.node, &mut state, end)?;
+        match self.stream(&file.node, &mut state, end) {
+            // What lies before the run is elsewhere: the run is cut when the file is settled.
+            Ok(()) | Err(Error::Missing(_)) => {}
+            Err(error) => return Err(error),
+        }
         self.recount(&mut state);
         self.changed(&file.node, &mut state);
         Ok(written)

@@ -30,7 +30,7 @@ pub(crate) fn told(what: &str, error: Error) -> PeopleError {
     let remedy = match error {
         Error::ReadOnly => "; mend the disk, then stop and start the drive (see `peerdrive doctor`)",
         Error::NoSpace => "; raise the contribution (`peerdrive contribute`) or free the disk",
-        Error::Io => "; `peerdrive scrub` and `peerdrive doctor` tell more",
+        Error::Io | Error::Missing(_) => "; `peerdrive scrub` and `peerdrive doctor` tell more",
         _ => "",
     };
     PeopleError(format!("{what}: {error}{remedy}"))

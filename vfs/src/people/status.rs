@@ -18,6 +18,9 @@ impl Drive {
         let core = &self.core;
         let unsettled = core.nodes.all().iter().filter(|node| node.lock().dirty.is_some()).count() as u64;
         let uncommitted = core.unsaved.load(Ordering::Relaxed) + core.saving.load(Ordering::Relaxed);
+        let files = core.ledger.read().stats().files;
+        let safety =
+            core.count_safety(files).map_err(|error| super::told("the files cannot be counted", error))?;
         let ledger = core.ledger.read();
         let stats = ledger.stats();
         let usage = core.store.usage();
@@ -29,8 +32,8 @@ impl Drive {
             directories: stats.directories,
             bytes: stats.bytes,
             pending_files: unsettled + uncommitted,
-            safe_files: 0,
-            only_here_files: stats.files,
+            safe_files: safety.safe.min(stats.files),
+            only_here_files: safety.only_here.min(stats.files),
             conflicts: stats.conflicts,
             contributed_bytes: usage.limit_bytes,
             used_bytes: usage.pack_bytes,

@@ -21,6 +21,8 @@ use crate::{Error, Reply};
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Longest time that a change stays in the journal alone.
 const TAKE_OVER_EVERY: Duration = Duration::from_secs(8);
+/// With a pace: rests so many times as long as the last write took.
+const REST_FACTOR: u32 = 9;
 /// Changes that go to the journal rather than to the database when a second is over, bytes.
 const KEEP_MAX_BYTES: usize = 1 << 20;
 /// Uncommitted bytes of the tree at which a commit is not waited for any longer.
@@ -41,6 +43,12 @@ struct Waiting {
     since: Option<Instant>,
     /// Commit at once, though nobody waits.
     now: bool,
+    /// Something is in the journal alone since this moment.
+    kept_since: Option<Instant>,
+    /// How soon a change is durable, where that is sooner than [`COMMIT_EVERY`].
+    pace: Option<Duration>,
+    /// Not before this moment: most of the time is left to others.
+    rests_until: Option<Instant>,
     busy: bool,
     closed: bool,
 }
@@ -83,6 +91,25 @@ impl Committer {
         }
     }
 
+    /// Commits sooner than usual from now on.
+    pub(crate) fn set_pace(&self, pace: Duration) {
+        self.state.lock().pace = Some(pace.min(COMMIT_EVERY));
+        self.more.notify_one();
+    }
+
+    fn has_pace(&self) -> bool {
+        self.state.lock().pace.is_some()
+    }
+
+    /// What the journal took has to go to the database some time.
+    fn wake_to_take_over(&self) {
+        let mut waiting = self.state.lock();
+        if waiting.kept_since.is_none() {
+            waiting.kept_since = Some(Instant::now());
+            self.more.notify_one();
+        }
+    }
+
     /// The batch has grown large: commit it now.
     pub(crate) fn hurry(&self) {
         let mut waiting = self.state.lock();
@@ -114,7 +141,7 @@ impl Committer {
     fn next(&self) -> Option<Work> {
         let mut waiting = self.state.lock();
         loop {
-            let due = waiting.since.map(|since| since + COMMIT_EVERY);
+            let due = waiting.due();
             let is_due = due.is_some_and(|due| due <= Instant::now());
             let what = match () {
                 () if waiting.now => Some(What::Commit),
@@ -126,6 +153,7 @@ impl Committer {
                 if what != What::Serve {
                     waiting.now = false;
                     waiting.since = None;
+                    waiting.kept_since = None;
                     waiting.busy = true;
                 }
                 return Some(Work { what, replies: std::mem::take(&mut waiting.replies) });
@@ -142,9 +170,27 @@ impl Committer {
         }
     }
 
-    fn done(&self) {
-        self.state.lock().busy = false;
+    fn done(&self, took: Duration) {
+        let mut waiting = self.state.lock();
+        waiting.busy = false;
+        waiting.rests_until = Some(Instant::now() + REST_FACTOR * took);
+        drop(waiting);
         self.written.notify_all();
+    }
+}
+
+impl Waiting {
+    /// When something is to be written though nobody waits.
+    fn due(&self) -> Option<Instant> {
+        let paced = |since: Instant| match self.pace {
+            Some(pace) => {
+                let rested = self.rests_until.map_or(since, |until| until.min(since + COMMIT_EVERY));
+                rested.max(since + pace)
+            }
+            None => since + COMMIT_EVERY,
+        };
+        let taken_over = self.kept_since.map(|since| since + COMMIT_EVERY);
+        self.since.map(paced).into_iter().chain(taken_over).min()
     }
 }
 
@@ -159,6 +205,7 @@ impl Core {
         };
         let kept = self.keep(&mut journal);
         drop(journal);
+        self.log_watch.tell();
         match kept {
             Ok(Kept::Durable) => reply(Ok(())),
             Ok(Kept::NotYet) => self.committer.request(reply),
@@ -168,17 +215,21 @@ impl Core {
 
     /// Writes everything gathered so far; after an `Ok` it is on disk.
     pub(crate) fn commit(&self) -> Result<(), Error> {
-        self.write_batch(false)
+        let written = self.write_batch(false);
+        self.log_watch.tell();
+        written
     }
 
     /// The same by the journal, if that can.
     fn keep_or_commit(&self) -> Result<(), Error> {
-        let kept = self.keep(&mut self.journal.lock())?;
+        let kept = self.keep(&mut self.journal.lock());
+        self.log_watch.tell();
+        let kept = kept?;
         if kept == Kept::NotYet {
             return self.commit();
         }
         if self.ledger.read().has_uncommitted() {
-            self.committer.wake();
+            self.committer.wake_to_take_over();
         }
         Ok(())
     }
@@ -186,12 +237,14 @@ impl Core {
     /// Whether the journal is in use, and what it does not have yet is little.
     fn can_keep(&self) -> bool {
         let ledger = self.ledger.read();
-        ledger.has_kept() && ledger.unkept_bytes() <= KEEP_MAX_BYTES
+        (ledger.has_kept() || self.committer.has_pace()) && ledger.unkept_bytes() <= KEEP_MAX_BYTES
     }
 
     /// The last commit of a drive that closes: nothing is left to the journal.
     pub(crate) fn commit_last(&self) -> Result<(), Error> {
-        self.write_batch(true)
+        let written = self.write_batch(true);
+        self.log_watch.tell();
+        written
     }
 
     fn write_batch(&self, last: bool) -> Result<(), Error> {
@@ -216,7 +269,11 @@ impl Core {
         writer.write(&batch).map_err(|error| self.fail(&error))?;
         let mut journal = self.journal.lock();
         let mut ledger = self.ledger.write();
+        let before = ledger.frontier();
         ledger.thaw(batch);
+        if ledger.frontier() != before {
+            self.log_watch.note();
+        }
         journal.taken_over();
         self.end_saving();
         if ledger.has_uncommitted() {
@@ -260,10 +317,11 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
             if !by_journal {
                 taken_over = Instant::now();
             }
+            let began = Instant::now();
             let serve = || if by_journal { core.keep_or_commit() } else { core.commit() };
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(serve))
                 .unwrap_or_else(|_| Err(core.fail(&"a commit broke an invariant; see the log")));
-            core.committer.done();
+            core.committer.done(began.elapsed());
             for reply in replies {
                 reply(outcome);
             }

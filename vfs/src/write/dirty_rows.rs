@@ -51,6 +51,12 @@ impl Core {
             && state.content().overlay.iter().all(|(_, segment)| matches!(segment.source, Source::Memory(_)))
     }
 
+    /// Whether the changes can be kept as rows where nothing better can be done: chunks among them are read for it.
+    pub(crate) fn fits_in_rows_at_all(state: &mut State) -> bool {
+        let changed: u64 = state.content().overlay.iter().map(|(_, segment)| segment.len).sum();
+        changed <= ROWS_BUSY_BYTES as u64
+    }
+
     /// Puts what changed since the last `fsync` into the ledger's next batch.
     pub(crate) fn keep_as_rows(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
         let Some(dirty) = state.dirty else { return Ok(()) };
@@ -175,6 +181,14 @@ impl Core {
             return match self.settle(&node) {
                 Ok(()) => Ok(true),
                 // A full drive starts all the same: the file is read from its rows, and settled when there is room.
+                // What lacks a chunk is settled when other computers can be asked.
+                Err(Error::Missing(_)) => {
+                    tracing::warn!(
+                        ino,
+                        "a file that was synced before the last stop waits for other computers"
+                    );
+                    Ok(false)
+                }
                 Err(Error::NoSpace) => {
                     node.lock().failure = None;
                     tracing::warn!(ino, "no room to settle a file that was synced before the last stop");

@@ -199,7 +199,14 @@ impl Core {
             Err(error @ JournalError::Failed(_)) => return Err(self.fail(&error)),
         }
         let is_filling = file.is_filling();
-        self.ledger.write().kept(batch);
+        {
+            let mut ledger = self.ledger.write();
+            let before = ledger.frontier();
+            ledger.kept(batch);
+            if ledger.frontier() != before {
+                self.log_watch.note();
+            }
+        }
         self.end_saving();
         if is_filling {
             self.committer.hurry();

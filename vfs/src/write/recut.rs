@@ -202,7 +202,7 @@ fn append(out: &mut Vec<u8>, store: &ChunkStore, what: &What<'_>, len: u64) -> R
             out.resize(out.len() + len, 0);
         }
         What::Chunk { chunk, skip } => {
-            let plain = store.get(chunk).map_err(|error| crate::content::store_error(&error))?;
+            let plain = store.get(chunk).map_err(|error| crate::content::read_error(chunk, &error))?;
             let from = *skip as usize;
             out.extend_from_slice(plain.get(from..from + len).ok_or(Error::Io)?);
         }

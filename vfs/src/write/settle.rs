@@ -26,13 +26,16 @@ impl Core {
     /// Settles a node: all it holds in memory is sealed and a version published. Blocks on the disk; not for adapters' threads.
     ///
     /// # Errors
-    /// What the store or the ledger answered; the changes stay in memory and can be tried again.
+    /// What the store or the ledger answered, [`Error::Missing`] where a chunk is on another computer; the changes stay in memory and can be tried again.
     pub(crate) fn settle(&self, node: &Arc<Node>) -> Result<(), Error> {
         let mut state = node.lock();
         state.queued = false;
         let outcome = self.settle_locked(node, &mut state);
-        if let Err(error) = outcome {
-            state.failure = Some(error);
+        match outcome {
+            Ok(()) => state.starved = None,
+            // Nothing is lost, and nobody is to blame for it.
+            Err(Error::Missing(id)) => drop(self.starve(node, &mut state, id)),
+            Err(error) => state.failure = Some(error),
         }
         self.recount(&mut state);
         self.nodes.release(node, state);

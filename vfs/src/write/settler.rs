@@ -98,6 +98,9 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<Vec<JoinHandle<()>>> {
                     core.settler.done();
                     match (outcome, then) {
                         (outcome, Some(then)) => then(outcome),
+                        (Err(Error::Missing(id)), None) => {
+                            tracing::debug!(ino = node.ino, %id, "a file waits for a chunk before it is settled");
+                        }
                         (Err(error), None) => {
                             tracing::warn!(ino = node.ino, %error, "a file was not settled");
                         }

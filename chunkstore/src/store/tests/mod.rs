@@ -3,6 +3,7 @@
 mod basics;
 mod contention;
 mod crashes;
+mod group;
 mod healing;
 mod limits;
 mod reclaim;

@@ -1,0 +1,83 @@
+//! Chunks that were put here first and should come to other hosts, in the order in which they were put.
+//!
+//! The queue is bounded and forgets when it is full, and with every restart: what is lasting is
+//! [`ChunkState::UNREPLICATED`](crate::ChunkState::UNREPLICATED), found again by [`ChunkStore::unreplicated`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::ChunkStore;
+use crate::ids::ChunkId;
+
+/// Ids that wait to be taken at most.
+const FRESH_WAITING_MAX_CHUNKS: usize = 64 << 10;
+
+/// What was put since the last time somebody took it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fresh {
+    /// Chunks in the order in which they were put.
+    pub ids: Vec<ChunkId>,
+    /// There were more than are remembered: ask [`ChunkStore::unreplicated`] for all.
+    pub overflowed: bool,
+}
+
+type Wake = Arc<dyn Fn() + Send + Sync>;
+
+#[derive(Default)]
+pub(super) struct FreshQueue {
+    waiting: Mutex<Waiting>,
+    wake: Mutex<Option<Wake>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    ids: VecDeque<ChunkId>,
+    overflowed: bool,
+}
+
+impl ChunkStore {
+    /// Takes the oldest `max` chunks that were put here and taken by nobody yet.
+    #[must_use]
+    pub fn take_fresh(&self, max: usize) -> Fresh {
+        let mut waiting = self.inner.fresh.waiting.lock();
+        let count = max.min(waiting.ids.len());
+        let ids = waiting.ids.drain(..count).collect();
+        Fresh { ids, overflowed: std::mem::take(&mut waiting.overflowed) }
+    }
+
+    /// Calls this whenever there is something new to take. It is called by the threads that store, outside all locks: it must only
+    /// wake somebody.
+    pub fn on_fresh(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        *self.inner.fresh.wake.lock() = Some(Arc::from(wake));
+    }
+}
+
+impl FreshQueue {
+    pub(super) fn push(&self, id: ChunkId) {
+        let Some(wake) = self.wake.lock().clone() else {
+            // Nobody brings them anywhere; who comes later asks for all.
+            self.waiting.lock().overflowed = true;
+            return;
+        };
+        {
+            let mut waiting = self.waiting.lock();
+            if waiting.ids.len() < FRESH_WAITING_MAX_CHUNKS {
+                waiting.ids.push_back(id);
+            } else {
+                waiting.overflowed = true;
+            }
+        }
+        wake();
+    }
+
+    /// More is to be brought to other hosts than is told one by one.
+    pub(super) fn overflow(&self) {
+        self.waiting.lock().overflowed = true;
+        let wake = self.wake.lock().clone();
+        if let Some(wake) = wake {
+            wake();
+        }
+    }
+}

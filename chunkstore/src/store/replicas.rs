@@ -1,0 +1,112 @@
+//! What the group must know of the chunks here: which are held, and which are not on enough hosts yet.
+
+use super::{ChunkStore, Inner};
+use crate::error::StoreError;
+use crate::ids::ChunkId;
+use crate::index::{ChunkState, Entry};
+
+/// Chunks changed under one hold of the gate.
+const REQUEUE_STEP_CHUNKS: usize = 4096;
+
+impl ChunkStore {
+    /// At most `max` chunks behind `after` that are not known to be on enough hosts, in order of ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn unreplicated(&self, after: Option<ChunkId>, max: usize) -> Result<Vec<ChunkId>, StoreError> {
+        self.inner.index.pick(after, max, &|_, entry| entry.state.has(ChunkState::UNREPLICATED))
+    }
+
+    /// These chunks are on enough hosts. Ids that are not here are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn mark_replicated(&self, ids: &[ChunkId]) -> Result<(), StoreError> {
+        self.inner.change_states(ids, &|state| state.without(ChunkState::UNREPLICATED)).map(drop)
+    }
+
+    /// The chunks of these partitions are not known to be on enough hosts any more (a host is gone). Answers how many were until
+    /// now; they are told as [`Fresh::overflowed`](super::Fresh::overflowed).
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn requeue(&self, partitions: &[u16]) -> Result<u64, StoreError> {
+        let (mut requeued, mut after) = (0, None);
+        let is_lost = |id: &ChunkId, entry: &Entry| {
+            partitions.contains(&id.partition())
+                && !entry.state.has_any(ChunkState::UNREPLICATED.with(ChunkState::DAMAGED))
+        };
+        loop {
+            let ids = self.inner.index.pick(after, REQUEUE_STEP_CHUNKS, &is_lost)?;
+            requeued += self.inner.change_states(&ids, &|state| state.with(ChunkState::UNREPLICATED))?;
+            after = ids.last().copied();
+            if ids.len() < REQUEUE_STEP_CHUNKS {
+                break;
+            }
+        }
+        if requeued > 0 {
+            self.inner.fresh.overflow();
+        }
+        Ok(requeued)
+    }
+
+    /// For each chunk, whether a good copy is here. Whoever is told so may count on it, so a sweep under way spares it. Flush first,
+    /// if the answer is to survive a power cut.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn have(&self, ids: &[ChunkId]) -> Result<Vec<bool>, StoreError> {
+        ids.iter().map(|id| self.inner.holds(id)).collect()
+    }
+}
+
+impl Inner {
+    /// This computer publishes a chunk that it holds. If it came from others, the others may not know that it is needed.
+    pub(super) fn publish_own(&self, id: &ChunkId) -> Result<(), StoreError> {
+        let came = ChunkState::PLACED.with(ChunkState::CACHED);
+        let is_theirs = |state: ChunkState| state.has_any(came) && !state.has(ChunkState::UNREPLICATED);
+        if !self.index.get(id)?.is_some_and(|entry| is_theirs(entry.state)) {
+            return Ok(());
+        }
+        let requeue =
+            |state: ChunkState| if is_theirs(state) { state.with(ChunkState::UNREPLICATED) } else { state };
+        if self.change_states(&[*id], &requeue)? > 0 {
+            self.fresh.push(*id);
+        }
+        Ok(())
+    }
+
+    /// A copy that was imported is here for these reasons as well.
+    pub(super) fn add_reasons(&self, id: &ChunkId, state: ChunkState) -> Result<(), StoreError> {
+        let more = state.without(ChunkState::CACHED);
+        let lacks = |known: ChunkState| !known.has(more);
+        if self.index.get(id)?.is_some_and(|entry| lacks(entry.state)) {
+            self.change_states(&[*id], &|known| known.with(more))?;
+        }
+        Ok(())
+    }
+
+    /// What a sweep doomed is wanted again.
+    pub(super) fn reprieve(&self, id: &ChunkId) -> Result<(), StoreError> {
+        self.change_states(&[*id], &|state| state.without(ChunkState::DOOMED)).map(drop)
+    }
+
+    /// Changes the states of these chunks under one hold of the gate; answers how many are others now.
+    fn change_states(
+        &self,
+        ids: &[ChunkId],
+        change: &dyn Fn(ChunkState) -> ChunkState,
+    ) -> Result<u64, StoreError> {
+        let _alone = self.gate.write();
+        let mut changed = 0;
+        for id in ids {
+            let Some(entry) = self.index.get(id)? else { continue };
+            let state = change(entry.state);
+            if state != entry.state {
+                self.set_entry(*id, Some(Entry { state, ..entry }))?;
+                changed += 1;
+            }
+        }
+        Ok(changed)
+    }
+}

@@ -1,0 +1,175 @@
+//! Which files others hold too.
+//!
+//! A file is safe when the transaction that published its current version is on enough hosts, with all chunks that it names: each
+//! device says up to which of its transactions that is so. Versions carry clocks, not sequence numbers, so what is said of sequences
+//! is turned into clocks once, when it is said.
+//!
+//! Counting goes over all files, so it is not done when everything or nothing is safe, and otherwise at most once a second and a
+//! bounded time in each call; until it is through, the count before stands.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use ledger::identity::DeviceTag;
+use ledger::{Cursor, Kind, VersionId};
+use parking_lot::Mutex;
+
+use crate::core::Core;
+use crate::people::{PeopleError, shown, told};
+use crate::{Drive, Error};
+
+/// Time that one call spends counting, at most about.
+const COUNT_STEP: Duration = Duration::from_millis(20);
+/// Inodes looked at under one hold of the ledger's lock.
+const COUNT_STEP_INODES: usize = 256;
+/// Between two counts, at least.
+const COUNT_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the group says of the safety of changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Safety {
+    /// This drive has other computers.
+    pub peers: bool,
+    /// For each device, the last of its transactions that is safe with all before it.
+    pub safe_through: Vec<(DeviceTag, u64)>,
+}
+
+/// Counts of files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SafetyCounts {
+    pub(crate) safe: u64,
+    pub(crate) only_here: u64,
+}
+
+/// What was said last, and the count under way.
+#[derive(Default)]
+pub(crate) struct SafetyBook {
+    told: Mutex<Told>,
+    count: Mutex<Count>,
+}
+
+#[derive(Default, Clone, PartialEq, Eq)]
+struct Told {
+    safety: Safety,
+    /// Clocks up to which versions of each device are safe.
+    clocks: BTreeMap<DeviceTag, u64>,
+    /// Everything on this computer's disk is safe.
+    all: bool,
+}
+
+#[derive(Default)]
+struct Count {
+    done: SafetyCounts,
+    finished: Option<Instant>,
+    under_way: Option<(Cursor, Told, SafetyCounts)>,
+}
+
+impl Told {
+    fn is_safe(&self, version: Option<VersionId>) -> bool {
+        match version {
+            Some(VersionId(stamp)) => self.clocks.get(&stamp.device).is_some_and(|safe| stamp.clock <= *safe),
+            // A name without content: told by nothing less than that all is safe.
+            None => self.all,
+        }
+    }
+}
+
+impl Drive {
+    /// Takes note of what is safe. Cheap enough to be called with every acknowledgement.
+    pub fn set_safety(&self, safety: Safety) {
+        self.core.told_safety(safety);
+    }
+
+    /// Whether the current content of this file is settled, durable here and on enough hosts.
+    ///
+    /// # Errors
+    /// There is no such file.
+    pub fn is_safe(&self, path: &[u8]) -> Result<bool, PeopleError> {
+        let core = &self.core;
+        let wrong = |error| told(&format!("{} cannot be looked up", shown(path)), error);
+        let ino = self.resolve(path).map_err(wrong)?;
+        if core.nodes.get(ino).is_some_and(|node| node.lock().dirty.is_some()) {
+            return Ok(false);
+        }
+        core.renew_safety();
+        let is_file = self.attr(ino).map_err(wrong)?.kind == Kind::File;
+        let head = core.ledger.read().head(ino).map_err(|error| wrong(core.ledger_error(&error)))?;
+        let told = core.safety.told.lock();
+        Ok(told.safety.peers && told.is_safe(head.filter(|_| is_file)))
+    }
+}
+
+impl Core {
+    fn told_safety(&self, safety: Safety) {
+        let ledger = self.ledger.read();
+        let mut told = Told { safety, ..Told::default() };
+        for (device, sequence) in &told.safety.safe_through {
+            match ledger.clock_at(*device, *sequence) {
+                Ok(clock) => drop(clock.map(|clock| told.clocks.insert(*device, clock))),
+                Err(error) => {
+                    tracing::warn!(%error, "a logged transaction cannot be read: its files count as not safe")
+                }
+            }
+        }
+        drop(ledger);
+        *self.safety.told.lock() = told;
+        self.renew_safety();
+    }
+
+    /// Whether everything is safe changes with every edit as well.
+    fn renew_safety(&self) {
+        let unsealed = self.has_unsealed();
+        let ledger = self.ledger.read();
+        let mut told = self.safety.told.lock();
+        let through = &told.safety.safe_through;
+        let reached =
+            |device, sequence| through.iter().any(|(tag, safe)| *tag == device && *safe >= sequence);
+        let all = !unsealed && ledger.written_clocks().all(|(device, sequence, _)| reached(device, sequence));
+        told.all = all;
+    }
+
+    /// How many files are safe, and how many are on this computer alone.
+    pub(crate) fn count_safety(&self, files: u64) -> Result<SafetyCounts, Error> {
+        self.renew_safety();
+        let told = self.safety.told.lock().clone();
+        if !told.safety.peers {
+            return Ok(SafetyCounts { safe: 0, only_here: files });
+        }
+        if told.all {
+            return Ok(SafetyCounts { safe: files, only_here: 0 });
+        }
+        let mut count = self.safety.count.lock();
+        let rested = count.finished.is_none_or(|at| at.elapsed() >= COUNT_PAUSE);
+        if count.under_way.is_none() && rested {
+            count.under_way = Some((Cursor::default(), told, SafetyCounts::default()));
+        }
+        self.count_on(&mut count)?;
+        Ok(count.done)
+    }
+
+    fn count_on(&self, count: &mut Count) -> Result<(), Error> {
+        let Some((cursor, told, mut sums)) = count.under_way.take() else { return Ok(()) };
+        let (began, own) = (Instant::now(), self.ledger.read().device().tag());
+        let mut next = Some(cursor);
+        while let Some(cursor) = next {
+            if began.elapsed() >= COUNT_STEP {
+                count.under_way = Some((cursor, told, sums));
+                return Ok(());
+            }
+            let step = self.ledger.read().for_each_file(cursor, COUNT_STEP_INODES, &mut |_, version| {
+                let is_safe = told.is_safe(version);
+                let is_own = version.is_none_or(|version| version.0.device == own);
+                sums.safe += u64::from(is_safe);
+                sums.only_here += u64::from(!is_safe && is_own);
+            });
+            next = step.map_err(|error| self.ledger_error(&error))?;
+        }
+        (count.done, count.finished) = (sums, Some(Instant::now()));
+        Ok(())
+    }
+
+    /// Whether edits are in no durable transaction yet.
+    pub(crate) fn has_unsealed(&self) -> bool {
+        self.ledger.read().has_unwritten()
+    }
+}

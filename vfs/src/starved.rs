@@ -1,0 +1,97 @@
+//! Files whose changes cannot be settled because a chunk beside them is on another computer.
+//!
+//! Nothing of them is lost: the changes stay in memory, and are kept as rows as `fsync` keeps them, so that they outlast a crash. The
+//! group is asked for the chunk; when it came the file is queued again, else after a pause that grows.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chunkstore::ChunkId;
+
+use crate::Error;
+use crate::core::Core;
+use crate::group::Urgency;
+use crate::node::{Node, State};
+
+/// First pause before a file is tried again.
+const PAUSE_FIRST: Duration = Duration::from_secs(2);
+/// Longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// A file that waits for a chunk.
+#[derive(Clone, Copy)]
+pub(crate) struct Starved {
+    until: Instant,
+    pause: Duration,
+}
+
+impl State {
+    /// Whether all changes are in rows of the tree.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.dirty.is_none() || (self.persisted && self.fresh.iter().next().is_none())
+    }
+
+    /// Whether it is no use to settle the file now.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.starved.is_some_and(|starved| Instant::now() < starved.until)
+    }
+}
+
+impl Core {
+    /// A file was not settled for want of a chunk. True if its changes will outlast a crash once the tree is committed.
+    pub(crate) fn starve(&self, node: &Arc<Node>, state: &mut State, id: ChunkId) -> bool {
+        let pause = state.starved.map_or(PAUSE_FIRST, |starved| (2 * starved.pause).min(PAUSE_MAX));
+        state.starved = Some(Starved { until: Instant::now() + pause, pause });
+        let kept = match self.keep_all_as_rows(node.ino, state) {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::warn!(ino = node.ino, %error, "changes that wait for a chunk are in memory alone");
+                false
+            }
+        };
+        self.committer.wake();
+        self.feed(node, id);
+        kept
+    }
+
+    /// Asks for the chunk, and queues the file when it came.
+    fn feed(&self, node: &Arc<Node>, id: ChunkId) {
+        let Some(core) = self.this.upgrade().filter(|core| core.fetcher.has_group()) else { return };
+        let node = node.clone();
+        let then = move |core: &Arc<Core>, came: Result<(), crate::FetchError>| {
+            if came.is_err() {
+                return;
+            }
+            let mut state = node.lock();
+            if state.dirty.is_some() {
+                // The pause goes on growing should it lack the same chunk again.
+                if let Some(starved) = &mut state.starved {
+                    starved.until = Instant::now();
+                }
+                core.queue(&node, &mut state);
+            }
+        };
+        core.fetcher.ask(&core, id, Urgency::Now, Some(Box::new(then)));
+    }
+
+    /// There are computers to ask now: whatever waits is tried at once.
+    pub(crate) fn retry_starved(&self) {
+        for node in self.nodes.all() {
+            let mut state = node.lock();
+            if state.starved.take().is_some() && state.dirty.is_some() {
+                self.queue(&node, &mut state);
+            }
+        }
+    }
+
+    /// Puts all changes of a file into rows, whatever form they have by now. False if they are too many for that.
+    fn keep_all_as_rows(&self, ino: crate::Ino, state: &mut State) -> Result<bool, Error> {
+        if !Self::fits_in_rows_at_all(state) {
+            return Ok(false);
+        }
+        let changed: Vec<_> =
+            state.content().overlay.iter().map(|(start, segment)| (start, start + segment.len)).collect();
+        changed.into_iter().for_each(|(start, end)| state.fresh.add(start, end));
+        self.keep_as_rows(ino, state).map(|()| true)
+    }
+}

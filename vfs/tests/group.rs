@@ -1,0 +1,294 @@
+//! A drive some of whose chunks are on another computer.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
+
+mod fixture;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::unbounded;
+use fixture::group::{FakeGroup, Mood, PATIENCE};
+use fixture::{Fixture, READ_WRITE, create, noise, read, read_file, sync_all, write, write_file};
+use vfs::{Drive, Error, OpenFlags, ROOT, Safety, Seek, Urgency, wait};
+
+const READ: OpenFlags = OpenFlags { read: true, write: false, append: false, truncate: false, direct: false };
+/// Long enough for its list to be in pages.
+const LONG: usize = 12 << 20;
+
+/// A drive with this file, whose chunks are elsewhere.
+fn away(fixture: &Fixture, name: &str, bytes: &[u8], mood: Mood) -> (Arc<Drive>, Arc<FakeGroup>) {
+    let drive = fixture.open();
+    write_file(&drive, ROOT, name, bytes);
+    sync_all(&drive);
+    let group = FakeGroup::beside(&drive, mood);
+    group.take_all(&drive);
+    (drive, group)
+}
+
+fn first_bytes(drive: &Drive, path: &str) -> Result<Vec<u8>, Error> {
+    let ino = drive.resolve(path.as_bytes()).unwrap();
+    let opened = drive.open(ino, READ).unwrap();
+    let bytes = wait(|reply| drive.read(opened.handle, 0, 4096, reply));
+    drive.release(opened.handle);
+    bytes.map(|bytes| bytes.to_vec())
+}
+
+/// Waits until nothing is unsettled, told by the log.
+fn wait_until_settled(drive: &Drive) {
+    let (told, advances) = unbounded();
+    drive.on_log_advance(Box::new(move || {
+        let _ = told.send(());
+    }));
+    let deadline = Instant::now() + PATIENCE;
+    while drive.own_sequence_pending() {
+        assert!(Instant::now() < deadline, "never settled");
+        let _ = advances.recv_timeout(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_file_reads_across() {
+    let fixture = Fixture::default();
+    let bytes = noise(1, LONG);
+    let (drive, group) = away(&fixture, "f", &bytes, Mood::Serve);
+    assert_eq!(first_bytes(&drive, "f"), Err(Error::Io), "no group yet");
+    drive.join_group(group.clone());
+    assert!(read_file(&drive, "f") == bytes);
+    group.set_mood(Mood::Refuse);
+    drive.release_memory();
+    assert!(read_file(&drive, "f") == bytes, "it is here now");
+    // What was cached may go and comes again.
+    assert!(drive.store().evict(u64::MAX).unwrap() > 0);
+    drive.release_memory();
+    group.set_mood(Mood::Serve);
+    assert!(read_file(&drive, "f") == bytes);
+}
+
+#[test]
+fn who_cannot_be_served_is_told_in_the_end() {
+    let fixture = Fixture::default();
+    let (drive, group) = away(&fixture, "f", &noise(1, 100_000), Mood::Refuse);
+    drive.join_group(group.clone());
+    assert_eq!(first_bytes(&drive, "f"), Err(Error::Io));
+    group.set_mood(Mood::Drop);
+    assert_eq!(first_bytes(&drive, "f"), Err(Error::Io));
+    group.set_mood(Mood::Hold);
+    drive.set_fetch_deadline(Duration::from_millis(50));
+    assert_eq!(first_bytes(&drive, "f"), Err(Error::Io), "the group never answered");
+    drive.set_fetch_deadline(PATIENCE);
+    group.release();
+    assert_eq!(first_bytes(&drive, "f").unwrap(), noise(1, 4096));
+}
+
+#[test]
+fn names_and_attributes_wait_for_nobody_and_readers_share_one_fetch() {
+    let fixture = Fixture::default();
+    let bytes = noise(1, LONG);
+    let (drive, group) = away(&fixture, "f", &bytes, Mood::Hold);
+    drive.join_group(group.clone());
+    let ino = drive.resolve(b"f").unwrap();
+    let handle = drive.open(ino, READ).unwrap().handle;
+    let (told, answers) = unbounded();
+    for _ in 0..3 {
+        let told = told.clone();
+        drive.read(handle, 0, 4096, Box::new(move |answer| told.send(answer).unwrap()));
+    }
+    let (page, urgency) = group.next_question();
+    assert_eq!(urgency, Urgency::Now);
+    assert_eq!(drive.attr(ino).unwrap().size, LONG as u64);
+    assert_eq!(drive.seek(handle, 5, Seek::Data), Ok(5), "a list that is elsewhere counts as data");
+    assert_eq!(drive.seek(handle, 5, Seek::Hole), Ok(LONG as u64));
+    drive.release(drive.open(ino, READ).unwrap().handle);
+    write_file(&drive, ROOT, "g", b"written meanwhile");
+    sync_all(&drive);
+    assert!(answers.try_recv().is_err());
+    group.release();
+    for _ in 0..3 {
+        assert_eq!(answers.recv_timeout(PATIENCE).unwrap().unwrap(), bytes[..4096]);
+    }
+    assert!(group.questions.try_iter().all(|(id, _)| id != page), "one fetch for all");
+    drive.release(handle);
+}
+
+#[test]
+fn a_reader_who_went_away_harms_nobody() {
+    let fixture = Fixture::default();
+    let (drive, group) = away(&fixture, "f", &noise(1, 100_000), Mood::Hold);
+    drive.join_group(group.clone());
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ).unwrap().handle;
+    let (told, answers) = unbounded();
+    let again = told.clone();
+    drive.read(handle, 0, 4096, Box::new(move |answer| told.send(answer).unwrap()));
+    group.next_question();
+    drive.release(handle);
+    group.release();
+    assert_eq!(answers.recv_timeout(PATIENCE).unwrap(), Err(Error::BadHandle));
+    // Closing answers who still waits.
+    group.take_all(&drive);
+    group.set_mood(Mood::Hold);
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ).unwrap().handle;
+    drive.read(handle, 0, 4096, Box::new(move |answer| again.send(answer).unwrap()));
+    group.next_question();
+    drive.close().unwrap();
+    assert_eq!(answers.recv_timeout(PATIENCE).unwrap(), Err(Error::Io));
+}
+
+#[test]
+fn what_is_written_beside_chunks_that_are_elsewhere_is_kept_and_settled_later() {
+    let fixture = Fixture::default();
+    let mut bytes = noise(1, LONG);
+    let (drive, group) = away(&fixture, "f", &bytes, Mood::Refuse);
+    drive.join_group(group.clone());
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ_WRITE).unwrap().handle;
+    let patch = noise(2, 10_000);
+    write(&drive, handle, 5_000_000, &patch);
+    bytes[5_000_000..5_010_000].copy_from_slice(&patch);
+    wait(|reply| drive.fsync(handle, false, reply)).unwrap();
+    sync_all(&drive);
+    assert!(drive.own_sequence_pending());
+    assert!(read(&drive, handle, 5_000_000, 10_000) == patch);
+    // Others are settled all the same, and the drive takes changes.
+    write_file(&drive, ROOT, "g", &noise(3, 300_000));
+    sync_all(&drive);
+    assert!(drive.history(b"g").unwrap().len() == 1 && drive.history(b"f").unwrap().len() == 1);
+    group.set_mood(Mood::Serve);
+    drive.join_group(group.clone());
+    wait_until_settled(&drive);
+    assert_eq!(drive.history(b"f").unwrap().len(), 2);
+    assert!(read_file(&drive, "f") == bytes);
+    drive.release(handle);
+}
+
+#[test]
+fn an_overwrite_that_waits_outlasts_a_restart() {
+    let fixture = Fixture::default();
+    let mut bytes = noise(1, 1 << 20);
+    let patch = noise(2, 10_000);
+    let (drive, group) = away(&fixture, "f", &bytes, Mood::Refuse);
+    drive.join_group(group.clone());
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ_WRITE).unwrap().handle;
+    write(&drive, handle, 500_000, &patch);
+    bytes[500_000..510_000].copy_from_slice(&patch);
+    drive.release(handle);
+    drive.close().unwrap();
+    drop(drive);
+    let drive = fixture.open();
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ).unwrap().handle;
+    assert!(read(&drive, handle, 500_000, 10_000) == patch);
+    drive.release(handle);
+    let again = FakeGroup::beside(&drive, Mood::Serve);
+    for id in group.questions.try_iter().map(|(id, _)| id) {
+        assert!(again.theirs.import(&id, &group.theirs.export(&id).unwrap()).is_ok());
+    }
+    for partition in group.theirs.partition_sums().unwrap().into_keys() {
+        for id in group.theirs.partition_ids(partition, None, usize::MAX).unwrap() {
+            again.theirs.import(&id, &group.theirs.export(&id).unwrap()).unwrap();
+        }
+    }
+    drive.join_group(again);
+    wait_until_settled(&drive);
+    assert!(read_file(&drive, "f") == bytes);
+    assert_eq!(drive.history(b"f").unwrap().len(), 2);
+}
+
+#[test]
+fn who_reads_on_is_fetched_ahead_for_and_who_jumps_is_not() {
+    let fixture = Fixture::default();
+    let (drive, group) = away(&fixture, "f", &noise(1, LONG), Mood::Serve);
+    drive.join_group(group.clone());
+    let ino = drive.resolve(b"f").unwrap();
+    let handle = drive.open(ino, READ).unwrap().handle;
+    for offset in [9 << 20, 3 << 20, 6 << 20] {
+        read(&drive, handle, offset, 4096);
+    }
+    assert!(group.questions.try_iter().all(|(_, urgency)| urgency == Urgency::Now));
+    for offset in 0..4 {
+        read(&drive, handle, offset << 17, 1 << 17);
+    }
+    let ahead = |(_, urgency): &(_, Urgency)| *urgency == Urgency::Soon;
+    let deadline = Instant::now() + PATIENCE;
+    let mut wishes = 0;
+    // A megabyte is sixteen chunks, more or less.
+    while wishes < 8 {
+        assert!(Instant::now() < deadline, "{wishes} wishes");
+        wishes += group.questions.recv_timeout(PATIENCE).iter().filter(|question| ahead(question)).count();
+    }
+    drive.release(handle);
+}
+
+#[test]
+fn a_sweep_without_all_pages_drops_nothing_that_may_be_named() {
+    let fixture = Fixture::default();
+    let bytes = noise(1, LONG);
+    let (drive, group) = away(&fixture, "f", &bytes, Mood::Serve);
+    drive.join_group(group.clone());
+    assert!(read_file(&drive, "f") == bytes);
+    let held = drive.store().usage().chunks;
+    // The page is gone again, and what it names is still here.
+    let ids = drive.chunk_ids(b"f", usize::MAX).unwrap();
+    let page = ids[0];
+    for id in &ids[1..] {
+        drive.store().set_state(id, chunkstore::ChunkState::PLACED, chunkstore::ChunkState::CACHED).unwrap();
+    }
+    assert!(drive.store().evict(u64::MAX).unwrap() > 0);
+    assert!(!drive.store().contains(&page).unwrap());
+    drive.release_memory();
+    group.set_mood(Mood::Refuse);
+    let deadline = Instant::now() + PATIENCE;
+    while !drive.tidy() {
+        assert!(Instant::now() < deadline);
+    }
+    assert!(drive.store().usage().chunks >= held - 2);
+    group.set_mood(Mood::Serve);
+    assert!(read_file(&drive, "f") == bytes);
+}
+
+#[test]
+fn a_file_is_safe_once_its_transaction_is() {
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    drive.commit_within(Duration::from_millis(10));
+    let peers = |through: &[(ledger::identity::DeviceTag, u64)]| Safety {
+        peers: true,
+        safe_through: through.to_vec(),
+    };
+    write_file(&drive, ROOT, "a", &noise(1, 5000));
+    wait_until_settled(&drive);
+    let own = drive.frontier().0.into_iter().next().map(|(device, last)| (device.tag(), last)).unwrap();
+    write_file(&drive, ROOT, "b", &noise(2, 5000));
+    wait_until_settled(&drive);
+    let counts = || drive.status().map(|status| (status.safe_files, status.only_here_files)).unwrap();
+    assert_eq!(counts(), (0, 2), "alone");
+    drive.set_safety(peers(&[]));
+    assert_eq!(counts(), (0, 2));
+    drive.set_safety(peers(&[own]));
+    assert!(drive.is_safe(b"a").unwrap() && !drive.is_safe(b"b").unwrap());
+    drive.set_safety(peers(&[(own.0, u64::MAX)]));
+    assert!(drive.is_safe(b"b").unwrap());
+    assert_eq!(counts(), (2, 0));
+    let (_, handle) = create(&drive, ROOT, "c");
+    write(&drive, handle, 0, b"not yet");
+    assert!(!drive.is_safe(b"c").unwrap());
+    drive.release(handle);
+    assert!(drive.is_safe(b"nothing").is_err());
+}
+
+#[test]
+fn the_log_tells_of_what_was_just_made_and_gives_it_away() {
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    let (told, advances) = unbounded();
+    drive.on_log_advance(Box::new(move || {
+        let _ = told.send(());
+    }));
+    drive.commit_within(Duration::from_millis(5));
+    let before = drive.frontier();
+    write_file(&drive, ROOT, "a", &noise(1, 5000));
+    let deadline = Instant::now() + PATIENCE;
+    while drive.own_sequence_pending() || drive.frontier() == before {
+        assert!(Instant::now() < deadline);
+        let _ = advances.recv_timeout(PATIENCE);
+    }
+    assert!(!drive.transactions_since(&before, 1 << 20).unwrap().is_empty());
+    assert!(drive.transactions_since(&drive.frontier(), 1 << 20).unwrap().is_empty());
+}
