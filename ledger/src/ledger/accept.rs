@@ -50,7 +50,7 @@ pub struct Changed {
 }
 
 /// Why a transaction waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HeldReason {
     /// One of the same device before it is missing.
     Gap,
@@ -145,16 +145,12 @@ impl Ledger {
     /// The store failed, now or before.
     pub fn accept(&mut self, now: Now, sealed: &[u8]) -> Result<Accepted, LedgerError> {
         self.begin(now)?;
-        let mut changed = Changed::default();
-        let first = self.accept_one(now, sealed, &mut changed)?;
+        let first = self.accept_one(now, sealed)?;
         if first != Accepted::Applied(Changed::default()) {
             return Ok(first);
         }
-        self.accept_waiting(now, &mut changed)?;
-        changed.names = self.take_changed_names();
-        changed.inodes.sort_unstable();
-        changed.inodes.dedup();
-        Ok(Accepted::Applied(changed))
+        self.accept_waiting(now)?;
+        Ok(Accepted::Applied(self.derive_accepted()?))
     }
 
     /// Tries again what waits, for a clock that has come closer.
@@ -163,10 +159,17 @@ impl Ledger {
     /// The store failed, now or before.
     pub fn retry_held(&mut self, now: Now) -> Result<Changed, LedgerError> {
         self.begin(now)?;
-        let mut changed = Changed::default();
-        self.accept_waiting(now, &mut changed)?;
-        changed.names = self.take_changed_names();
-        Ok(changed)
+        self.accept_waiting(now)?;
+        self.derive_accepted()
+    }
+
+    /// What shows after the transactions merged since the last time, worked out for all of them at once.
+    pub(super) fn derive_accepted(&mut self) -> Result<Changed, LedgerError> {
+        let derived = self.state.derive();
+        self.poisoned |= derived.is_err();
+        derived?;
+        let inodes = self.state.settle_counts();
+        Ok(Changed { inodes, names: self.take_changed_names() })
     }
 
     /// Transactions that wait: whose, which, why.
@@ -183,19 +186,23 @@ impl Ledger {
         self.refused_transactions + self.refused_records
     }
 
-    fn accept_waiting(&mut self, now: Now, changed: &mut Changed) -> Result<(), LedgerError> {
+    /// Answers how many got in.
+    pub(super) fn accept_waiting(&mut self, now: Now) -> Result<u32, LedgerError> {
+        let mut all = 0;
         loop {
-            let mut any = false;
+            let mut applied = 0;
             for (_, sealed) in self.held.take().into_values() {
-                any |= matches!(self.accept_one(now, &sealed, changed)?, Accepted::Applied(_));
+                applied += u32::from(matches!(self.accept_one(now, &sealed)?, Accepted::Applied(_)));
             }
-            if !any {
-                return Ok(());
+            if applied == 0 {
+                return Ok(all);
             }
+            all += applied;
         }
     }
 
-    fn accept_one(&mut self, now: Now, bytes: &[u8], changed: &mut Changed) -> Result<Accepted, LedgerError> {
+    /// Merges the registers only: what shows is worked out by [`Ledger::derive_accepted`].
+    pub(super) fn accept_one(&mut self, now: Now, bytes: &[u8]) -> Result<Accepted, LedgerError> {
         let sealed = match SealedTransaction::parse(bytes) {
             Ok(sealed) => sealed,
             Err(error) => {
@@ -209,7 +216,7 @@ impl Ledger {
         }
         match self.judge(now, &sealed) {
             Ok(edits) => {
-                let merged = self.merge(&sealed, bytes, edits, changed);
+                let merged = self.merge(&sealed, bytes, edits);
                 self.poisoned |= merged.is_err();
                 merged.map(|()| Accepted::Applied(Changed::default()))
             }
@@ -288,20 +295,23 @@ impl Ledger {
         sealed: &SealedTransaction<'_>,
         bytes: &[u8],
         edits: Vec<Stamped>,
-        changed: &mut Changed,
     ) -> Result<(), LedgerError> {
         let header = sealed.header();
         let (device, sequence, tag) = (header.device, header.sequence, header.device.tag());
         let clock = edits.last().map_or(0, |edit| edit.stamp.clock);
+        let mut members = false;
         for stamped in edits {
             if let Edit::Roster(record) = &stamped.edit {
-                self.accept_record(record);
+                // One that is refused is counted there; the edits beside it stand.
+                let _ = self.accept_record(record);
+                members = true;
             }
             self.state.apply(stamped)?;
         }
-        self.learn_keys();
-        self.state.derive()?;
-        changed.inodes.extend(self.state.settle_counts());
+        // The next transaction may be sealed with a key that this one brought.
+        if members {
+            self.learn_keys();
+        }
         self.state.clock.observe(clock);
         self.state.layers.put(Table::Log, log_key(tag, sequence), bytes.to_vec());
         self.set_frontier(FrontierRow { device, sequence, hash: sealed.hash(), clock });

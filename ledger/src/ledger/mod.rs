@@ -4,12 +4,14 @@
 //! local.rs    edits made here          accept.rs   transactions of other devices
 //! read.rs     the tree that shows      history.rs  versions, deleted names, conflicts
 //! commit.rs   keep, freeze, thaw       log.rs      what was done, newest first; frontier
+//! accept_all.rs  many of those at once
 //! prune.rs    what history gives up    digest.rs   one hash of the whole tree
 //! setup.rs    create, join, open       members.rs  the roster
 //! check.rs    every row looked over
 //! ```
 
 mod accept;
+mod accept_all;
 mod check;
 mod commit;
 mod digest;
@@ -26,8 +28,10 @@ mod setup;
 use std::collections::BTreeMap;
 
 pub use self::accept::{Accepted, Changed, HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX, HeldReason, RefusedReason};
+pub use self::accept_all::AcceptedAll;
 pub use self::check::{DamagedRow, RowCursor};
 pub use self::log::{Action, Frontier, LogLine};
+pub use self::members::RecordsTaken;
 pub use self::prune::{Cursor, PruneReport};
 pub(crate) use self::read::local_key;
 use crate::edit::Stamped;
