@@ -38,8 +38,8 @@ pub use content::{
 pub use edit::decode_edits;
 pub use error::LedgerError;
 pub use ledger::{
-    Accepted, AcceptedAll, Action, Changed, Cursor, DamagedRow, Frontier, HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX,
-    HeldReason, Ledger, LogLine, PruneReport, RecordsTaken, RefusedReason, RowCursor,
+    Accepted, AcceptedAll, Action, Changed, Cursor, DamagedRow, Frontier, HELD_BYTES_MAX,
+    HELD_TRANSACTIONS_MAX, HeldReason, Ledger, LogLine, PruneReport, RecordsTaken, RefusedReason, RowCursor,
 };
 pub use node::{
     AttributeChange, Conflict, DeletedEntry, Entry, EntryId, Head, Ino, Inode, InodeId, Kind, LocalSpace,

@@ -45,6 +45,8 @@ pub enum Accepted {
 pub struct Changed {
     /// Inodes whose attributes or content may be others.
     pub inodes: Vec<Ino>,
+    /// Those of them that got a version, rising.
+    pub contents: Vec<Ino>,
     /// Directories and names that may lead elsewhere.
     pub names: Vec<(Ino, Vec<u8>)>,
 }
@@ -169,7 +171,8 @@ impl Ledger {
         self.poisoned |= derived.is_err();
         derived?;
         let inodes = self.state.settle_counts();
-        Ok(Changed { inodes, names: self.take_changed_names() })
+        let contents = std::mem::take(&mut self.published).into_iter().collect();
+        Ok(Changed { inodes, contents, names: self.take_changed_names() })
     }
 
     /// Transactions that wait: whose, which, why.
@@ -229,7 +232,10 @@ impl Ledger {
                 self.refused_transactions += 1;
                 Ok(Accepted::Refused(reason))
             }
-            Err(Verdict::Fail(error)) => Err(error),
+            Err(Verdict::Fail(error)) => {
+                self.poisoned = true;
+                Err(error)
+            }
         }
     }
 
@@ -306,7 +312,11 @@ impl Ledger {
                 let _ = self.accept_record(record);
                 members = true;
             }
+            let published = if let Edit::Publish { inode, .. } = &stamped.edit { Some(*inode) } else { None };
             self.state.apply(stamped)?;
+            if let Some(id) = published {
+                self.published.extend(self.state.ino_of(id)?);
+            }
         }
         // The next transaction may be sealed with a key that this one brought.
         if members {

@@ -25,7 +25,7 @@ mod prune;
 mod read;
 mod setup;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::accept::{Accepted, Changed, HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX, HeldReason, RefusedReason};
 pub use self::accept_all::AcceptedAll;
@@ -64,6 +64,8 @@ pub struct Ledger {
     roster: Roster,
     roster_rows: u64,
     held: accept::Held,
+    // Inodes that got versions from other devices since what shows was last worked out.
+    published: BTreeSet<crate::node::Ino>,
     refused_transactions: u64,
     refused_records: u64,
     name: String,

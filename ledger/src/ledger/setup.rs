@@ -142,6 +142,7 @@ impl Ledger {
             roster,
             roster_rows,
             held: Held::default(),
+            published: std::collections::BTreeSet::new(),
             refused_transactions: 0,
             refused_records: 0,
             name: String::from_utf8_lossy(&name).into_owned(),

@@ -17,6 +17,8 @@ pub(crate) struct OpenFile {
     pub(crate) flags: OpenFlags,
     /// Where the last read ended, to notice a sequential reader. Bytes.
     pub(crate) read_end: AtomicU64,
+    /// Which of the versions seen since the inode came into use it reads: see [`crate::remote::Elsewhere`].
+    pub(crate) generation: u64,
     /// Its access time was looked at already.
     pub(crate) atime_done: AtomicBool,
 }
@@ -31,8 +33,9 @@ pub(crate) struct Handles {
 
 impl Handles {
     /// A handle for an open file.
-    pub(crate) fn add_file(&self, node: Arc<Node>, flags: OpenFlags) -> Handle {
-        let file = OpenFile { node, flags, read_end: AtomicU64::new(0), atime_done: AtomicBool::new(false) };
+    pub(crate) fn add_file(&self, node: Arc<Node>, flags: OpenFlags, generation: u64) -> Handle {
+        let (read_end, atime_done) = (AtomicU64::new(0), AtomicBool::new(false));
+        let file = OpenFile { node, flags, read_end, generation, atime_done };
         let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         self.files.write().insert(number, Arc::new(file));
         Handle(number)
