@@ -12,6 +12,8 @@
 //!                 tree ──► store           where it is kept: rows, in memory first, written in batches
 //!                              │
 //!                          Ledger          what everybody calls
+//!
+//!  SealedLogs                              what a host without keys keeps instead
 //! ```
 
 mod content;
@@ -23,6 +25,7 @@ mod ledger;
 mod merge;
 mod node;
 pub mod roster;
+mod sealed_logs;
 mod stamp;
 mod store;
 pub mod transaction;
@@ -46,6 +49,7 @@ pub use node::{
     NAME_MAX_BYTES, NewNode, NewVersion, ROOT, Rename, Renamed, Stats, TARGET_MAX_BYTES, Unlinked,
     VersionInfo, XATTR_NAME_MAX_BYTES, XATTR_VALUE_MAX_BYTES, is_name,
 };
+pub use sealed_logs::{SealedLogs, UNCOMMITTED_MAX_BYTES};
 pub use stamp::{CLOCK_AHEAD_MAX_MS, Now, Stamp, Time, VersionId};
 pub use store::{Backing, Batch, EachChange, MemoryBacking, RedbBacking, StoreError, Table};
 pub use tree::decode_inode_row;

@@ -119,14 +119,14 @@ impl From<TransactionError> for Verdict {
 
 /// Transactions that wait, by device and sequence.
 #[derive(Default)]
-pub(super) struct Held {
+pub(crate) struct Held {
     waiting: BTreeMap<(DeviceId, u64), (HeldReason, Vec<u8>)>,
     bytes: usize,
 }
 
 impl Held {
     // Over the bound the transaction is let go: its sender still has it.
-    fn put(&mut self, device: DeviceId, sequence: u64, reason: HeldReason, sealed: &[u8]) {
+    pub(crate) fn put(&mut self, device: DeviceId, sequence: u64, reason: HeldReason, sealed: &[u8]) {
         let room = self.waiting.len() < HELD_TRANSACTIONS_MAX && self.bytes + sealed.len() <= HELD_BYTES_MAX;
         if room && !self.waiting.contains_key(&(device, sequence)) {
             self.bytes += sealed.len();
@@ -134,9 +134,15 @@ impl Held {
         }
     }
 
-    fn take(&mut self) -> BTreeMap<(DeviceId, u64), (HeldReason, Vec<u8>)> {
+    pub(crate) fn take(&mut self) -> BTreeMap<(DeviceId, u64), (HeldReason, Vec<u8>)> {
         self.bytes = 0;
         std::mem::take(&mut self.waiting)
+    }
+
+    /// Whose, which, why.
+    pub(crate) fn list(&self) -> Vec<(DeviceId, u64, HeldReason)> {
+        let waiting = self.waiting.iter();
+        waiting.map(|((device, sequence), (reason, _))| (*device, *sequence, *reason)).collect()
     }
 }
 
@@ -177,11 +183,7 @@ impl Ledger {
 
     /// Transactions that wait: whose, which, why.
     pub fn held(&self) -> Vec<(DeviceId, u64, HeldReason)> {
-        self.held
-            .waiting
-            .iter()
-            .map(|((device, sequence), (reason, _))| (*device, *sequence, *reason))
-            .collect()
+        self.held.list()
     }
 
     /// How many transactions and roster records were refused since the ledger was opened.

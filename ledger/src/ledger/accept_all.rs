@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Accepted, Changed, HeldReason, Ledger, RefusedReason};
+use super::{Accepted, Changed, FrontierRow, HeldReason, Ledger, RefusedReason};
 use crate::error::LedgerError;
-use crate::identity::DeviceId;
+use crate::identity::{DeviceId, DeviceTag};
 use crate::stamp::Now;
 use crate::transaction::SealedTransaction;
 
@@ -27,8 +27,8 @@ pub struct AcceptedAll {
     pub refused: Vec<(DeviceId, u64, RefusedReason)>,
 }
 
-type Waiting<'a> = Vec<(Name, &'a [u8], Option<HeldReason>)>;
-type Name = (DeviceId, u64);
+pub(crate) type Waiting<'a> = Vec<(Name, &'a [u8], Option<HeldReason>)>;
+pub(crate) type Name = (DeviceId, u64);
 
 impl Ledger {
     /// Takes in transactions as they came from a peer, in whatever order. Any bytes are safe to give.
@@ -37,53 +37,63 @@ impl Ledger {
     /// The store failed, now or before.
     pub fn accept_all(&mut self, now: Now, sealed: &[impl AsRef<[u8]>]) -> Result<AcceptedAll, LedgerError> {
         self.begin(now)?;
-        let mut waiting: Waiting<'_> =
-            sealed.iter().map(|bytes| (name_of(bytes.as_ref()), bytes.as_ref(), None)).collect();
-        waiting.sort_by_key(|(name, ..)| *name);
         let mut all = AcceptedAll::default();
-        loop {
-            let before = all.applied;
-            waiting = self.accept_each(now, waiting, &mut all)?;
-            // One that got in may vouch for the device, or bring the key, that others wait for.
-            if all.applied == before || waiting.is_empty() {
-                break;
-            }
-        }
+        let waiting = all.take_in(sealed, &mut |bytes| self.accept_one(now, bytes))?;
         if all.applied > 0 {
             all.applied += self.accept_waiting(now)?;
         }
         all.changed = self.derive_accepted()?;
-        all.held = self.count_held(&waiting);
+        all.count_held(&waiting, &self.frontier);
         Ok(all)
     }
+}
 
-    fn accept_each<'a>(
+impl AcceptedAll {
+    /// Offers each to `accept`, by logs, and those that wait again while any gets in. Answers those that still wait.
+    pub(crate) fn take_in<'a>(
         &mut self,
-        now: Now,
+        sealed: &'a [impl AsRef<[u8]>],
+        accept: &mut dyn FnMut(&[u8]) -> Result<Accepted, LedgerError>,
+    ) -> Result<Waiting<'a>, LedgerError> {
+        let each = sealed.iter().map(AsRef::as_ref);
+        let mut waiting: Waiting<'_> = each.map(|bytes| (name_of(bytes), bytes, None)).collect();
+        waiting.sort_by_key(|(name, ..)| *name);
+        loop {
+            let before = self.applied;
+            waiting = self.offer(waiting, accept)?;
+            // One that got in may vouch for the device, or bring the key, that others wait for.
+            if self.applied == before || waiting.is_empty() {
+                return Ok(waiting);
+            }
+        }
+    }
+
+    fn offer<'a>(
+        &mut self,
         given: Waiting<'a>,
-        all: &mut AcceptedAll,
+        accept: &mut dyn FnMut(&[u8]) -> Result<Accepted, LedgerError>,
     ) -> Result<Waiting<'a>, LedgerError> {
         let mut waiting = Vec::new();
         for (name, bytes, _) in given {
-            match self.accept_one(now, bytes)? {
-                Accepted::Applied(_) => all.applied += 1,
-                Accepted::Duplicate => all.duplicate += 1,
+            match accept(bytes)? {
+                Accepted::Applied(_) => self.applied += 1,
+                Accepted::Duplicate => self.duplicate += 1,
                 Accepted::Held(reason) => waiting.push((name, bytes, Some(reason))),
-                Accepted::Refused(reason) => all.refused.push((name.0, name.1, reason)),
+                Accepted::Refused(reason) => self.refused.push((name.0, name.1, reason)),
             }
         }
         Ok(waiting)
     }
 
-    fn count_held(&self, waiting: &Waiting<'_>) -> Vec<(HeldReason, u32)> {
+    pub(crate) fn count_held(&mut self, waiting: &Waiting<'_>, frontier: &BTreeMap<DeviceTag, FrontierRow>) {
         let mut counts = BTreeMap::new();
         for ((device, sequence), _, reason) in waiting {
-            let known = self.frontier.get(&device.tag()).is_some_and(|row| row.sequence >= *sequence);
+            let known = frontier.get(&device.tag()).is_some_and(|row| row.sequence >= *sequence);
             if let Some(reason) = reason.filter(|_| !known) {
                 *counts.entry(reason).or_insert(0) += 1;
             }
         }
-        counts.into_iter().collect()
+        self.held = counts.into_iter().collect();
     }
 }
 

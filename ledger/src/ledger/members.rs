@@ -3,10 +3,11 @@
 use super::Ledger;
 use crate::edit::Edit;
 use crate::error::LedgerError;
+use crate::identity::WorkspaceId;
 use crate::keys::Keyring;
 use crate::roster::{Applied, Roster, RosterError, RosterRecord};
 use crate::stamp::Now;
-use crate::store::Table;
+use crate::store::{StoreError, Table};
 use crate::tree::State;
 
 /// What became of records that came by themselves.
@@ -129,10 +130,21 @@ impl Ledger {
 
 /// The roster as its rows make it, and the number of the next row.
 pub(super) fn read_roster(state: &State, keyring: &Keyring) -> Result<(Roster, u64), LedgerError> {
-    let mut roster = Roster::new(keyring.workspace);
+    roster_of(keyring.workspace, &|f| state.layers.scan(Table::Roster, &[], None, f))
+}
+
+/// What a scan of the roster's rows is told to do: each row.
+type ScanRecords<'a> = dyn Fn(&mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> + 'a;
+
+/// The same of rows wherever they are.
+pub(crate) fn roster_of(
+    workspace: WorkspaceId,
+    scan: &ScanRecords<'_>,
+) -> Result<(Roster, u64), LedgerError> {
+    let mut roster = Roster::new(workspace);
     let mut next = 0;
     let mut bad = None;
-    state.layers.scan(Table::Roster, &[], None, &mut |key, value| {
+    scan(&mut |key, value| {
         next = key.first_chunk().copied().map_or(next, u64::from_be_bytes) + 1;
         bad = RosterRecord::parse(value).and_then(|record| roster.apply(record)).err();
         bad.is_none()
