@@ -59,6 +59,7 @@ pub fn open(
         user,
         keyring: &workspace.keyring,
         name: FIRST_WORKSPACE,
+        joins: None,
         settings: vfs::Settings {
             ownership,
             write_buffer_bytes: settings.write_buffer_bytes(),

@@ -12,6 +12,8 @@
 //!                 tree ──► store           where it is kept: rows, in memory first, written in batches
 //!                              │
 //!                          Ledger          what everybody calls
+//!
+//!  SealedLogs                              what a host without keys keeps instead
 //! ```
 
 mod content;
@@ -23,6 +25,7 @@ mod ledger;
 mod merge;
 mod node;
 pub mod roster;
+mod sealed_logs;
 mod stamp;
 mod store;
 pub mod transaction;
@@ -38,14 +41,15 @@ pub use content::{
 pub use edit::decode_edits;
 pub use error::LedgerError;
 pub use ledger::{
-    Accepted, Action, Changed, Cursor, DamagedRow, Frontier, HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX,
-    HeldReason, Ledger, LogLine, PruneReport, RefusedReason, RowCursor,
+    Accepted, AcceptedAll, Action, Changed, Cursor, DamagedRow, Frontier, HELD_BYTES_MAX,
+    HELD_TRANSACTIONS_MAX, HeldReason, Ledger, LogLine, PruneReport, RecordsTaken, RefusedReason, RowCursor,
 };
 pub use node::{
     AttributeChange, Conflict, DeletedEntry, Entry, EntryId, Head, Ino, Inode, InodeId, Kind, LocalSpace,
     NAME_MAX_BYTES, NewNode, NewVersion, ROOT, Rename, Renamed, Stats, TARGET_MAX_BYTES, Unlinked,
     VersionInfo, XATTR_NAME_MAX_BYTES, XATTR_VALUE_MAX_BYTES, is_name,
 };
+pub use sealed_logs::{SealedLogs, UNCOMMITTED_MAX_BYTES};
 pub use stamp::{CLOCK_AHEAD_MAX_MS, Now, Stamp, Time, VersionId};
 pub use store::{Backing, Batch, EachChange, MemoryBacking, RedbBacking, StoreError, Table};
 pub use tree::decode_inode_row;

@@ -51,6 +51,9 @@ pub struct Open<'a> {
     pub keyring: &'a Keyring,
     /// Name of the workspace, when it is made now.
     pub name: &'a str,
+    /// The workspace is others': these are its roster's records, as they came with the invitation. Give them at each start until
+    /// one came to its end. `None`: it is made here when its folder is empty.
+    pub joins: Option<&'a [Vec<u8>]>,
     /// How it behaves.
     pub settings: Settings,
     /// What it may take of the disk.

@@ -3,6 +3,7 @@
 //! ```text
 //! Drive ── ops/       one operation a file: lookup, create, read, write, rename …
 //!   │      people/    what people ask: history, restore, status, where, scrub, doctor
+//!   ├───── remote/    what other devices did: logs and records taken in, conflicts
 //!   ├───── node/      inodes in use: open, or with changes that are not settled
 //!   ├───── content/   settled pieces, unsettled changes over them, pages of long lists
 //!   ├───── write/     write buffer, streams, settling, publishing, group commit
@@ -31,6 +32,7 @@ mod node;
 mod ops;
 mod people;
 mod read_ahead;
+mod remote;
 mod request;
 mod safety;
 mod starved;
@@ -49,6 +51,7 @@ pub use people::{
     DoctorFinding, DoctorProgress, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress,
     ScrubReport, Severity, Status, VersionInfo, Whereabouts,
 };
+pub use remote::{ConflictInfo, HeldAndRefused, RemoteOutcome};
 pub use request::{
     Allocate, Change, DirItem, Handle, OpenFlags, Opened, Reached, RenameMode, Reply, Seek, XattrMode, wait,
 };

@@ -63,7 +63,7 @@ impl Drive {
     pub fn still_holds(&self, nearby: &Nearby) -> bool {
         let Some(node) = self.core.nodes.get(nearby.ino) else { return false };
         let state = node.lock();
-        let untouched = state.writers == 0 && state.dirty.is_none();
+        let untouched = state.writers == 0 && state.dirty.is_none() && !state.elsewhere.has_readers();
         untouched
             && self.core.ledger.read().content(nearby.ino).is_ok_and(|current| {
                 current

@@ -1,5 +1,7 @@
 //! The small types of calls on the drive: handles, flags, replies.
 
+use std::sync::Arc;
+
 use crossbeam_channel::Sender;
 
 use crate::{Attr, Error, Ino, Kind};
@@ -46,6 +48,8 @@ pub struct Opened {
     pub handle: Handle,
     /// The content is what it was when the kernel last cached it.
     pub keep_cache: bool,
+    /// The kernel's pages hold an older version, which others read on: pass them by.
+    pub direct: bool,
 }
 
 /// What a rename does with a taken name.
@@ -123,6 +127,8 @@ pub enum Change {
         /// The name.
         name: Vec<u8>,
     },
+    /// All of these, from one exchange with another device.
+    Many(Arc<[Change]>),
     /// The listener was too slow: everything may have changed.
     Lost,
     /// Somebody waits until the changes before this one are handled. There is nothing to do but to drop it, in its turn.

@@ -74,8 +74,7 @@ pub(crate) fn open(
         // Nothing was ever committed: the first start, or one that was cut off before its first commit.
         Err(LedgerError::Setup(why)) if noted.is_none_or(|transactions| transactions == 0) => {
             tracing::debug!(why, "making the tree");
-            Ledger::create(backing()?, open.device.clone(), open.user, keyring(), open.name, now())
-                .map_err(in_tree)?
+            begin(open, backing()?).map_err(in_tree)?
         }
         opened => opened.map_err(in_tree)?,
     };
@@ -92,6 +91,18 @@ pub(crate) fn open(
         }
         _ => Ok((ledger, journal, damage)),
     }
+}
+
+/// A workspace of one's own, or a place for one of others.
+fn begin(open: &Open<'_>, backing: Box<RedbBacking>) -> Result<Ledger, LedgerError> {
+    let (device, keyring) = (open.device.clone(), open.keyring.clone());
+    let Some(records) = open.joins else {
+        return Ledger::create(backing, device, open.user, keyring, open.name, now());
+    };
+    let mut ledger = Ledger::join(backing, device, open.user, keyring, open.name, now())?;
+    let taken = ledger.accept_records(now(), records)?;
+    tracing::info!(?taken, "joined a workspace of others");
+    Ok(ledger)
 }
 
 /// What the store knows of this workspace's tree: transactions of this device.

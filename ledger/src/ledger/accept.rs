@@ -45,12 +45,14 @@ pub enum Accepted {
 pub struct Changed {
     /// Inodes whose attributes or content may be others.
     pub inodes: Vec<Ino>,
+    /// Those of them that got a version, rising.
+    pub contents: Vec<Ino>,
     /// Directories and names that may lead elsewhere.
     pub names: Vec<(Ino, Vec<u8>)>,
 }
 
 /// Why a transaction waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HeldReason {
     /// One of the same device before it is missing.
     Gap,
@@ -117,14 +119,14 @@ impl From<TransactionError> for Verdict {
 
 /// Transactions that wait, by device and sequence.
 #[derive(Default)]
-pub(super) struct Held {
+pub(crate) struct Held {
     waiting: BTreeMap<(DeviceId, u64), (HeldReason, Vec<u8>)>,
     bytes: usize,
 }
 
 impl Held {
     // Over the bound the transaction is let go: its sender still has it.
-    fn put(&mut self, device: DeviceId, sequence: u64, reason: HeldReason, sealed: &[u8]) {
+    pub(crate) fn put(&mut self, device: DeviceId, sequence: u64, reason: HeldReason, sealed: &[u8]) {
         let room = self.waiting.len() < HELD_TRANSACTIONS_MAX && self.bytes + sealed.len() <= HELD_BYTES_MAX;
         if room && !self.waiting.contains_key(&(device, sequence)) {
             self.bytes += sealed.len();
@@ -132,9 +134,15 @@ impl Held {
         }
     }
 
-    fn take(&mut self) -> BTreeMap<(DeviceId, u64), (HeldReason, Vec<u8>)> {
+    pub(crate) fn take(&mut self) -> BTreeMap<(DeviceId, u64), (HeldReason, Vec<u8>)> {
         self.bytes = 0;
         std::mem::take(&mut self.waiting)
+    }
+
+    /// Whose, which, why.
+    pub(crate) fn list(&self) -> Vec<(DeviceId, u64, HeldReason)> {
+        let waiting = self.waiting.iter();
+        waiting.map(|((device, sequence), (reason, _))| (*device, *sequence, *reason)).collect()
     }
 }
 
@@ -145,16 +153,12 @@ impl Ledger {
     /// The store failed, now or before.
     pub fn accept(&mut self, now: Now, sealed: &[u8]) -> Result<Accepted, LedgerError> {
         self.begin(now)?;
-        let mut changed = Changed::default();
-        let first = self.accept_one(now, sealed, &mut changed)?;
+        let first = self.accept_one(now, sealed)?;
         if first != Accepted::Applied(Changed::default()) {
             return Ok(first);
         }
-        self.accept_waiting(now, &mut changed)?;
-        changed.names = self.take_changed_names();
-        changed.inodes.sort_unstable();
-        changed.inodes.dedup();
-        Ok(Accepted::Applied(changed))
+        self.accept_waiting(now)?;
+        Ok(Accepted::Applied(self.derive_accepted()?))
     }
 
     /// Tries again what waits, for a clock that has come closer.
@@ -163,19 +167,23 @@ impl Ledger {
     /// The store failed, now or before.
     pub fn retry_held(&mut self, now: Now) -> Result<Changed, LedgerError> {
         self.begin(now)?;
-        let mut changed = Changed::default();
-        self.accept_waiting(now, &mut changed)?;
-        changed.names = self.take_changed_names();
-        Ok(changed)
+        self.accept_waiting(now)?;
+        self.derive_accepted()
+    }
+
+    /// What shows after the transactions merged since the last time, worked out for all of them at once.
+    pub(super) fn derive_accepted(&mut self) -> Result<Changed, LedgerError> {
+        let derived = self.state.derive();
+        self.poisoned |= derived.is_err();
+        derived?;
+        let inodes = self.state.settle_counts();
+        let contents = std::mem::take(&mut self.published).into_iter().collect();
+        Ok(Changed { inodes, contents, names: self.take_changed_names() })
     }
 
     /// Transactions that wait: whose, which, why.
     pub fn held(&self) -> Vec<(DeviceId, u64, HeldReason)> {
-        self.held
-            .waiting
-            .iter()
-            .map(|((device, sequence), (reason, _))| (*device, *sequence, *reason))
-            .collect()
+        self.held.list()
     }
 
     /// How many transactions and roster records were refused since the ledger was opened.
@@ -183,19 +191,23 @@ impl Ledger {
         self.refused_transactions + self.refused_records
     }
 
-    fn accept_waiting(&mut self, now: Now, changed: &mut Changed) -> Result<(), LedgerError> {
+    /// Answers how many got in.
+    pub(super) fn accept_waiting(&mut self, now: Now) -> Result<u32, LedgerError> {
+        let mut all = 0;
         loop {
-            let mut any = false;
+            let mut applied = 0;
             for (_, sealed) in self.held.take().into_values() {
-                any |= matches!(self.accept_one(now, &sealed, changed)?, Accepted::Applied(_));
+                applied += u32::from(matches!(self.accept_one(now, &sealed)?, Accepted::Applied(_)));
             }
-            if !any {
-                return Ok(());
+            if applied == 0 {
+                return Ok(all);
             }
+            all += applied;
         }
     }
 
-    fn accept_one(&mut self, now: Now, bytes: &[u8], changed: &mut Changed) -> Result<Accepted, LedgerError> {
+    /// Merges the registers only: what shows is worked out by [`Ledger::derive_accepted`].
+    pub(super) fn accept_one(&mut self, now: Now, bytes: &[u8]) -> Result<Accepted, LedgerError> {
         let sealed = match SealedTransaction::parse(bytes) {
             Ok(sealed) => sealed,
             Err(error) => {
@@ -209,7 +221,7 @@ impl Ledger {
         }
         match self.judge(now, &sealed) {
             Ok(edits) => {
-                let merged = self.merge(&sealed, bytes, edits, changed);
+                let merged = self.merge(&sealed, bytes, edits);
                 self.poisoned |= merged.is_err();
                 merged.map(|()| Accepted::Applied(Changed::default()))
             }
@@ -222,7 +234,10 @@ impl Ledger {
                 self.refused_transactions += 1;
                 Ok(Accepted::Refused(reason))
             }
-            Err(Verdict::Fail(error)) => Err(error),
+            Err(Verdict::Fail(error)) => {
+                self.poisoned = true;
+                Err(error)
+            }
         }
     }
 
@@ -288,20 +303,27 @@ impl Ledger {
         sealed: &SealedTransaction<'_>,
         bytes: &[u8],
         edits: Vec<Stamped>,
-        changed: &mut Changed,
     ) -> Result<(), LedgerError> {
         let header = sealed.header();
         let (device, sequence, tag) = (header.device, header.sequence, header.device.tag());
         let clock = edits.last().map_or(0, |edit| edit.stamp.clock);
+        let mut members = false;
         for stamped in edits {
             if let Edit::Roster(record) = &stamped.edit {
-                self.accept_record(record);
+                // One that is refused is counted there; the edits beside it stand.
+                let _ = self.accept_record(record);
+                members = true;
             }
+            let published = if let Edit::Publish { inode, .. } = &stamped.edit { Some(*inode) } else { None };
             self.state.apply(stamped)?;
+            if let Some(id) = published {
+                self.published.extend(self.state.ino_of(id)?);
+            }
         }
-        self.learn_keys();
-        self.state.derive()?;
-        changed.inodes.extend(self.state.settle_counts());
+        // The next transaction may be sealed with a key that this one brought.
+        if members {
+            self.learn_keys();
+        }
         self.state.clock.observe(clock);
         self.state.layers.put(Table::Log, log_key(tag, sequence), bytes.to_vec());
         self.set_frontier(FrontierRow { device, sequence, hash: sealed.hash(), clock });

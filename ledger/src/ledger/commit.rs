@@ -178,7 +178,7 @@ impl Ledger {
     }
 }
 
-pub(super) fn log_key(device: DeviceTag, sequence: u64) -> Vec<u8> {
+pub(crate) fn log_key(device: DeviceTag, sequence: u64) -> Vec<u8> {
     [device.0.to_be_bytes(), sequence.to_be_bytes()].concat()
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::Ledger;
 use super::commit::log_key;
+use super::{FrontierRow, Ledger};
 use crate::edit::{Edit, Stamped, decode_list};
 use crate::error::LedgerError;
 use crate::identity::{DeviceId, DeviceTag};
 use crate::node::{Ino, Kind};
 use crate::stamp::{Stamp, Time};
-use crate::store::Table;
+use crate::store::{StoreError, Table};
 use crate::transaction::{SealedTransaction, TransactionError};
 use crate::tree::prefix_end;
 
@@ -91,26 +91,9 @@ impl Ledger {
         theirs: &Frontier,
         limit_bytes: usize,
     ) -> Result<Vec<Vec<u8>>, LedgerError> {
-        let mut sealed: Vec<Vec<u8>> = Vec::new();
-        let mut bytes = 0;
-        for (tag, row) in &self.written {
-            let known = theirs.0.get(&row.device).copied().unwrap_or(0);
-            if known >= row.sequence {
-                continue;
-            }
-            let from = log_key(*tag, known + 1);
-            let end = prefix_end(&tag.0.to_be_bytes());
-            self.state.layers.scan(Table::Log, &from, end.as_deref(), &mut |key, value| {
-                let sequence = key.last_chunk().copied().map_or(u64::MAX, u64::from_be_bytes);
-                if sequence > row.sequence || (bytes > 0 && bytes + value.len() > limit_bytes) {
-                    return false;
-                }
-                bytes += value.len();
-                sealed.push(value.to_vec());
-                true
-            })?;
-        }
-        Ok(sealed)
+        logged_since(&self.written, theirs, limit_bytes, &|from, to, f| {
+            self.state.layers.scan(Table::Log, from, to, f)
+        })
     }
 
     /// Up to `limit` things that were done before the edit `before` (or up to now), newest first. Edits made here that
@@ -200,6 +183,39 @@ impl Ledger {
         let ino = id.map(|id| self.state.ino_of(id)).transpose()?.flatten();
         Ok(LogLine { stamp, time: stamp.time(), device: stamp.device, ino, action })
     }
+}
+
+/// What a scan of the log is told to do: from, to, each row.
+type ScanLog<'a> =
+    dyn Fn(&[u8], Option<&[u8]>, &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> + 'a;
+
+/// Sealed transactions of logs that go as far as `written`, and that `theirs` does not have.
+pub(crate) fn logged_since(
+    written: &BTreeMap<DeviceTag, FrontierRow>,
+    theirs: &Frontier,
+    limit_bytes: usize,
+    scan: &ScanLog<'_>,
+) -> Result<Vec<Vec<u8>>, LedgerError> {
+    let mut sealed: Vec<Vec<u8>> = Vec::new();
+    let mut bytes = 0;
+    for (tag, row) in written {
+        let known = theirs.0.get(&row.device).copied().unwrap_or(0);
+        if known >= row.sequence {
+            continue;
+        }
+        let from = log_key(*tag, known + 1);
+        let end = prefix_end(&tag.0.to_be_bytes());
+        scan(&from, end.as_deref(), &mut |key, value| {
+            let sequence = key.last_chunk().copied().map_or(u64::MAX, u64::from_be_bytes);
+            if sequence > row.sequence || (bytes > 0 && bytes + value.len() > limit_bytes) {
+                return false;
+            }
+            bytes += value.len();
+            sealed.push(value.to_vec());
+            true
+        })?;
+    }
+    Ok(sealed)
 }
 
 /// One device's log, read backwards.

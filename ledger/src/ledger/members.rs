@@ -3,11 +3,23 @@
 use super::Ledger;
 use crate::edit::Edit;
 use crate::error::LedgerError;
+use crate::identity::WorkspaceId;
 use crate::keys::Keyring;
 use crate::roster::{Applied, Roster, RosterError, RosterRecord};
 use crate::stamp::Now;
-use crate::store::Table;
+use crate::store::{StoreError, Table};
 use crate::tree::State;
+
+/// What became of records that came by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RecordsTaken {
+    /// Were not known and are in the roster.
+    pub new: u32,
+    /// Wait for records that they name as seen.
+    pub held: u32,
+    /// Are out for ever.
+    pub refused: u32,
+}
 
 impl Ledger {
     /// Who belongs to the workspace.
@@ -58,16 +70,49 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes in a record from another device's log. One that is refused stays out for ever and is counted.
-    pub(super) fn accept_record(&mut self, bytes: &[u8]) {
+    /// Takes in records that came by themselves, outside of any log: a newcomer needs them to believe the logs. What it learns from
+    /// them waits for the next batch, as edits do. Any bytes are safe to give.
+    ///
+    /// # Errors
+    /// The store failed before.
+    pub fn accept_records(&mut self, now: Now, records: &[Vec<u8>]) -> Result<RecordsTaken, LedgerError> {
+        self.begin(now)?;
+        let mut taken = RecordsTaken::default();
+        for record in records {
+            match self.accept_record(record) {
+                Ok(Applied::Added) => taken.new += 1,
+                Ok(Applied::Held) => taken.held += 1,
+                Ok(Applied::Duplicate) => {}
+                Err(_) => taken.refused += 1,
+            }
+        }
+        if taken.new > 0 {
+            self.learn_keys();
+        }
+        Ok(taken)
+    }
+
+    /// All records of the roster, parents before children: what a newcomer is given first.
+    pub fn roster_records(&self) -> Vec<Vec<u8>> {
+        self.roster.records().map(|record| record.as_bytes().to_vec()).collect()
+    }
+
+    /// Takes in a record from another device. One that is refused stays out for ever and is counted.
+    pub(super) fn accept_record(&mut self, bytes: &[u8]) -> Result<Applied, RosterError> {
         let applied = RosterRecord::parse(bytes).and_then(|record| {
             let applied = self.roster.apply(record.clone())?;
             Ok((record, applied))
         });
         match applied {
-            Ok((_, Applied::Duplicate)) => {}
-            Ok((record, _)) => self.keep_record(&record),
-            Err(_) => self.refused_records += 1,
+            Ok((_, Applied::Duplicate)) => Ok(Applied::Duplicate),
+            Ok((record, applied)) => {
+                self.keep_record(&record);
+                Ok(applied)
+            }
+            Err(error) => {
+                self.refused_records += 1;
+                Err(error)
+            }
         }
     }
 
@@ -85,10 +130,21 @@ impl Ledger {
 
 /// The roster as its rows make it, and the number of the next row.
 pub(super) fn read_roster(state: &State, keyring: &Keyring) -> Result<(Roster, u64), LedgerError> {
-    let mut roster = Roster::new(keyring.workspace);
+    roster_of(keyring.workspace, &|f| state.layers.scan(Table::Roster, &[], None, f))
+}
+
+/// What a scan of the roster's rows is told to do: each row.
+type ScanRecords<'a> = dyn Fn(&mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> + 'a;
+
+/// The same of rows wherever they are.
+pub(crate) fn roster_of(
+    workspace: WorkspaceId,
+    scan: &ScanRecords<'_>,
+) -> Result<(Roster, u64), LedgerError> {
+    let mut roster = Roster::new(workspace);
     let mut next = 0;
     let mut bad = None;
-    state.layers.scan(Table::Roster, &[], None, &mut |key, value| {
+    scan(&mut |key, value| {
         next = key.first_chunk().copied().map_or(next, u64::from_be_bytes) + 1;
         bad = RosterRecord::parse(value).and_then(|record| roster.apply(record)).err();
         bad.is_none()

@@ -4,12 +4,14 @@
 //! local.rs    edits made here          accept.rs   transactions of other devices
 //! read.rs     the tree that shows      history.rs  versions, deleted names, conflicts
 //! commit.rs   keep, freeze, thaw       log.rs      what was done, newest first; frontier
+//! accept_all.rs  many of those at once
 //! prune.rs    what history gives up    digest.rs   one hash of the whole tree
 //! setup.rs    create, join, open       members.rs  the roster
 //! check.rs    every row looked over     heads.rs    current versions, clocks of sequences
 //! ```
 
 mod accept;
+mod accept_all;
 mod check;
 mod commit;
 mod digest;
@@ -24,13 +26,20 @@ mod prune;
 mod read;
 mod setup;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use self::accept::Held;
 pub use self::accept::{Accepted, Changed, HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX, HeldReason, RefusedReason};
+pub use self::accept_all::AcceptedAll;
 pub use self::check::{DamagedRow, RowCursor};
+pub(crate) use self::commit::log_key;
+pub(crate) use self::log::logged_since;
 pub use self::log::{Action, Frontier, LogLine};
+pub use self::members::RecordsTaken;
+pub(crate) use self::members::roster_of;
 pub use self::prune::{Cursor, PruneReport};
 pub(crate) use self::read::local_key;
+pub(crate) use self::setup::read_frontier;
 use crate::edit::Stamped;
 use crate::error::LedgerError;
 use crate::identity::{DeviceId, DeviceTag, WorkspaceId};
@@ -42,12 +51,12 @@ use crate::tree::State;
 /// How far one device's log is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FrontierRow {
-    device: DeviceId,
+    pub(crate) device: DeviceId,
     /// Of the last transaction.
-    sequence: u64,
-    hash: [u8; 32],
-    /// Clock of its last edit.
-    clock: u64,
+    pub(crate) sequence: u64,
+    pub(crate) hash: [u8; 32],
+    /// Clock of its last edit; 0 where nobody can read it.
+    pub(crate) clock: u64,
 }
 
 /// The merged tree of one workspace, its logs and its history. Reads take `&self`, edits `&mut self`; nothing here
@@ -61,6 +70,8 @@ pub struct Ledger {
     roster: Roster,
     roster_rows: u64,
     held: accept::Held,
+    // Inodes that got versions from other devices since what shows was last worked out.
+    published: BTreeSet<crate::node::Ino>,
     refused_transactions: u64,
     refused_records: u64,
     name: String,

@@ -12,7 +12,7 @@ use crate::keys::{DeviceKey, Keyring, UserKeys};
 use crate::node::{AttributeChange, InodeId, Kind, ROOT};
 use crate::roster::{FoundingNames, Roster};
 use crate::stamp::{Now, Stamp, Time};
-use crate::store::{Backing, Table};
+use crate::store::{Backing, StoreError, Table};
 use crate::tree::{Born, InodeRow, State, prefix_end};
 use crate::wire::{Reader, WireError, Writer};
 
@@ -131,7 +131,7 @@ impl Ledger {
         let mut state = State::open(backing, device.id().tag())?;
         state.wall = now.wall;
         let name = state.layers.get(Table::Meta, NAME_KEY)?.unwrap_or_default();
-        let frontier = read_frontier(&state)?;
+        let frontier = read_frontier(&|table, from, to, f| state.layers.scan(table, from, to, f))?;
         let (roster, roster_rows) = read_roster(&state, &keyring)?;
         Ok(Self {
             state,
@@ -142,6 +142,7 @@ impl Ledger {
             roster,
             roster_rows,
             held: Held::default(),
+            published: std::collections::BTreeSet::new(),
             refused_transactions: 0,
             refused_records: 0,
             name: String::from_utf8_lossy(&name).into_owned(),
@@ -157,25 +158,36 @@ impl Ledger {
 
     /// Moves one device's frontier, in memory and among the changes.
     pub(super) fn set_frontier(&mut self, row: FrontierRow) {
-        let tag = row.device.tag();
-        let mut w = Writer::with_capacity(96);
-        w.byte(FRONTIER_FORMAT);
-        w.raw(row.device.as_bytes());
-        w.unsigned(row.sequence);
-        w.raw(&row.hash);
-        w.unsigned(row.clock);
-        let key = [FRONTIER_PREFIX, &tag.0.to_be_bytes()].concat();
-        self.state.layers.put(Table::Meta, key, w.out);
+        let (key, value) = row.encode();
+        self.state.layers.put(Table::Meta, key, value);
         self.state.stats.transactions += 1;
-        self.frontier.insert(tag, row);
+        self.frontier.insert(row.device.tag(), row);
     }
 }
 
-fn read_frontier(state: &State) -> Result<BTreeMap<DeviceTag, FrontierRow>, LedgerError> {
+impl FrontierRow {
+    /// Key and value of its row in `meta`.
+    pub(crate) fn encode(&self) -> (Vec<u8>, Vec<u8>) {
+        let mut w = Writer::with_capacity(96);
+        w.byte(FRONTIER_FORMAT);
+        w.raw(self.device.as_bytes());
+        w.unsigned(self.sequence);
+        w.raw(&self.hash);
+        w.unsigned(self.clock);
+        ([FRONTIER_PREFIX, &self.device.tag().0.to_be_bytes()].concat(), w.out)
+    }
+}
+
+/// What a scan of rows is told to do: table, from, to, each row.
+type Scan<'a> =
+    dyn Fn(Table, &[u8], Option<&[u8]>, &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> + 'a;
+
+/// How far each log goes.
+pub(crate) fn read_frontier(scan: &Scan<'_>) -> Result<BTreeMap<DeviceTag, FrontierRow>, LedgerError> {
     let mut frontier = BTreeMap::new();
     let mut bad = None;
     let end = prefix_end(FRONTIER_PREFIX);
-    state.layers.scan(Table::Meta, FRONTIER_PREFIX, end.as_deref(), &mut |_, value| {
+    scan(Table::Meta, FRONTIER_PREFIX, end.as_deref(), &mut |_, value| {
         match read_frontier_row(value) {
             Ok(row) => {
                 frontier.insert(row.device.tag(), row);

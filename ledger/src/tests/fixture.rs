@@ -9,29 +9,29 @@ use crate::{
 use std::sync::Arc;
 
 /// Where the tests' time begins: 2026-01-01.
-pub(super) const START_SECS: i64 = 1_767_225_600;
+pub(crate) const START_SECS: i64 = 1_767_225_600;
 
 /// So many cases of a property, unless `PROPTEST_CASES` says otherwise.
-pub(super) fn cases(cases: u32) -> proptest::test_runner::Config {
+pub(crate) fn cases(cases: u32) -> proptest::test_runner::Config {
     let chosen = std::env::var_os("PROPTEST_CASES").is_some();
     let usual = proptest::test_runner::Config::default();
     if chosen { usual } else { proptest::test_runner::Config { cases, ..usual } }
 }
 
-pub(super) fn at(millis: i64) -> Now {
+pub(crate) fn at(millis: i64) -> Now {
     let nanos = millis.rem_euclid(1000) as u32 * 1_000_000;
     Now { wall: Time { secs: START_SECS + millis.div_euclid(1000), nanos } }
 }
 
 /// Bytes that look random and are the same in every run.
-pub(super) fn entropy(seed: u64) -> impl FnMut(&mut [u8]) {
+pub(crate) fn entropy(seed: u64) -> impl FnMut(&mut [u8]) {
     let mut reader = blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof();
     move |bytes| reader.fill(bytes)
 }
 
 /// A backing that others hold on to after its ledger is gone.
 #[derive(Clone, Default)]
-pub(super) struct Shared(pub(super) Arc<MemoryBacking>);
+pub(crate) struct Shared(pub(super) Arc<MemoryBacking>);
 
 impl Backing for Shared {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -58,34 +58,34 @@ impl Backing for Shared {
 }
 
 /// Keys of a user and of some devices, all in one workspace.
-pub(super) struct Cast {
-    pub(super) user: UserKeys,
-    pub(super) keyring: Keyring,
+pub(crate) struct Cast {
+    pub(crate) user: UserKeys,
+    pub(crate) keyring: Keyring,
 }
 
 impl Cast {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let user = UserKeys::generate(&mut entropy(1));
         let keyring = Keyring::generate(&user.id(), &mut entropy(2));
         Self { user, keyring }
     }
 
-    pub(super) fn device(&self, number: u64) -> DeviceKey {
+    pub(crate) fn device(&self, number: u64) -> DeviceKey {
         DeviceKey::generate(&mut entropy(100 + number))
     }
 
-    pub(super) fn founder_over(&self, backing: Box<dyn Backing>) -> Ledger {
+    pub(crate) fn founder_over(&self, backing: Box<dyn Backing>) -> Ledger {
         let keyring = self.keyring.clone();
         Ledger::create(backing, self.device(0), &self.user, keyring, "drive", at(0)).unwrap()
     }
 
-    pub(super) fn join(&self, number: u64) -> Ledger {
+    pub(crate) fn join(&self, number: u64) -> Ledger {
         let backing = Box::new(MemoryBacking::default());
         Ledger::join(backing, self.device(number), &self.user, self.keyring.clone(), "drive", at(0)).unwrap()
     }
 
     /// So many ledgers of one workspace, each knowing the others.
-    pub(super) fn devices(&self, count: u64) -> Vec<Ledger> {
+    pub(crate) fn devices(&self, count: u64) -> Vec<Ledger> {
         let mut ledgers = vec![self.founder_over(Box::new(MemoryBacking::default()))];
         for number in 1..count {
             let claim = DeviceClaim::new(&self.device(number), self.user.id(), self.keyring.workspace);
@@ -105,11 +105,11 @@ impl Cast {
 }
 
 /// One device that has founded its workspace.
-pub(super) fn single() -> Ledger {
+pub(crate) fn single() -> Ledger {
     Cast::new().founder_over(Box::new(MemoryBacking::default()))
 }
 
-pub(super) fn commit(ledger: &mut Ledger, now: Now) {
+pub(crate) fn commit(ledger: &mut Ledger, now: Now) {
     if let Some(batch) = ledger.freeze(now).unwrap() {
         ledger.writer().write(&batch).unwrap();
         ledger.thaw(batch);
@@ -117,7 +117,7 @@ pub(super) fn commit(ledger: &mut Ledger, now: Now) {
 }
 
 /// Hands `to` what it lacks of `from`.
-pub(super) fn sync(from: &mut Ledger, to: &mut Ledger, now: Now) {
+pub(crate) fn sync(from: &mut Ledger, to: &mut Ledger, now: Now) {
     commit(from, now);
     commit(to, now);
     for sealed in from.transactions_since(&to.frontier(), usize::MAX).unwrap() {
@@ -127,25 +127,25 @@ pub(super) fn sync(from: &mut Ledger, to: &mut Ledger, now: Now) {
     commit(to, now);
 }
 
-pub(super) fn node(kind: Kind) -> NewNode<'static> {
+pub(crate) fn node(kind: Kind) -> NewNode<'static> {
     let target: &[u8] = if kind == Kind::Symlink { b"elsewhere" } else { b"" };
     NewNode { kind, mode: 0o644, uid: 1000, gid: 1000, rdev: 0, target }
 }
 
-pub(super) fn file(ledger: &mut Ledger, now: Now, dir: Ino, name: &str) -> Ino {
+pub(crate) fn file(ledger: &mut Ledger, now: Now, dir: Ino, name: &str) -> Ino {
     ledger.create_node(now, dir, name.as_bytes(), node(Kind::File)).unwrap().ino
 }
 
-pub(super) fn folder(ledger: &mut Ledger, now: Now, dir: Ino, name: &str) -> Ino {
+pub(crate) fn folder(ledger: &mut Ledger, now: Now, dir: Ino, name: &str) -> Ino {
     ledger.create_node(now, dir, name.as_bytes(), node(Kind::Directory)).unwrap().ino
 }
 
 /// Publishes `text` over what opens.
-pub(super) fn write(ledger: &mut Ledger, now: Now, ino: Ino, text: &str) -> VersionId {
+pub(crate) fn write(ledger: &mut Ledger, now: Now, ino: Ino, text: &str) -> VersionId {
     try_write(ledger, now, ino, text).unwrap()
 }
 
-pub(super) fn try_write(
+pub(crate) fn try_write(
     ledger: &mut Ledger,
     now: Now,
     ino: Ino,
@@ -156,7 +156,7 @@ pub(super) fn try_write(
     ledger.publish(now, ino, NewVersion { base, size: text.len() as u64, mtime: now.wall, content })
 }
 
-pub(super) fn find(ledger: &Ledger, path: &str) -> Option<Entry> {
+pub(crate) fn find(ledger: &Ledger, path: &str) -> Option<Entry> {
     let mut at = crate::ROOT;
     let mut found = None;
     for name in path.split('/') {
@@ -167,7 +167,7 @@ pub(super) fn find(ledger: &Ledger, path: &str) -> Option<Entry> {
     found
 }
 
-pub(super) fn text(ledger: &Ledger, path: &str) -> Option<String> {
+pub(crate) fn text(ledger: &Ledger, path: &str) -> Option<String> {
     let entry = find(ledger, path)?;
     match ledger.content(entry.ino).unwrap()? {
         (_, _, Content::Inline(bytes)) => Some(String::from_utf8(bytes).unwrap()),
@@ -176,7 +176,7 @@ pub(super) fn text(ledger: &Ledger, path: &str) -> Option<String> {
 }
 
 /// Names in a directory, sorted.
-pub(super) fn names(ledger: &Ledger, dir: Ino) -> Vec<String> {
+pub(crate) fn names(ledger: &Ledger, dir: Ino) -> Vec<String> {
     let mut entries = Vec::new();
     ledger.list(dir, 0, usize::MAX, &mut entries).unwrap();
     let mut names: Vec<_> = entries.into_iter().map(|entry| String::from_utf8(entry.name).unwrap()).collect();

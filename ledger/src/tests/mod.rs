@@ -3,7 +3,7 @@
 mod accepting;
 mod apart;
 mod committing;
-mod fixture;
+pub(crate) mod fixture;
 mod golden;
 mod hostile;
 mod local;

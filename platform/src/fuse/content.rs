@@ -4,7 +4,7 @@ use fuser::{
     Errno, FileHandle, FopenFlags, INodeNo, OpenAccMode, OpenFlags, ReplyData, ReplyLseek, ReplyOpen,
     ReplyWrite, WriteFlags,
 };
-use vfs::{Allocate, Handle, Seek};
+use vfs::{Allocate, Handle, Opened, Seek};
 
 use super::adapter::Adapter;
 use super::convert::open_flags;
@@ -18,7 +18,7 @@ const MAX_COPY_BYTES: u64 = 1 << 30;
 pub fn open(adapter: &Adapter, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
     match adapter.drive().open(ino.0, open_flags(flags)) {
         Ok(opened) => adapter.fills.answer(ino.0, move || {
-            reply.opened(FileHandle(opened.handle.0), opened_flags(flags, opened.keep_cache));
+            reply.opened(FileHandle(opened.handle.0), opened_flags(flags, &opened));
         }),
         Err(error) => reply.error(errno(error)),
     }
@@ -26,13 +26,16 @@ pub fn open(adapter: &Adapter, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen)
 
 /// What the kernel may do with an open file. A file that cannot be written needs no call when it is closed. `O_DIRECT`
 /// needs nothing: the kernel honours it by itself.
-pub fn opened_flags(flags: OpenFlags, keep_cache: bool) -> FopenFlags {
+pub fn opened_flags(flags: OpenFlags, by_drive: &Opened) -> FopenFlags {
     let mut opened = FopenFlags::empty();
     if flags.acc_mode() == OpenAccMode::O_RDONLY {
         opened |= FopenFlags::FOPEN_NOFLUSH;
     }
-    if keep_cache {
+    if by_drive.keep_cache {
         opened |= FopenFlags::FOPEN_KEEP_CACHE;
+    }
+    if by_drive.direct {
+        opened |= FopenFlags::FOPEN_DIRECT_IO;
     }
     opened
 }
@@ -125,7 +128,14 @@ mod tests {
 
     #[test]
     fn closing_what_was_only_read_is_free() {
-        assert!(opened_flags(OpenFlags(libc::O_RDONLY), true).contains(FopenFlags::FOPEN_NOFLUSH));
-        assert!(opened_flags(OpenFlags(libc::O_RDWR), false).is_empty());
+        let opened = Opened { handle: Handle(1), keep_cache: false, direct: false };
+        assert_eq!(opened_flags(OpenFlags(libc::O_RDONLY), &opened), FopenFlags::FOPEN_NOFLUSH);
+        assert!(opened_flags(OpenFlags(libc::O_RDWR), &opened).is_empty());
+    }
+
+    #[test]
+    fn beside_readers_of_an_older_version_the_cache_is_passed_by() {
+        let opened = Opened { handle: Handle(1), keep_cache: false, direct: true };
+        assert_eq!(opened_flags(OpenFlags(libc::O_RDWR), &opened), FopenFlags::FOPEN_DIRECT_IO);
     }
 }

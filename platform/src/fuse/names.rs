@@ -64,7 +64,7 @@ pub fn create(
         Ok((attr, opened)) => {
             let handle = FileHandle(opened.handle.0);
             // Truncated or new: there is nothing cached to keep.
-            let flags = opened_flags(flags, false) & !FopenFlags::FOPEN_KEEP_CACHE;
+            let flags = opened_flags(flags, &opened) & !FopenFlags::FOPEN_KEEP_CACHE;
             adapter.fills.answer(attr.ino, move || {
                 reply.created(&CACHED, &file_attr(&attr), GENERATION, handle, flags);
             });

@@ -3,6 +3,7 @@
 //! Such a notice can wait inside the kernel for a lock that a request of the same inode holds, and that request for
 //! its answer; so it is never sent from a thread that answers requests.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -84,9 +85,35 @@ impl Kernel {
                 self.forget_name(*dir, name);
                 self.forget_content(*dir);
             }
+            Change::Many(changes) => self.forget_many(changes),
             Change::Lost => self.forget_all(),
             // Dropped by the caller, after everything before it.
             Change::Reached(_) => {}
+        }
+    }
+
+    /// Each name, and each directory and inode once, however many names of it changed: thousands may come in one exchange.
+    fn forget_many(&self, changes: &[Change]) {
+        let mut whole = BTreeSet::new();
+        for change in changes {
+            match change {
+                Change::Entry { dir, name } => {
+                    self.forget_name(*dir, name);
+                    whole.insert(*dir);
+                }
+                Change::Content(ino) => {
+                    whole.insert(*ino);
+                }
+                _ => {}
+            }
+        }
+        whole.iter().for_each(|ino| self.forget_content(*ino));
+        for change in changes {
+            match change {
+                Change::Attributes(ino) if whole.contains(ino) => {}
+                Change::Content(_) | Change::Entry { .. } => {}
+                other => self.forget(other),
+            }
         }
     }
 

@@ -91,6 +91,7 @@ fn drive() -> Arc<Drive> {
         user: &user,
         keyring: &keyring,
         name: "drive",
+        joins: None,
         settings: Settings {
             ownership: Ownership::Posix,
             write_buffer_bytes: 1 << 20,

@@ -20,6 +20,8 @@ pub(crate) struct OpenFile {
     pub(crate) read_end: AtomicU64,
     /// What was fetched ahead of him.
     pub(crate) ahead: Ahead,
+    /// Which of the versions seen since the inode came into use it reads: see [`crate::remote::Elsewhere`].
+    pub(crate) generation: u64,
     /// Its access time was looked at already.
     pub(crate) atime_done: AtomicBool,
 }
@@ -34,12 +36,13 @@ pub(crate) struct Handles {
 
 impl Handles {
     /// A handle for an open file.
-    pub(crate) fn add_file(&self, node: Arc<Node>, flags: OpenFlags) -> Handle {
+    pub(crate) fn add_file(&self, node: Arc<Node>, flags: OpenFlags, generation: u64) -> Handle {
         let file = OpenFile {
             node,
             flags,
             read_end: AtomicU64::new(0),
             ahead: Ahead::default(),
+            generation,
             atime_done: AtomicBool::new(false),
         };
         let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;

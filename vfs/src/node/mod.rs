@@ -15,6 +15,7 @@ pub(crate) use ranges::Ranges;
 pub(crate) use table::NodeTable;
 
 use crate::content::view::FileContent;
+use crate::remote::Elsewhere;
 use crate::starved::Starved;
 use crate::{Error, Ino, Time};
 
@@ -89,6 +90,8 @@ pub(crate) struct State {
     pub(crate) starved: Option<Starved>,
     /// Bytes this node counts in the write buffer.
     pub(crate) counted_bytes: usize,
+    /// What other devices did to it meanwhile.
+    pub(crate) elsewhere: Elsewhere,
 }
 
 impl State {

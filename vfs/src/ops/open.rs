@@ -27,6 +27,7 @@ impl Drive {
             if state.opens == 0 && inode.nlink == 0 {
                 return Err(Error::Stale);
             }
+            state.elsewhere.opened(inode.head.map(|head| head.version));
             Ok((inode.kind, core.hand_out(node, state, flags)))
         })?;
         if flags.truncate
@@ -66,7 +67,10 @@ impl Core {
         state.opens += 1;
         state.writers += u32::from(flags.write);
         // Whatever changes content behind the mount's back says so on the change stream: the kernel's pages are good until then.
-        Opened { handle: self.handles.add_file(node.clone(), flags), keep_cache: true }
+        // While somebody reads an older version through these pages, who opens the file now passes them by.
+        let direct = state.elsewhere.has_readers();
+        let handle = self.handles.add_file(node.clone(), flags, state.elsewhere.generation());
+        Opened { handle, keep_cache: !direct, direct }
     }
 
     fn close(&self, handle: Handle) {
@@ -74,6 +78,7 @@ impl Core {
         let mut state = file.node.lock();
         state.opens -= 1;
         state.writers -= u32::from(file.flags.write);
+        self.closed_elsewhere(&file, &mut state);
         if state.opens == 0 {
             if state.dirty.is_some() {
                 self.queue(&file.node, &mut state);

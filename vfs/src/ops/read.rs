@@ -30,6 +30,10 @@ impl Core {
         let end = offset.saturating_add(u64::from(len));
         let (parts, nearby) = {
             let mut state = file.node.lock();
+            if let Some(parts) = self.plan_older(&file, &state, offset, end) {
+                drop(state);
+                return gather(&self.store, parts?);
+            }
             self.load(file.node.ino, &mut state)?;
             let content = state.content();
             let sequential = self.look_ahead(&file, content, offset, end);

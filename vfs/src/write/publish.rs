@@ -29,7 +29,8 @@ impl Core {
             let mut ledger = self.ledger.write();
             // Asked under the lock that who takes the name away holds, too.
             let shown = ledger.inode(ino).map_err(|error| self.ledger_error(&error))?;
-            let Some(inode) = shown.filter(|inode| inode.nlink > 0) else { return Ok(false) };
+            let revives = state.elsewhere.revives();
+            let Some(inode) = shown.filter(|inode| inode.nlink > 0 || revives) else { return Ok(false) };
             // A change of names since the last write may have set a later time: it never goes back.
             let ctime = inode.ctime.max(dirty.ctime);
             let version = ledger.publish(now(), ino, new).map_err(|error| self.ledger_error(&error))?;

@@ -31,6 +31,7 @@ impl Core {
         let mut state = node.lock();
         state.queued = false;
         let outcome = self.settle_locked(node, &mut state);
+        self.settled_elsewhere(node.ino, &mut state);
         match outcome {
             Ok(()) => state.starved = None,
             // Nothing is lost, and nobody is to blame for it.
@@ -46,7 +47,7 @@ impl Core {
         if state.dirty.is_none() {
             return Ok(());
         }
-        if state.opens == 0 && self.is_deleted(node.ino)? {
+        if state.opens == 0 && self.is_given_up(node.ino, state)? {
             return self.forget_changes(node.ino, state);
         }
         self.load(node.ino, state)?;
@@ -77,7 +78,7 @@ impl Core {
             }
         }
         // The name may go until the very moment of publishing; asked before, it spares the work.
-        if !self.is_deleted(node.ino)? && self.publish(node.ino, state)? {
+        if !self.is_given_up(node.ino, state)? && self.publish(node.ino, state)? {
             return Ok(());
         }
         if state.opens == 0 {

@@ -1,0 +1,133 @@
+//! What other devices did, taken into an open drive.
+//!
+//! ```text
+//! transactions ─► the ledger, at once ─► inodes in use catch up (in_use.rs) ─► listeners are told, in one notice
+//! records      ─► the roster (members.rs)
+//! several heads of a file ─► conflicts.rs
+//! ```
+//!
+//! A file that is open only for reading shows the new version to whoever opens it from then on; handles opened before read on in
+//! the version they were opened on. A file that is being written here, or has changes that are not settled, keeps its own content
+//! until they are settled: their version replaces the one they were made on, so that both stay, as a conflict.
+
+mod conflicts;
+mod in_use;
+mod members;
+mod notices;
+
+use std::collections::HashSet;
+
+use ledger::{AcceptedAll, HeldReason, RefusedReason};
+
+pub use self::conflicts::ConflictInfo;
+pub(crate) use self::in_use::Elsewhere;
+pub use self::members::HeldAndRefused;
+use crate::core::{Core, now};
+use crate::{Drive, Error, Ino};
+
+/// What became of transactions of other devices.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RemoteOutcome {
+    /// How many are in the tree now and were not before.
+    pub applied: u32,
+    /// How many were known.
+    pub duplicate: u32,
+    /// How many of those given wait, by reason; they come again with a later exchange.
+    pub held: Vec<(HeldReason, u32)>,
+    /// Those that never get in: device, sequence (zeros for bytes that are no transaction), and why.
+    pub refused: Vec<(ledger::identity::DeviceId, u64, RefusedReason)>,
+    /// Inodes whose attributes or content may be others now.
+    pub changed_inodes: Vec<Ino>,
+}
+
+impl Drive {
+    /// Takes in transactions of other devices, in whatever order. Any bytes are safe to give. They are durable like local changes:
+    /// within a second, and [`ledger::Ledger::frontier`] says so.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`], or the tree's database failed.
+    pub fn accept(&self, sealed: &[impl AsRef<[u8]>]) -> Result<RemoteOutcome, Error> {
+        let core = &self.core;
+        core.writable()?;
+        let (all, nameless, notices) = {
+            let mut ledger = core.ledger.write();
+            let nameless = core.nameless_in_use(&ledger)?;
+            let all = ledger.accept_all(now(), sealed).map_err(|error| core.ledger_error(&error))?;
+            // Under the lock: a sweep that looks for what is live commits, under it too, before it asks what came meanwhile.
+            core.note_live_of(&ledger, &all.changed.contents)?;
+            let notices = notices::of(&all.changed);
+            (all, nameless, notices)
+        };
+        core.catch_up(&all, &nameless);
+        core.tell_all(notices);
+        if all.applied > 0 {
+            core.committer.wake();
+        }
+        Ok(outcome(all))
+    }
+
+    /// Tries again what waits, for a clock that has come closer or a key that has come.
+    ///
+    /// # Errors
+    /// As [`Drive::accept`].
+    pub fn retry_held(&self) -> Result<(), Error> {
+        let waiting = !self.core.ledger.read().held().is_empty();
+        if !waiting {
+            return Ok(());
+        }
+        let core = &self.core;
+        core.writable()?;
+        let (changed, nameless, notices) = {
+            let mut ledger = core.ledger.write();
+            let nameless = core.nameless_in_use(&ledger)?;
+            let changed = ledger.retry_held(now()).map_err(|error| core.ledger_error(&error))?;
+            core.note_live_of(&ledger, &changed.contents)?;
+            let notices = notices::of(&changed);
+            (changed, nameless, notices)
+        };
+        core.catch_up(&AcceptedAll { changed, ..AcceptedAll::default() }, &nameless);
+        core.tell_all(notices);
+        core.committer.wake();
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Inodes in use that no name leads to already: what others do to those brings them back to nobody.
+    fn nameless_in_use(&self, ledger: &ledger::Ledger) -> Result<HashSet<Ino>, Error> {
+        let mut nameless = HashSet::new();
+        for node in self.nodes.all() {
+            let inode = ledger.inode(node.ino).map_err(|error| self.ledger_error(&error))?;
+            if inode.is_none_or(|inode| inode.nlink == 0) {
+                nameless.insert(node.ino);
+            }
+        }
+        Ok(nameless)
+    }
+
+    fn note_live_of(&self, ledger: &ledger::Ledger, inodes: &[Ino]) -> Result<(), Error> {
+        for ino in inodes {
+            let content = ledger.content(*ino).map_err(|error| self.ledger_error(&error))?;
+            if let Some((_, _, content)) = content {
+                self.note_live(&content);
+            }
+        }
+        Ok(())
+    }
+
+    fn catch_up(&self, all: &AcceptedAll, nameless: &HashSet<Ino>) {
+        for ino in &all.changed.inodes {
+            self.changed_elsewhere(*ino, nameless.contains(ino));
+        }
+    }
+}
+
+fn outcome(all: AcceptedAll) -> RemoteOutcome {
+    RemoteOutcome {
+        applied: all.applied,
+        duplicate: all.duplicate,
+        held: all.held,
+        refused: all.refused,
+        changed_inodes: all.changed.inodes,
+    }
+}
