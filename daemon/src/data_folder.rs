@@ -7,7 +7,8 @@
 //!   api.token   api.addr       the way in for the commands
 //!   lock                       held while a daemon runs
 //!   chunks/                    index and packs of the chunk store
-//!   workspaces/<id>/           keyring, tree.redb
+//!   workspaces/<id>/           keyring, tree.redb; on a host logs.redb; peers
+//!   joining/                   a join being prepared
 //! ```
 
 use std::fs;
@@ -82,6 +83,11 @@ impl DataFolder {
 
     pub fn workspaces(&self) -> PathBuf {
         self.root.join("workspaces")
+    }
+
+    /// Where a join is prepared.
+    pub fn joining(&self) -> PathBuf {
+        self.root.join("joining")
     }
 
     /// Makes the folder unless it is there; refuses one that holds something else.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chunkstore::{ChunkStore, Limits};
+use transport::Rates;
 use ui::answers::{Contribution, ContributionChange, Finding, Keys};
 use ui::api::{Facts, Host, Refusal};
 use ui::units::{ByteRate, ByteSize};
@@ -10,6 +12,7 @@ use vfs::Drive;
 use zeroize::Zeroizing;
 
 use crate::data_folder::DataFolder;
+use crate::group::Group;
 use crate::identity::{self, IdentityError};
 use crate::settings::{Settings, Value};
 use crate::stopping::{Reason, Stop};
@@ -17,7 +20,12 @@ use crate::stopping::{Reason, Stop};
 /// A running daemon.
 pub struct Running {
     pub folder: DataFolder,
-    pub drive: Arc<Drive>,
+    /// None on a host without keys.
+    pub drive: Option<Arc<Drive>>,
+    pub store: Arc<ChunkStore>,
+    pub group: Arc<Group>,
+    pub device: String,
+    pub workspace: String,
     pub mountpoint: Option<PathBuf>,
     pub name: String,
     pub given: Mutex<Given>,
@@ -35,6 +43,13 @@ pub struct Given {
     pub down: ByteRate,
 }
 
+impl Given {
+    /// As the network takes them.
+    pub fn rates(&self) -> Rates {
+        Rates { up_bytes_per_s: self.up.0, down_bytes_per_s: self.down.0, ..Rates::default() }
+    }
+}
+
 impl Running {
     fn told(&self, given: Given) -> Contribution {
         Contribution {
@@ -42,19 +57,25 @@ impl Running {
             reserve: given.reserve.0,
             up: given.up.0,
             down: given.down.0,
-            used: self.drive.status().map(|status| status.used_bytes).unwrap_or_default(),
+            used: self.store.usage().pack_bytes,
         }
     }
 }
 
 impl Host for Running {
-    fn drive(&self) -> Arc<Drive> {
-        Arc::clone(&self.drive)
+    fn drive(&self) -> Option<Arc<Drive>> {
+        self.drive.clone()
+    }
+
+    fn group(&self) -> Arc<dyn ui::api::Group> {
+        self.group.clone()
     }
 
     fn facts(&self) -> Facts {
         Facts {
             version: env!("CARGO_PKG_VERSION").into(),
+            device: self.device.clone(),
+            workspace: self.workspace.clone(),
             name: self.name.clone(),
             mountpoint: self.mountpoint.clone(),
             resident_bytes: platform::memory::resident_bytes(),
@@ -71,7 +92,15 @@ impl Host for Running {
         let failed = |error: crate::settings::SettingsError| Refusal::Failed(error.to_string());
         Settings::store(&self.folder.config(), &values).map_err(failed)?;
         *given = next;
-        self.drive.set_contribution(next.contribute.0, Some(next.reserve.0));
+        match &self.drive {
+            Some(drive) => drive.set_contribution(next.contribute.0, Some(next.reserve.0)),
+            None => self.store.set_limits(Limits {
+                contribute_bytes: next.contribute.0,
+                reserve_bytes: next.reserve.0,
+                ..self.store.limits()
+            }),
+        }
+        self.group.set_given(next.contribute.0, next.rates());
         Ok(self.told(next))
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use vfs::Drive;
+use chunkstore::ChunkStore;
 
 /// Between two looks at the process's size.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -42,19 +42,19 @@ impl Watch {
 ///
 /// # Errors
 /// What the system says.
-pub fn start(drive: Arc<Drive>, until: Receiver<()>) -> io::Result<()> {
-    let watch = move || watch(&drive, &until);
+pub fn start(store: Arc<ChunkStore>, until: Receiver<()>) -> io::Result<()> {
+    let watch = move || watch(&store, &until);
     std::thread::Builder::new().name("idle".into()).stack_size(64 << 10).spawn(watch)?;
     Ok(())
 }
 
-fn watch(drive: &Drive, until: &Receiver<()>) {
+fn watch(store: &ChunkStore, until: &Receiver<()>) {
     let mut watch = Watch::default();
     while until.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
         // Where the system does not tell, it manages by itself.
         let Some(resident) = platform::memory::resident_bytes() else { return };
         if watch.looks(resident) {
-            drive.release_memory();
+            store.release_memory();
             platform::memory::release_unused();
             watch.gave_back(platform::memory::resident_bytes().unwrap_or(resident));
         }

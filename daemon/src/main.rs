@@ -2,8 +2,8 @@
 //! this computer.
 //!
 //! ```text
-//! up:  settings ─▶ folder, lock ─▶ keys ─▶ workspace ─▶ drive ─▶ API ─▶ mount ─▶ "ready"
-//! end: API off ─▶ unmount ─▶ drive settled and closed ─▶ lock free
+//! up:  settings ─▶ folder, lock ─▶ keys ─▶ workspace ─▶ drive ─▶ group ─▶ API ─▶ mount ─▶ "ready"
+//! end: API off ─▶ unmount ─▶ group ends ─▶ drive settled and closed ─▶ lock free
 //! ```
 //!
 //! | module | is |
@@ -13,6 +13,8 @@
 //! | `data_folder` | what lies where in the data folder |
 //! | `identity` | device key, user keys, keyring: made, opened, resealed, recovered |
 //! | `drive` | the drive opened as the settings say |
+//! | `group` | the other computers: links, pairing, the swarm's driver |
+//! | `joining` | a join prepared beside what is there, and moved into place |
 //! | `web` | the API's socket, token and address file |
 //! | `host` | the daemon as the API sees it |
 //! | `stopping` | who asked the daemon to end, and hurrying it |
@@ -23,10 +25,13 @@ mod computer;
 mod data_folder;
 mod drive;
 mod entropy;
+mod group;
 mod host;
 mod identity;
 mod idle;
+mod joining;
 mod logging;
+mod moment;
 mod offline;
 mod settings;
 mod stopping;

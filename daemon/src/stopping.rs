@@ -24,6 +24,8 @@ pub enum Reason {
     Command,
     /// Somebody else unmounted the drive.
     Unmounted,
+    /// This computer joined another drive: the daemon opens that one now.
+    Joined,
 }
 
 /// Asks the daemon to end.

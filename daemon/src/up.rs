@@ -2,11 +2,14 @@
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ledger::identity::DeviceId;
+use chunkstore::ChunkStore;
+use ledger::identity::WorkspaceId;
+use ledger::keys::DeviceKey;
 use platform::lock::FolderLock;
 use platform::stop_signal::StopSignals;
 use platform::{MountOptions, Mounted};
@@ -20,11 +23,12 @@ use zeroize::Zeroizing;
 
 use crate::data_folder::DataFolder;
 use crate::drive::Room;
+use crate::group::{Group, Keys};
 use crate::host::{Given, Running};
-use crate::identity::{IdentityError, Opener};
+use crate::identity::{IdentityError, Opener, Workspace};
 use crate::settings::{Settings, Value, first_contribution};
 use crate::stopping::{Reason, Stop, Stopped};
-use crate::{drive, identity, idle, logging, offline, stopping, web};
+use crate::{drive, group, identity, idle, joining, logging, offline, stopping, web};
 
 /// How long the drive may take to answer through its mount.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
@@ -46,13 +50,29 @@ pub fn up(folder: &DataFolder, arguments: &UpArguments, output: &mut Output) -> 
     let (stop, stopped) = stopping::channel();
     let signals = runtime.block_on(async { StopSignals::catch() }).map_err(failed)?;
     runtime.spawn(stopping::listen(signals, stop.clone()));
-    let begun = Begun::begin(folder, arguments, &stopped, stop)?;
-    let ended = match begun {
-        None => Ok(()),
-        Some(begun) => begun.run(&runtime, &stopped, output),
-    };
+    let ended = run_until_ended(folder, arguments, &runtime, (&stop, &stopped), output);
     runtime.shutdown_timeout(RUNTIME_WAIT);
     ended
+}
+
+/// Opens and runs; again when this computer joined another drive meanwhile.
+fn run_until_ended(
+    folder: &DataFolder,
+    arguments: &UpArguments,
+    runtime: &Runtime,
+    (stop, stopped): (&Stop, &Stopped),
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let mut shows_start = true;
+    loop {
+        let Some(begun) = Begun::begin(folder, arguments, stopped, stop.clone(), shows_start)? else {
+            return Ok(());
+        };
+        if begun.run(runtime, stopped, output)? != Reason::Joined {
+            return Ok(());
+        }
+        shows_start = false;
+    }
 }
 
 fn runtime() -> std::io::Result<Runtime> {
@@ -70,14 +90,18 @@ fn failed(error: impl Display) -> Failure {
     Failure::Failed(error.to_string())
 }
 
-/// The drive is open; nobody can reach it yet.
+/// What this computer keeps is open; nobody can reach it yet.
 struct Begun {
     folder: DataFolder,
     settings: Settings,
     mountpoint: Option<PathBuf>,
     given: Given,
-    device: DeviceId,
-    drive: Arc<Drive>,
+    device: DeviceKey,
+    workspace: WorkspaceId,
+    workspace_folder: PathBuf,
+    keys: Keys,
+    /// The start is shown to whoever started it.
+    shows_start: bool,
     /// The user's keys were made by this start.
     is_new: bool,
     stop: Stop,
@@ -92,6 +116,7 @@ impl Begun {
         arguments: &UpArguments,
         stopped: &Stopped,
         stop: Stop,
+        shows_start: bool,
     ) -> Result<Option<Self>, Failure> {
         let (settings, mut kept) = Settings::load(&folder.config()).map_err(failed)?.with(arguments);
         logging::start(settings.log);
@@ -99,6 +124,7 @@ impl Begun {
         let passphrase = arguments.passphrase_file.as_deref().map(ui::cli::secret::first_line).transpose()?;
         folder.prepare().map_err(failed)?;
         let lock = folder.lock().map_err(failed)?;
+        joining::complete(folder).map_err(failed)?;
         let device = identity::device_key(folder).map_err(failed)?;
         let is_new = !folder.user_key().exists();
         let opener = AtStart { given: passphrase, stopped };
@@ -110,23 +136,49 @@ impl Begun {
         let room = drive::room(folder).map_err(failed)?;
         let given = given(&settings, room, &mut kept);
         Settings::store(&folder.config(), &kept).map_err(failed)?;
-        let id = device.id();
-        let opened = drive::open(folder, &settings, given.contribute, room, device, &user, &workspace);
-        let drive = opened.map_err(failed)?;
         let folder = folder.clone();
-        let begun = Self { folder, settings, mountpoint, given, device: id, drive, is_new, stop, lock };
+        let (keys, workspace, workspace_folder, mountpoint) = match workspace {
+            Workspace::Drive(open) => {
+                let id = open.keyring.workspace;
+                let drive =
+                    drive::open(&folder, &settings, given.contribute, room, device.clone(), &user, &open);
+                (Keys::Drive { drive: drive.map_err(failed)?, user }, id, open.folder, mountpoint)
+            }
+            Workspace::Host { folder: place, id } => {
+                let host = drive::open_host(&folder, (&place, id), &settings, given.contribute, room)
+                    .map_err(failed)?;
+                (Keys::Host { host: Arc::new(host), user }, id, place, None)
+            }
+        };
+        let begun = Self {
+            folder,
+            settings,
+            mountpoint,
+            given,
+            device,
+            workspace,
+            workspace_folder,
+            keys,
+            shows_start,
+            is_new,
+            stop,
+            lock,
+        };
         // Stretching a passphrase and recovering after a crash leave much behind.
         platform::memory::release_unused();
         Ok(Some(begun))
     }
 
     /// API, mount, `ready`; then waits, and ends in the other order.
-    fn run(self, runtime: &Runtime, stopped: &Stopped, output: &mut Output) -> Result<(), Failure> {
+    fn run(self, runtime: &Runtime, stopped: &Stopped, output: &mut Output) -> Result<Reason, Failure> {
         let mut shown = Shown::default();
-        let worked =
-            if stopped.asked().is_none() { self.work(runtime, stopped, &mut shown, output) } else { Ok(()) };
+        let worked = match stopped.asked() {
+            None => self.work(runtime, stopped, &mut shown, output),
+            Some(reason) => Ok(reason),
+        };
         let ended = self.end(runtime, shown);
-        worked.and(ended)
+        let reason = worked?;
+        ended.map(|()| reason)
     }
 
     fn work(
@@ -135,41 +187,86 @@ impl Begun {
         stopped: &Stopped,
         shown: &mut Shown,
         output: &mut Output,
-    ) -> Result<(), Failure> {
+    ) -> Result<Reason, Failure> {
         let token = web::token(&self.folder).map_err(failed)?;
         let server = runtime.block_on(web::listen(self.settings.panel)).map_err(failed)?;
-        if let Some(mountpoint) = &self.mountpoint {
-            shown.mounted = Some(mount(&self.drive, mountpoint, &self.settings)?);
+        if let (Some(mountpoint), Some(drive)) = (&self.mountpoint, self.drive()) {
+            shown.mounted = Some(mount(&drive, mountpoint, &self.settings)?);
         }
         let mountpoint = shown.mounted.as_ref().map(|mounted| mounted.mountpoint().to_path_buf());
-        check_that_it_answers(&self.drive, mountpoint.clone())?;
+        if let Some(drive) = self.drive() {
+            check_that_it_answers(&drive, mountpoint.clone())?;
+        }
+        let group = Group::start(self.group()).map_err(failed)?;
+        shown.group = Some(Arc::clone(&group));
         web::announce(&self.folder, &server).map_err(failed)?;
-        self.print(mountpoint.as_deref(), &server, output)?;
-        let host = self.host(mountpoint);
+        if self.shows_start {
+            self.print(mountpoint.as_deref(), &server, &group, output)?;
+        }
+        let host = self.host(mountpoint, group);
         let (end, told) = watch::channel(false);
         shown.api = Some(end);
         shown.serving = Some(runtime.spawn(server.serve(token, host, told)));
         let (awake, asleep) = channel();
         shown.idle = Some(awake);
-        idle::start(Arc::clone(&self.drive), asleep).map_err(failed)?;
+        idle::start(self.store(), asleep).map_err(failed)?;
         if let Some(mounted) = &shown.mounted {
-            watch_mount(Arc::clone(mounted), self.stop.clone()).map_err(failed)?;
+            watch_mount(Arc::clone(mounted), self.stop.clone(), Arc::clone(&shown.ends)).map_err(failed)?;
         }
-        output.line("ready")?;
-        output.flush()?;
+        if self.shows_start {
+            output.line("ready")?;
+            output.flush()?;
+        }
         if self.is_new {
             output.hint("This drive is new. `peerdrive keys recovery` shows 24 words: on paper, they bring back lost keys.");
         }
-        if stopped.wait() == Reason::Unmounted {
+        let reason = stopped.wait();
+        if reason == Reason::Unmounted {
             output.hint("The drive was unmounted by somebody else: the daemon ends.");
         }
-        Ok(())
+        Ok(reason)
     }
 
-    fn host(&self, mountpoint: Option<PathBuf>) -> Arc<dyn Host> {
+    fn drive(&self) -> Option<Arc<Drive>> {
+        match &self.keys {
+            Keys::Drive { drive, .. } => Some(Arc::clone(drive)),
+            Keys::Host { .. } => None,
+        }
+    }
+
+    fn store(&self) -> Arc<ChunkStore> {
+        match &self.keys {
+            Keys::Drive { drive, .. } => drive.store(),
+            Keys::Host { host, .. } => host.store(),
+        }
+    }
+
+    fn group(&self) -> group::Start {
+        group::Start {
+            folder: self.folder.clone(),
+            workspace_folder: self.workspace_folder.clone(),
+            workspace: self.workspace,
+            device: self.device.clone(),
+            keys: self.keys.clone(),
+            name: self.settings.computer_name(),
+            listen: self.settings.listen,
+            discovery: self.settings.discovery,
+            contribute_bytes: self.given.contribute.0,
+            rates: self.given.rates(),
+            target: usize::try_from(self.settings.target).unwrap_or(usize::MAX),
+            site: self.settings.site.clone(),
+            stop: self.stop.clone(),
+        }
+    }
+
+    fn host(&self, mountpoint: Option<PathBuf>, group: Arc<Group>) -> Arc<dyn Host> {
         Arc::new(Running {
             folder: self.folder.clone(),
-            drive: Arc::clone(&self.drive),
+            drive: self.drive(),
+            store: self.store(),
+            group,
+            device: self.device.id().to_text(),
+            workspace: self.workspace.to_text(),
             mountpoint,
             name: self.settings.computer_name(),
             given: Mutex::new(self.given),
@@ -182,13 +279,19 @@ impl Begun {
         &self,
         mountpoint: Option<&Path>,
         server: &ApiServer,
+        group: &Group,
         output: &mut Output,
     ) -> Result<(), Failure> {
-        let mounted = mountpoint.map_or_else(|| "not mounted".into(), |path| path.display().to_string());
+        let not_mounted = || match self.keys {
+            Keys::Drive { .. } => "not mounted".into(),
+            Keys::Host { .. } => "sealed: this computer is a host".into(),
+        };
+        let mounted = mountpoint.map_or_else(not_mounted, |path| path.display().to_string());
         output.line(format!("drive   {mounted}"))?;
         output.line(format!("data    {}", self.folder.root().display()))?;
         output.line(format!("API     http://{}/", server.address()))?;
-        output.line(format!("device  {}", self.device))
+        output.line(format!("peers   {}", group.address()))?;
+        output.line(format!("device  {}", self.device.id()))
     }
 
     fn end(self, runtime: &Runtime, shown: Shown) -> Result<(), Failure> {
@@ -198,12 +301,17 @@ impl Begun {
             let _ = api.send(true);
         }
         drop(shown.idle);
+        shown.ends.store(true, Ordering::Relaxed);
         let unmounted = shown.mounted.as_ref().map_or(Ok(()), |mounted| mounted.unmount());
         if let Some(serving) = shown.serving {
             // It ends by itself within seconds; a panic in it was logged.
             let _ = runtime.block_on(serving);
         }
-        let closed = self.drive.close();
+        if let Some(group) = shown.group {
+            group.stop();
+        }
+        let closed = self.drive().map_or(Ok(()), |drive| drive.close());
+        drop(self.keys);
         drop(self.lock);
         let cannot_unmount =
             |error| format!("the drive could not be unmounted ({error}): end the programs in it");
@@ -219,6 +327,9 @@ struct Shown {
     mounted: Option<Arc<Mounted>>,
     api: Option<watch::Sender<bool>>,
     serving: Option<tokio::task::JoinHandle<()>>,
+    group: Option<Arc<Group>>,
+    /// The daemon itself unmounts.
+    ends: Arc<AtomicBool>,
     idle: Option<Sender<()>>,
 }
 
@@ -298,10 +409,12 @@ fn check_that_it_answers(drive: &Arc<Drive>, mountpoint: Option<PathBuf>) -> Res
 }
 
 /// Whoever unmounts the drive ends the daemon: without its folder nobody would know that it runs.
-fn watch_mount(mounted: Arc<Mounted>, stop: Stop) -> std::io::Result<()> {
+fn watch_mount(mounted: Arc<Mounted>, stop: Stop, ends: Arc<AtomicBool>) -> std::io::Result<()> {
     let watch = move || {
         mounted.wait();
-        stop.ask(Reason::Unmounted);
+        if !ends.load(Ordering::Relaxed) {
+            stop.ask(Reason::Unmounted);
+        }
     };
     std::thread::Builder::new().name("mount-watch".into()).stack_size(64 << 10).spawn(watch)?;
     Ok(())

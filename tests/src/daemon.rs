@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::network::Place;
 use crate::program::peerdrive;
 
 /// How long a start or an orderly end may take, on a machine that builds something else meanwhile.
@@ -21,6 +22,8 @@ const LOG_LINES_SHOWN: usize = 30;
 /// How a daemon is started.
 #[derive(Debug, Clone)]
 pub struct Start {
+    /// What the program's name stands behind: how it gets to its place on a network.
+    prefix: Vec<OsString>,
     program: PathBuf,
     args: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -29,7 +32,7 @@ pub struct Start {
 impl Default for Start {
     fn default() -> Self {
         let args = ["--panel", "127.0.0.1:0", "--no-discovery"].map(OsString::from).to_vec();
-        Self { program: peerdrive(), args, environment: Vec::new() }
+        Self { prefix: Vec::new(), program: peerdrive(), args, environment: Vec::new() }
     }
 }
 
@@ -53,6 +56,21 @@ impl Start {
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = program.into();
         self
+    }
+
+    /// Runs it at this place of a network, where it looks for others.
+    #[must_use]
+    pub fn at(mut self, place: &Place) -> Self {
+        self.prefix = place.prefix();
+        self.args.retain(|arg| arg != "--no-discovery");
+        self
+    }
+
+    fn command(&self) -> Command {
+        let Some((first, rest)) = self.prefix.split_first() else { return Command::new(&self.program) };
+        let mut command = Command::new(first);
+        command.args(rest).arg(&self.program);
+        command
     }
 
     /// Starts it in fresh folders and waits until it is ready.
@@ -249,7 +267,7 @@ impl Daemon {
     /// # Panics
     /// When the program cannot be started.
     pub fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
-        let mut command = Command::new(&self.start.program);
+        let mut command = self.start.command();
         command.args(args).arg("--data").arg(self.data()).env_remove("PEERDRIVE_DATA").stdin(Stdio::null());
         command.output().expect("the program under test starts")
     }
@@ -288,7 +306,7 @@ impl Daemon {
 
     fn spawn(&self) -> Process {
         let log = File::options().append(true).create(true).open(self.log_file()).expect("a log file");
-        let mut command = Command::new(&self.start.program);
+        let mut command = self.start.command();
         command.arg("up").arg(self.mount()).arg("--data").arg(self.data()).args(&self.start.args);
         command
             .env_remove("PEERDRIVE_DATA")

@@ -17,6 +17,7 @@
 //! | `dice` | chance that can be had again |
 //! | `witnesses` | writers that know what was acknowledged |
 //! | `unreliable_disk` | a disk that loses its power, or breaks, when told to |
+//! | `network` | computers on a network of the test's own |
 //! | `noise` | bytes without a pattern |
 //! | `tree` | a folder's whole content, to be compared |
 //! | `sources` | real files |
@@ -27,6 +28,8 @@
 mod daemon;
 mod deadline;
 mod dice;
+#[cfg(target_os = "linux")]
+mod network;
 mod noise;
 mod oddities;
 mod outside;
@@ -42,6 +45,8 @@ mod witnesses;
 pub use daemon::{Daemon, Start};
 pub use deadline::eventually;
 pub use dice::{Dice, seed};
+#[cfg(target_os = "linux")]
+pub use network::{Network, Place};
 pub use noise::noise;
 pub use oddities::make_oddities;
 pub use outside::{output, program, refused, run, script, told};

@@ -35,7 +35,7 @@ pub struct Status {
 }
 
 /// One drive in [`Status`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Workspace {
     /// Its id.
     pub id: String,
@@ -43,6 +43,9 @@ pub struct Workspace {
     pub name: String,
     /// Where it is mounted; none with `--no-mount`.
     pub mountpoint: Option<String>,
+    /// This computer is a host only: it keeps sealed data and sees no files.
+    #[serde(default)]
+    pub blind: bool,
     /// Files, links counted once.
     pub files: u64,
     /// Folders.
@@ -68,8 +71,20 @@ pub struct Peer {
     pub name: String,
     /// `online`, `late`, `away` or `lost`.
     pub state: String,
-    /// How it is reached.
+    /// How it is reached: `direct LAN`, `direct WAN` or `relayed`; none while it is not.
     pub path: Option<String>,
+    /// Why it is reached that way, or why not.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// Its role: `owner`, `admin`, `writer`, `reader` or `host`.
+    #[serde(default)]
+    pub role: String,
+    /// Changes of this computer that it does not have yet.
+    #[serde(default)]
+    pub behind: u64,
+    /// Chunks of this computer that are meant for it and not there yet.
+    #[serde(default)]
+    pub outstanding_chunks: u64,
     /// Round trip, milliseconds.
     pub rtt_ms: Option<f64>,
     /// What it gives.
@@ -89,10 +104,72 @@ pub struct Device {
     pub this: bool,
     /// `online`, `late`, `away` or `lost`.
     pub state: String,
+    /// Its role: `owner`, `admin`, `writer`, `reader` or `host`.
+    #[serde(default)]
+    pub role: String,
     /// What it gives.
     pub contributed: u64,
     /// What is stored there.
     pub used: u64,
+}
+
+/// `devices rename` and `devices revoke`: the request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceChange {
+    /// The device: its id, the beginning of it, or its name.
+    pub device: String,
+    /// The new name.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// `invite`: the request.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct InviteRequest {
+    /// Role of the person invited; none: a device of one's own.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// A ticket for a computer elsewhere, instead of a code for this network.
+    #[serde(default)]
+    pub ticket: bool,
+}
+
+/// `invite`: the answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Invitation {
+    /// What is typed on the other computer, on this network.
+    pub code: Option<String>,
+    /// What is typed on the other computer, anywhere.
+    pub ticket: Option<String>,
+    /// Until when.
+    pub expires: String,
+}
+
+/// `join`: the request. One of the two.
+#[derive(Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct JoinRequest {
+    /// Code or ticket.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// The 24 words of a user whose devices are all gone.
+    #[serde(default)]
+    pub phrase: Option<String>,
+    /// Where to ask, instead of looking around.
+    #[serde(default)]
+    pub peer: Option<String>,
+}
+
+/// `join`: the answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Joined {
+    /// The workspace's id.
+    pub workspace: String,
+    /// Its name; none for a host.
+    pub name: Option<String>,
+    /// What this computer is there.
+    pub role: String,
+    /// The device that took it in.
+    pub by: String,
 }
 
 /// One entry of `log`, newest first.
@@ -125,6 +202,22 @@ pub struct Version {
     pub conflict: bool,
     /// The file is deleted; this is what it held.
     pub deleted: bool,
+}
+
+/// One entry of `conflicts`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The file.
+    pub path: String,
+    /// Its versions that were written at the same time; the first is what opens.
+    pub versions: Vec<Version>,
+}
+
+/// `conflicts resolve`: the request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Resolve {
+    /// The version to keep as what opens; the others stay in the history.
+    pub version: String,
 }
 
 /// What `restore` asks for: one of the two.
@@ -193,6 +286,9 @@ pub enum WaitFor {
 pub struct Wait {
     /// What to wait for.
     pub until: WaitFor,
+    /// Only this path of the drive.
+    #[serde(default)]
+    pub path: Option<String>,
 }
 
 /// `wait`: the answer.
@@ -200,8 +296,11 @@ pub struct Wait {
 pub struct Waited {
     /// It is so.
     pub done: bool,
-    /// Why not.
+    /// Why not, and that waiting longer does not help.
     pub why: Option<String>,
+    /// What is still missing, in words; ask again.
+    #[serde(default)]
+    pub missing: Option<String>,
 }
 
 /// `scrub`: the request.

@@ -10,10 +10,11 @@
 //! | [`cli`] | the commands: what they take, ask and print |
 //! | [`api`] | the REST API: its guard, its routes, and [`api::Host`], what it asks of the daemon |
 //! | [`answers`] | the JSON of both, with the names scripts rely on |
+//! | [`moment`] | times as programs and people write them |
 //! | [`units`] | sizes `10G`, rates `5M`, times `24h` |
 
 pub mod answers;
 pub mod api;
 pub mod cli;
-mod moment;
+pub mod moment;
 pub mod units;

@@ -8,7 +8,7 @@ use vfs::Time;
 use crate::units::Span;
 
 /// `time` in RFC 3339, UTC. What lies beyond jiff's range (year ±9999) is shown as its end.
-pub(crate) fn to_text(time: Time) -> String {
+pub fn to_text(time: Time) -> String {
     timestamp(time).to_string()
 }
 

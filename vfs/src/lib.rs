@@ -56,4 +56,5 @@ pub use request::{
     Allocate, Change, DirItem, Handle, OpenFlags, Opened, Reached, RenameMode, Reply, Seek, XattrMode, wait,
 };
 pub use safety::Safety;
+pub use tree_file::make_joined;
 pub use write::journal::ReplayError;

@@ -10,9 +10,11 @@
 //! newer tree names. What cannot be told: that tree and index were both put back to the same day; that the index is gone as well.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chunkstore::ChunkStore;
 use chunkstore::disk::{DatabaseFile, Disk, Open as How, SectorKey};
+use ledger::keys::{DeviceKey, Keyring, UserKeys};
 use ledger::{Ledger, LedgerError, RedbBacking};
 use zeroize::Zeroizing;
 
@@ -148,4 +150,32 @@ impl Core {
             self.store.note_progress(&self.workspace, written(&self.ledger.read()));
         }
     }
+}
+/// Makes the tree of a workspace that others made, in an empty folder: its roster is there, all else comes with their logs.
+///
+/// # Errors
+/// [`OpenError`]: what the disk or the ledger says, or records that are not this workspace's.
+pub fn make_joined(
+    disk: Arc<dyn Disk>,
+    folder: &Path,
+    device: &DeviceKey,
+    user: &UserKeys,
+    keyring: &Keyring,
+    name: &str,
+    records: &[Vec<u8>],
+) -> Result<(), OpenError> {
+    let path = folder.join(NAME);
+    let in_tree = |source: LedgerError| OpenError::Tree { path: path.clone(), source };
+    let key = SectorKey::new(keyring.database_key);
+    let on_disk = |source| OpenError::TreeFile { path: path.clone(), source };
+    let file = DatabaseFile::open(&disk, &path, Some(&key)).map_err(on_disk)?;
+    let backing = RedbBacking::open(file, CACHE_BYTES).map_err(|error| in_tree(error.into()))?;
+    let mut ledger = Ledger::join(Box::new(backing), device.clone(), user, keyring.clone(), name, now())
+        .map_err(in_tree)?;
+    ledger.accept_records(now(), records).map_err(in_tree)?;
+    if let Some(batch) = ledger.freeze(now()).map_err(in_tree)? {
+        ledger.writer().write(&batch).map_err(|error| in_tree(error.into()))?;
+        ledger.thaw(batch);
+    }
+    Ok(())
 }

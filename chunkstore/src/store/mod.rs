@@ -151,6 +151,12 @@ impl ChunkStore {
         }
     }
 
+    /// The limits that hold now.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.inner.space.limits()
+    }
+
     /// Sets the limits from now on. Lowering one below what is used stops writes and removes nothing.
     pub fn set_limits(&self, limits: Limits) {
         self.inner.cache.set_capacity(limits.cache_bytes);

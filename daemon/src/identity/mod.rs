@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `device` | `device.key` |
 //! | `user` | `user.key`: opened, resealed, recovered |
-//! | `workspace` | `workspaces/<id>/keyring` |
+//! | `workspace` | `workspaces/<id>/keyring`, and whether this computer reads the drive or only keeps it |
 
 mod device;
 mod user;
@@ -20,7 +20,9 @@ use crate::data_folder::DataFolder;
 
 pub use device::open_or_make as device_key;
 pub use user::{Opener, open_or_make as user_keys, recover, recovery_phrase, set_passphrase, user_of};
-pub use workspace::{OpenWorkspace, open_or_make as workspace};
+pub use workspace::{
+    LOGS_FILE, OpenWorkspace, Workspace, open_or_make as workspace, replace_keyring, write_keyring,
+};
 
 /// What is wrong with a key file, or with what was given to open it.
 #[derive(Debug, thiserror::Error)]

@@ -41,7 +41,10 @@ fn fresh() -> (TempDir, DataFolder) {
 fn started(folder: &DataFolder, passphrase: Option<&'static str>) -> Result<OpenWorkspace, IdentityError> {
     device_key(folder)?;
     let user = user_keys(folder, &Given(passphrase))?;
-    workspace(folder, &user)
+    workspace(folder, &user).map(|workspace| match workspace {
+        Workspace::Drive(open) => open,
+        Workspace::Host { .. } => panic!("nobody joined as a host"),
+    })
 }
 
 /// Every file below the folder with its content.

@@ -46,6 +46,8 @@ pub struct Settings {
     pub down: ByteRate,
     /// Copies wanted of everything.
     pub target: u32,
+    /// Where this computer stands: copies are spread over sites. Empty: nobody said.
+    pub site: String,
     /// How long superseded versions and deleted files are kept.
     pub history: Span,
     /// Memory for caches and write buffers.
@@ -76,6 +78,7 @@ impl Default for Settings {
             up: ByteRate(0),
             down: ByteRate(0),
             target: 3,
+            site: String::new(),
             history: Span(30 * 86_400),
             cache: ByteSize(64 << 20),
             listen: None,

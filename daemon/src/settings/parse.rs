@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::Settings;
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 16] = [
+pub(super) const KEYS: [&str; 17] = [
     "name",
     "mountpoint",
     "contribute",
@@ -17,6 +17,7 @@ pub(super) const KEYS: [&str; 16] = [
     "up",
     "down",
     "target",
+    "site",
     "history",
     "cache",
     "listen",
@@ -29,6 +30,8 @@ pub(super) const KEYS: [&str; 16] = [
 ];
 /// A key that differs in more letters than this is no typing mistake.
 const MAX_MISTYPED_LETTERS: usize = 4;
+/// Bytes of a site's name at most.
+const MAX_SITE_BYTES: usize = 32;
 /// Copies at most.
 const MAX_TARGET: i64 = 64;
 /// Memory for caches at least: below, nothing works well.
@@ -58,6 +61,7 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "up" => settings.up = measured(value)?,
         "down" => settings.down = measured(value)?,
         "target" => settings.target = target(value)?,
+        "site" => settings.site = site(value)?,
         "history" => settings.history = written(value)?,
         "cache" => settings.cache = cache(value)?,
         "listen" => settings.listen = Some(written(value)?),
@@ -115,6 +119,15 @@ fn name(value: &Value) -> Result<String, String> {
         Ok(name.into())
     } else {
         Err(format!("a name has 1 to {MAX_NAME_CHARS} characters on one line"))
+    }
+}
+
+fn site(value: &Value) -> Result<String, String> {
+    let site = text(value)?.trim();
+    if site.len() <= MAX_SITE_BYTES && !site.chars().any(char::is_control) {
+        Ok(site.into())
+    } else {
+        Err(format!("a site has at most {MAX_SITE_BYTES} bytes on one line"))
     }
 }
 

@@ -81,6 +81,11 @@ impl Ledger {
         Frontier(self.written.values().map(|row| (row.device, row.sequence)).collect())
     }
 
+    /// How far each device's log is known, on disk or not yet.
+    pub fn frontier_in_memory(&self) -> Frontier {
+        Frontier(self.frontier.values().map(|row| (row.device, row.sequence)).collect())
+    }
+
     /// Sealed transactions that `theirs` does not have, in an order each device's log allows, up to about
     /// `limit_bytes` and at least one if there is any. Only what is on disk is given away.
     ///

@@ -92,6 +92,29 @@ impl Roster {
         self.write(by, Action::Device { claim, name })
     }
 
+    /// Gives a device another name. The claim it came with stands.
+    ///
+    /// # Errors
+    /// [`RosterError::UnknownDevice`] for one that is no member's now, [`RosterError::NotAllowed`], [`RosterError::InvalidName`].
+    pub fn rename_device(
+        &mut self,
+        by: &UserKeys,
+        keyring: &Keyring,
+        device: DeviceId,
+        name: &str,
+    ) -> Result<RosterRecord, RosterError> {
+        // A new record would bring a removed device back.
+        if self.device_by_id(&device).is_none_or(|device| device.removed) {
+            return Err(RosterError::UnknownDevice);
+        }
+        let claim = self.graph.records().filter_map(|record| match record.action() {
+            Action::Device { claim, .. } if claim.device() == device => Some(*claim),
+            _ => None,
+        });
+        let claim = claim.last().ok_or(RosterError::UnknownDevice)?;
+        self.add_device(by, keyring, claim, name)
+    }
+
     /// Gives a member another role. Who comes to hold keys is handed them; when a key holder becomes a host, a new
     /// epoch begins. `cuts` say how far the member's logs are valid, for a role that does not write.
     ///

@@ -558,3 +558,21 @@ fn role_words_read_back() {
     }
     assert!("king".parse::<Role>().is_err());
 }
+
+#[test]
+fn a_device_gets_another_name_and_a_removed_one_none() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer)]);
+    let id = device(2).id();
+    let named = |workspace: &Workspace| workspace.roster.device_by_id(&id).unwrap().name(&workspace.keyring);
+    let rename = |workspace: &mut Workspace, by: u8, name: &str| {
+        workspace.roster.rename_device(&user(by), &workspace.keyring, id, name).map(drop)
+    };
+    rename(&mut workspace, 2, "attic").unwrap();
+    assert_eq!(named(&workspace).unwrap(), "attic");
+    rename(&mut workspace, 1, "cellar").unwrap();
+    assert_eq!(named(&workspace).unwrap(), "cellar");
+    assert_eq!(workspace.roster.device_by_id(&id).unwrap().user, user(2).id());
+    workspace.roster.remove_device(&user(1), id, 0).unwrap();
+    assert!(matches!(rename(&mut workspace, 1, "back"), Err(RosterError::UnknownDevice)));
+    assert!(workspace.roster.device_by_id(&id).unwrap().removed);
+}

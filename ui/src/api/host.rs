@@ -6,12 +6,16 @@ use std::sync::Arc;
 use vfs::Drive;
 use zeroize::Zeroizing;
 
+use super::group::Group;
 use crate::answers::{Contribution, ContributionChange, Finding, Keys};
 
 /// The daemon, as the API sees it. Every call may block for a moment: it is made off the async threads.
 pub trait Host: Send + Sync + 'static {
-    /// The drive.
-    fn drive(&self) -> Arc<Drive>;
+    /// The drive; none on a computer that is a host only and sees no files.
+    fn drive(&self) -> Option<Arc<Drive>>;
+
+    /// The other computers.
+    fn group(&self) -> Arc<dyn Group>;
 
     /// What the daemon knows of itself.
     fn facts(&self) -> Facts;
@@ -55,8 +59,12 @@ pub trait Host: Send + Sync + 'static {
 pub struct Facts {
     /// Its version.
     pub version: String,
+    /// This device's id.
+    pub device: String,
     /// Name of this device.
     pub name: String,
+    /// The workspace's id.
+    pub workspace: String,
     /// Where the drive is mounted.
     pub mountpoint: Option<PathBuf>,
     /// Memory of the process, where the system tells.

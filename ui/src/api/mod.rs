@@ -8,6 +8,7 @@
 //!
 //! Answers are the types of [`crate::answers`]; refusals are `application/problem+json`.
 
+mod group;
 mod guard;
 mod host;
 mod problem;
@@ -19,6 +20,7 @@ mod server;
 mod tests;
 mod work;
 
+pub use group::Group;
 pub use guard::{ApiToken, TOKEN_CHARS};
 pub use host::{Facts, Host, Refusal};
 pub(crate) use query::encode as encode_query;

@@ -15,7 +15,10 @@ use vfs::{Drive, Kind, NewNode, Open, OpenFlags, Ownership, ROOT, Settings, Work
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::answers::{Contribution, ContributionChange, Finding, Keys};
+use crate::answers::{
+    Contribution, ContributionChange, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest,
+    Joined, Keys, Peer, WaitFor, Waited,
+};
 
 struct TestHost {
     drive: Arc<Drive>,
@@ -23,12 +26,23 @@ struct TestHost {
 }
 
 impl Host for TestHost {
-    fn drive(&self) -> Arc<Drive> {
-        Arc::clone(&self.drive)
+    fn drive(&self) -> Option<Arc<Drive>> {
+        Some(Arc::clone(&self.drive))
+    }
+
+    fn group(&self) -> Arc<dyn Group> {
+        Arc::new(Alone)
     }
 
     fn facts(&self) -> Facts {
-        Facts { version: "1".into(), name: "box".into(), mountpoint: None, resident_bytes: Some(7) }
+        Facts {
+            version: "1".into(),
+            device: "DEVICE".into(),
+            name: "box".into(),
+            workspace: "WORKSPACE".into(),
+            mountpoint: None,
+            resident_bytes: Some(7),
+        }
     }
 
     fn contribution(&self) -> Contribution {
@@ -63,6 +77,58 @@ impl Host for TestHost {
 
     fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A group of one.
+struct Alone;
+
+impl Group for Alone {
+    fn peers(&self) -> Vec<Peer> {
+        Vec::new()
+    }
+
+    fn devices(&self) -> Vec<Device> {
+        vec![Device {
+            device: "DEVICE".into(),
+            name: "box".into(),
+            this: true,
+            state: "online".into(),
+            role: "owner".into(),
+            contributed: 1,
+            used: 5,
+        }]
+    }
+
+    fn invite(&self, asked: &InviteRequest) -> Result<Invitation, Refusal> {
+        let code = (!asked.ticket).then(|| "7-amber-falcon".to_string());
+        let ticket = asked.ticket.then(|| "pdt1".to_string());
+        Ok(Invitation { code, ticket, expires: "2026-11-21T12:00:00Z".into() })
+    }
+
+    fn join(&self, _asked: &JoinRequest) -> Result<Joined, Refusal> {
+        Err(Refusal::Refused("nobody with this code was found: try again".into()))
+    }
+
+    fn rename_device(&self, _device: &str, _name: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn revoke_device(&self, _device: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn wait(&self, until: WaitFor, _path: Option<&[u8]>) -> Waited {
+        match until {
+            WaitFor::Safe => {
+                Waited { done: false, why: Some("one computer alone is never safe".into()), missing: None }
+            }
+            WaitFor::Synced => Waited { done: true, why: None, missing: None },
+        }
+    }
+
+    fn holders(&self, _path: &[u8]) -> Result<Vec<Holding>, Refusal> {
+        Ok(vec![Holding { device: "DEVICE".into(), chunks: 1 }])
     }
 }
 

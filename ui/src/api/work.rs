@@ -7,6 +7,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use serde::Serialize;
 use tokio::sync::Semaphore;
+use vfs::Drive;
 
 use super::host::Host;
 use super::problem::ApiError;
@@ -14,6 +15,8 @@ use super::scrub_job::ScrubJob;
 
 /// Requests that work on the drive at a time.
 const MAX_REQUESTS_AT_WORK: usize = 4;
+/// Requests that wait for the group at a time.
+const MAX_REQUESTS_WAITING: usize = 16;
 /// How long a request waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 
@@ -23,6 +26,7 @@ pub(super) struct Api {
     pub(super) host: Arc<dyn Host>,
     pub(super) scrub: Arc<ScrubJob>,
     turns: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
 }
 
 /// What routes answer.
@@ -31,7 +35,14 @@ pub(super) type Answer<T> = Result<Json<T>, ApiError>;
 impl Api {
     pub(super) fn new(host: Arc<dyn Host>) -> Self {
         let turns = Arc::new(Semaphore::new(MAX_REQUESTS_AT_WORK));
-        Self { host, scrub: Arc::default(), turns }
+        let waits = Arc::new(Semaphore::new(MAX_REQUESTS_WAITING));
+        Self { host, scrub: Arc::default(), turns, waits }
+    }
+
+    /// The drive, for what needs its files.
+    pub(super) fn drive(&self) -> Result<Arc<Drive>, ApiError> {
+        let blind = "this computer keeps sealed data for others and sees no files: ask on one of theirs";
+        self.host.drive().ok_or_else(|| ApiError::refused(blind))
     }
 
     /// Runs `work` where it may block.
@@ -40,8 +51,25 @@ impl Api {
         T: Serialize + Send + 'static,
         W: FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     {
+        self.run_in_turn(&self.turns, work).await
+    }
+
+    /// The same for work that mostly waits for other computers, and must not keep the rest from its turn.
+    pub(super) async fn wait<T, W>(&self, work: W) -> Answer<T>
+    where
+        T: Serialize + Send + 'static,
+        W: FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
+    {
+        self.run_in_turn(&self.waits, work).await
+    }
+
+    async fn run_in_turn<T, W>(&self, turns: &Arc<Semaphore>, work: W) -> Answer<T>
+    where
+        T: Serialize + Send + 'static,
+        W: FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
+    {
         let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once: try again");
-        let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(turns).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
         let own = self.clone();
         let done = tokio::task::spawn_blocking(move || {

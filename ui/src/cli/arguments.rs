@@ -45,8 +45,49 @@ pub enum Command {
     Down,
     /// Show how the drive and this computer are
     Status,
-    /// List the devices of the drive
-    Devices,
+    /// List the devices of the drive, rename one, or take one out
+    #[command(after_help = "Examples:\n  peerdrive devices\n  peerdrive devices rename X3K9QRT attic\n  \
+                            peerdrive devices revoke attic\n\nA device is named by its id, the beginning of it, or its name. \
+                            Revoking gives those that stay new keys; what the device could read before, it keeps.")]
+    Devices {
+        /// What to do with one.
+        #[command(subcommand)]
+        command: Option<DevicesCommand>,
+    },
+    /// Invite another computer: prints a code to type there
+    #[command(
+        after_help = "Examples:\n  peerdrive invite                  another computer of yours, on this network\n  \
+                            peerdrive invite --role writer    somebody else, who may change files\n  \
+                            peerdrive invite --role host      a computer that keeps sealed data and can read none of it\n  \
+                            peerdrive invite --ticket         a computer that is not on this network\n\n\
+                            A code works once and for ten minutes; three wrong tries end it."
+    )]
+    Invite {
+        /// Invite another person, as this: owner, admin, writer, reader; or host [default: a computer of your own]
+        #[arg(long, value_parser = ["owner", "admin", "writer", "reader", "host"])]
+        role: Option<String>,
+        /// Print a ticket for a computer elsewhere, good for a day
+        #[arg(long)]
+        ticket: bool,
+    },
+    /// Join the drive of another computer with the code or ticket it printed
+    #[command(
+        after_help = "Examples:\n  peerdrive join 7-amber-falcon\n  peerdrive join 7-amber-falcon --peer 192.168.1.20:7338\n  \
+                            peerdrive join --phrase-file words.txt --peer 192.168.1.20:7338   \
+                            (all your computers are gone; a host is left)\n\nThis computer's own drive must be empty: \
+                            it is given up for the joined one, which shows at the same mountpoint."
+    )]
+    Join {
+        /// What `peerdrive invite` printed there
+        #[arg(required_unless_present = "phrase_file", conflicts_with = "phrase_file")]
+        code: Option<String>,
+        /// File with your 24 words, when every computer of yours is gone
+        #[arg(long, value_name = "FILE", requires = "peer")]
+        phrase_file: Option<PathBuf>,
+        /// Address of the other computer, when it is not found by itself
+        #[arg(long, value_name = "ADDR")]
+        peer: Option<SocketAddr>,
+    },
     /// Show what changed in the drive, newest first
     #[command(after_help = "Example:\n  peerdrive log --limit 200")]
     Log {
@@ -73,6 +114,16 @@ pub enum Command {
         /// Put it there instead of in its place
         #[arg(long, value_name = "PATH")]
         to: Option<PathBuf>,
+    },
+    /// List files that were changed on two computers at once, or choose a version
+    #[command(
+        after_help = "Examples:\n  peerdrive conflicts\n  peerdrive conflicts resolve plan.txt VERSION\n\n\
+                            The latest version opens until you choose; the others stay in `peerdrive history`."
+    )]
+    Conflicts {
+        /// What to do with one.
+        #[command(subcommand)]
+        command: Option<ConflictsCommand>,
     },
     /// Show where the content of a file is
     Where {
@@ -111,7 +162,7 @@ pub enum Command {
     /// Say how much of this computer's disk the drive may use
     #[command(
         after_help = "Examples:\n  peerdrive contribute 100G\n  peerdrive contribute 100G --reserve 20G\n  \
-                            peerdrive contribute 100G --up 1M   (takes effect when the drive has other computers)"
+                            peerdrive contribute 100G --up 1M"
     )]
     Contribute(ContributeArguments),
     /// Your keys: passphrase, recovery phrase, locking
@@ -127,6 +178,35 @@ pub enum Command {
     },
 }
 
+/// `conflicts`.
+#[derive(Debug, Subcommand)]
+pub enum ConflictsCommand {
+    /// Choose the version that opens from now on
+    Resolve {
+        /// A path in the mounted drive, or inside the drive
+        path: PathBuf,
+        /// A version's id, as `peerdrive conflicts` shows it
+        version: String,
+    },
+}
+
+/// `devices`.
+#[derive(Debug, Subcommand)]
+pub enum DevicesCommand {
+    /// Give a device another name
+    Rename {
+        /// Its id, the beginning of it, or its name
+        device: String,
+        /// The new name
+        name: String,
+    },
+    /// Take a device out of the drive: it gets nothing more
+    Revoke {
+        /// Its id, the beginning of it, or its name
+        device: String,
+    },
+}
+
 /// `up`.
 #[derive(Debug, Default, Args)]
 pub struct UpArguments {
@@ -138,13 +218,13 @@ pub struct UpArguments {
     /// How much of the disk the drive may use [first start: 10% of what is free]; kept
     #[arg(long, value_name = "SIZE")]
     pub contribute: Option<ByteSize>,
-    /// Copies wanted of everything [default: 3]; kept; takes effect when this computer has peers
+    /// Copies wanted of everything [default: 3]; kept
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub target: Option<u32>,
-    /// Address for other computers; kept; takes effect when this computer has peers
+    /// Address for other computers [default: port 7338, or another if taken]; kept
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Do not look for other computers on this network; takes effect when this computer has peers
+    /// Do not look for other computers on this network
     #[arg(long)]
     pub no_discovery: bool,
     /// Address of panel and API, on loopback [default: 127.0.0.1:7337, or another port if taken]; `off`: no panel,
@@ -337,7 +417,9 @@ mod tests {
             &["up", "--target", "0"],
             &["up", "/mnt", "--no-mount"],
             &["wait", "--safe", "--synced"],
-            &["invite"],
+            &["join"],
+            &["join", "--phrase-file", "f"],
+            &["invite", "--role", "king"],
             &[],
         ] {
             assert!(parsed(typed).is_err(), "{typed:?}");

@@ -32,7 +32,8 @@ impl Core {
             let mut state = file.node.lock();
             if let Some(parts) = self.plan_older(&file, &state, offset, end) {
                 drop(state);
-                return gather(&self.store, parts?);
+                let parts = parts?;
+                return gather(&self.store, &parts).inspect_err(|error| self.want_all(*error, &parts));
             }
             self.load(file.node.ino, &mut state)?;
             let content = state.content();

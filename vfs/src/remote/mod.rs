@@ -17,7 +17,7 @@ mod notices;
 
 use std::collections::HashSet;
 
-use ledger::{AcceptedAll, HeldReason, RefusedReason};
+use ledger::{AcceptedAll, Frontier, HeldReason, RefusedReason};
 
 pub use self::conflicts::ConflictInfo;
 pub(crate) use self::in_use::Elsewhere;
@@ -28,6 +28,8 @@ use crate::{Drive, Error, Ino};
 /// What became of transactions of other devices.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RemoteOutcome {
+    /// How far each log is known now, on disk or not yet.
+    pub frontier: Frontier,
     /// How many are in the tree now and were not before.
     pub applied: u32,
     /// How many were known.
@@ -49,21 +51,21 @@ impl Drive {
     pub fn accept(&self, sealed: &[impl AsRef<[u8]>]) -> Result<RemoteOutcome, Error> {
         let core = &self.core;
         core.writable()?;
-        let (all, nameless, notices) = {
+        let (all, nameless, notices, frontier) = {
             let mut ledger = core.ledger.write();
             let nameless = core.nameless_in_use(&ledger)?;
             let all = ledger.accept_all(now(), sealed).map_err(|error| core.ledger_error(&error))?;
             // Under the lock: a sweep that looks for what is live commits, under it too, before it asks what came meanwhile.
             core.note_live_of(&ledger, &all.changed.contents)?;
             let notices = notices::of(&all.changed);
-            (all, nameless, notices)
+            (all, nameless, notices, ledger.frontier_in_memory())
         };
         core.catch_up(&all, &nameless);
         core.tell_all(notices);
         if all.applied > 0 {
             core.committer.wake();
         }
-        Ok(outcome(all))
+        Ok(outcome(all, frontier))
     }
 
     /// Tries again what waits, for a clock that has come closer or a key that has come.
@@ -122,8 +124,9 @@ impl Core {
     }
 }
 
-fn outcome(all: AcceptedAll) -> RemoteOutcome {
+fn outcome(all: AcceptedAll, frontier: Frontier) -> RemoteOutcome {
     RemoteOutcome {
+        frontier,
         applied: all.applied,
         duplicate: all.duplicate,
         held: all.held,

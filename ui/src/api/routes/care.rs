@@ -8,13 +8,9 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 
 use super::files::parsed;
-use crate::answers::{Finding, Scrub, ScrubRequest, Wait, WaitFor, Waited};
+use crate::answers::{Finding, Scrub, ScrubRequest, Wait, Waited};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};
-
-/// Why nothing here is ever safe.
-const ALONE: &str =
-    "the drive is on this computer alone, and one computer alone is never safe: it needs at least one more";
 
 /// A drive that takes longer is looked over in part, and the answer says so: whoever asks does not wait for ever.
 const DOCTOR_PATIENCE: Duration = Duration::from_secs(90);
@@ -23,19 +19,9 @@ pub(in crate::api) async fn wait(
     State(api): State<Api>,
     body: Result<Json<Wait>, JsonRejection>,
 ) -> Answer<Waited> {
-    match parsed(body)?.until {
-        WaitFor::Safe => Ok(Json(Waited { done: false, why: Some(ALONE.into()) })),
-        WaitFor::Synced => api.run(synced).await,
-    }
-}
-
-/// One computer knows all changes as soon as it has them on disk.
-fn synced(api: &Api) -> Result<Waited, ApiError> {
-    let drive = api.host.drive();
-    let stored = vfs::wait(|reply| drive.sync_all(reply));
-    let why =
-        stored.err().map(|error| format!("the last changes could not be stored ({error}): see `doctor`"));
-    Ok(Waited { done: why.is_none(), why })
+    let asked = parsed(body)?;
+    api.wait(move |api| Ok(api.host.group().wait(asked.until, asked.path.as_deref().map(str::as_bytes))))
+        .await
 }
 
 pub(in crate::api) async fn scrub_state(State(api): State<Api>) -> Json<Scrub> {
@@ -48,7 +34,7 @@ pub(in crate::api) async fn start_scrub(
 ) -> Result<(StatusCode, Json<Scrub>), ApiError> {
     let rate = parsed(body)?.rate.filter(|rate| *rate > 0);
     let failed = |error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot start ({error})"));
-    let started = api.scrub.start(api.host.drive(), rate).map_err(failed)?;
+    let started = api.scrub.start(api.drive()?, rate).map_err(failed)?;
     Ok((StatusCode::ACCEPTED, Json(started)))
 }
 
@@ -61,7 +47,8 @@ pub(in crate::api) async fn doctor(State(api): State<Api>) -> Answer<Vec<Finding
     api.run(|api| {
         let mut findings = api.host.examine();
         let began = Instant::now();
-        let told = api.host.drive().doctor(&mut |at| {
+        let Some(drive) = api.host.drive() else { return Ok(findings) };
+        let told = drive.doctor(&mut |at| {
             tracing::debug!(?at, "looking the drive over");
             began.elapsed() < DOCTOR_PATIENCE
         });

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{RawQuery, State};
 
-use crate::answers::{Holding, RestoreAt, Restored, Version, Whereabouts};
+use crate::answers::{Conflict, Done, Resolve, RestoreAt, Restored, Version, Whereabouts};
 use crate::api::problem::ApiError;
 use crate::api::query;
 use crate::api::work::{Answer, Api};
@@ -15,7 +15,7 @@ pub(in crate::api) async fn history(
     RawQuery(asked): RawQuery,
 ) -> Answer<Vec<Version>> {
     let path = query::path(asked.as_deref(), "path")?;
-    api.run(move |api| Ok(api.host.drive().history(&path)?.into_iter().map(version).collect())).await
+    api.run(move |api| Ok(api.drive()?.history(&path)?.into_iter().map(version).collect())).await
 }
 
 fn version(version: vfs::VersionInfo) -> Version {
@@ -42,11 +42,33 @@ pub(in crate::api) async fn restore(
         RestoreAt::Time(time) => vfs::RestoreAt::At(moment::from_text(&time).map_err(ApiError::bad)?),
     };
     api.run(move |api| {
-        let restored = api.host.drive().restore(&path, &at, to.as_deref())?;
+        let restored = api.drive()?.restore(&path, &at, to.as_deref())?;
         let path = String::from_utf8_lossy(&restored.path).into_owned();
         Ok(Restored { path, version: restored.version, size: restored.size })
     })
     .await
+}
+
+pub(in crate::api) async fn conflicts(State(api): State<Api>) -> Answer<Vec<Conflict>> {
+    api.run(|api| {
+        let found = api.drive()?.conflicts()?.into_iter();
+        let told = found.map(|conflict| Conflict {
+            path: String::from_utf8_lossy(&conflict.path).into_owned(),
+            versions: conflict.versions.into_iter().map(version).collect(),
+        });
+        Ok(told.collect())
+    })
+    .await
+}
+
+pub(in crate::api) async fn resolve(
+    State(api): State<Api>,
+    RawQuery(asked): RawQuery,
+    body: Result<Json<Resolve>, JsonRejection>,
+) -> Answer<Done> {
+    let path = query::path(asked.as_deref(), "path")?;
+    let keep = parsed(body)?.version;
+    api.run(move |api| Ok(api.drive()?.resolve_conflict(&path, &keep).map(|()| Done {})?)).await
 }
 
 pub(in crate::api) async fn whereabouts(
@@ -55,15 +77,14 @@ pub(in crate::api) async fn whereabouts(
 ) -> Answer<Whereabouts> {
     let path = query::path(asked.as_deref(), "path")?;
     api.run(move |api| {
-        let drive = api.host.drive();
+        let drive = api.drive()?;
         let found = drive.whereabouts(&path)?;
-        let here = Holding { device: drive.status()?.device, chunks: found.chunks };
         Ok(Whereabouts {
             path: String::from_utf8_lossy(&found.path).into_owned(),
             version: found.version,
             chunks: found.chunks,
             bytes: found.bytes,
-            hosts: vec![here],
+            hosts: api.host.group().holders(&path)?,
             inline: found.inline,
             fixed: found.fixed,
             unsettled: found.unsettled,

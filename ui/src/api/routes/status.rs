@@ -1,9 +1,14 @@
 //! What is the case: status, devices, log.
 
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{RawQuery, State};
 use vfs::Health;
 
-use crate::answers::{Device, LogLine, Status, Workspace};
+use super::files::parsed;
+use crate::answers::{
+    Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Status, Workspace,
+};
 use crate::api::host::Facts;
 use crate::api::problem::ApiError;
 use crate::api::query;
@@ -16,35 +21,46 @@ const LOG_LINES: u64 = 50;
 const MAX_LOG_LINES: u64 = 10_000;
 
 pub(in crate::api) async fn status(State(api): State<Api>) -> Answer<Status> {
-    api.run(|api| Ok(told(&api.host.drive().status()?, &api.host.facts()))).await
+    api.run(|api| {
+        let drive = api.host.drive().map(|drive| drive.status()).transpose()?;
+        Ok(told(api, drive.as_ref()))
+    })
+    .await
 }
 
-fn told(drive: &vfs::Status, facts: &Facts) -> Status {
-    let (health, health_detail) = match &drive.health {
-        Health::Ok => ("ok", None),
-        Health::ReadOnly { why } => ("read_only", Some(why.clone())),
+fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
+    let (facts, given) = (api.host.facts(), api.host.contribution());
+    let (health, health_detail) = match drive.map(|drive| &drive.health) {
+        None | Some(Health::Ok) => ("ok", None),
+        Some(Health::ReadOnly { why }) => ("read_only", Some(why.clone())),
     };
     Status {
-        device: drive.device.clone(),
+        device: facts.device.clone(),
         name: facts.name.clone(),
         version: facts.version.clone(),
-        workspaces: vec![workspace(drive, facts)],
-        peers: Vec::new(),
-        contributed: drive.contributed_bytes,
-        used: drive.used_bytes,
-        reserve: drive.reserve_bytes,
-        can_store: drive.can_store_bytes,
+        workspaces: vec![workspace(drive, &facts)],
+        peers: api.host.group().peers(),
+        contributed: given.contributed,
+        used: given.used,
+        reserve: given.reserve,
+        can_store: drive
+            .map_or_else(|| given.contributed.saturating_sub(given.used), |drive| drive.can_store_bytes),
         rss_bytes: facts.resident_bytes,
         health: health.into(),
         health_detail,
     }
 }
 
-fn workspace(drive: &vfs::Status, facts: &Facts) -> Workspace {
+fn workspace(drive: Option<&vfs::Status>, facts: &Facts) -> Workspace {
+    let mountpoint = facts.mountpoint.as_ref().map(|path| path.display().to_string());
+    let Some(drive) = drive else {
+        return Workspace { id: facts.workspace.clone(), blind: true, ..Workspace::default() };
+    };
     Workspace {
         id: drive.workspace.clone(),
         name: drive.name.clone(),
-        mountpoint: facts.mountpoint.as_ref().map(|path| path.display().to_string()),
+        mountpoint,
+        blind: false,
         files: drive.files,
         directories: drive.directories,
         bytes: drive.bytes,
@@ -56,18 +72,40 @@ fn workspace(drive: &vfs::Status, facts: &Facts) -> Workspace {
 }
 
 pub(in crate::api) async fn devices(State(api): State<Api>) -> Answer<Vec<Device>> {
-    api.run(|api| {
-        let drive = api.host.drive().status()?;
-        Ok(vec![Device {
-            device: drive.device,
-            name: api.host.facts().name,
-            this: true,
-            state: "online".into(),
-            contributed: drive.contributed_bytes,
-            used: drive.used_bytes,
-        }])
-    })
-    .await
+    api.run(|api| Ok(api.host.group().devices())).await
+}
+
+pub(in crate::api) async fn rename(
+    State(api): State<Api>,
+    body: Result<Json<DeviceChange>, JsonRejection>,
+) -> Answer<Done> {
+    let asked = parsed(body)?;
+    let name = asked.name.clone().ok_or_else(|| ApiError::bad("the new name is missing"))?;
+    api.run(move |api| Ok(api.host.group().rename_device(&asked.device, &name).map(|()| Done {})?)).await
+}
+
+pub(in crate::api) async fn revoke(
+    State(api): State<Api>,
+    body: Result<Json<DeviceChange>, JsonRejection>,
+) -> Answer<Done> {
+    let asked = parsed(body)?;
+    api.run(move |api| Ok(api.host.group().revoke_device(&asked.device).map(|()| Done {})?)).await
+}
+
+pub(in crate::api) async fn invite(
+    State(api): State<Api>,
+    body: Result<Json<InviteRequest>, JsonRejection>,
+) -> Answer<Invitation> {
+    let asked = parsed(body)?;
+    api.run(move |api| Ok(api.host.group().invite(&asked)?)).await
+}
+
+pub(in crate::api) async fn join(
+    State(api): State<Api>,
+    body: Result<Json<JoinRequest>, JsonRejection>,
+) -> Answer<Joined> {
+    let asked = parsed(body)?;
+    api.wait(move |api| Ok(api.host.group().join(&asked)?)).await
 }
 
 pub(in crate::api) async fn log(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Vec<LogLine>> {
@@ -76,7 +114,7 @@ pub(in crate::api) async fn log(State(api): State<Api>, RawQuery(asked): RawQuer
         return Err(ApiError::bad(format!("the log is told in at most {MAX_LOG_LINES} lines")));
     }
     api.run(move |api| {
-        let lines = api.host.drive().log(usize::try_from(limit).unwrap_or(usize::MAX))?;
+        let lines = api.drive()?.log(usize::try_from(limit).unwrap_or(usize::MAX))?;
         Ok(lines.into_iter().map(line).collect())
     })
     .await

@@ -19,21 +19,41 @@ const SCRUB_FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) fn wait(asked: &mut Asked<'_>, synced: bool, path: Option<&Path>) -> Result<(), Failure> {
     let daemon = asked.connect()?;
-    if let Some(path) = path {
+    let path = match path {
         // A path that does not exist is an error, whatever is waited for.
-        let _: Whereabouts = daemon.get(&format!("/where?{}", path_query(&daemon, "path", path)?))?;
-    }
+        Some(path) => {
+            let found: Whereabouts = daemon.get(&format!("/where?{}", path_query(&daemon, "path", path)?))?;
+            Some(found.path)
+        }
+        None => None,
+    };
     let until = if synced { WaitFor::Synced } else { WaitFor::Safe };
-    let waited: Waited = daemon.post("/wait", &Wait { until })?;
+    let waited = wait_until(asked, &daemon, &Wait { until, path })?;
     if asked.output.is_json() {
         asked.output.json(&waited)?;
     }
     match (waited.done, waited.why) {
         (true, _) if asked.output.is_json() => Ok(()),
-        (true, _) => asked.output.line("All changes are stored; no other device is there to know them."),
+        (true, _) if synced => asked.output.line("Every device that is online knows all changes."),
+        (true, _) => asked.output.line("Safe: on enough computers."),
         (false, why) => {
             Err(Failure::Failed(why.map_or_else(|| "it is not so yet".into(), |why| plain(&why))))
         }
+    }
+}
+
+/// Asks until it is so, or waiting longer does not help; says what is missing whenever that changes.
+fn wait_until(asked: &mut Asked<'_>, daemon: &Connection, wait: &Wait) -> Result<Waited, Failure> {
+    let mut told = None;
+    loop {
+        let waited: Waited = daemon.post("/wait", wait)?;
+        if waited.done || waited.why.is_some() || waited.missing.is_none() {
+            return Ok(waited);
+        }
+        if waited.missing != told && asked.output.is_watched() {
+            asked.output.hint(waited.missing.as_deref().map(plain).unwrap_or_default());
+        }
+        told = waited.missing;
     }
 }
 

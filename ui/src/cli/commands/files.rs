@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Asked, path_query};
-use crate::answers::{RestoreAt, Restored, Version, Whereabouts};
+use crate::answers::{Conflict, Done, Resolve, RestoreAt, Restored, Version, Whereabouts};
 use crate::cli::Failure;
 use crate::cli::shown::{count, plain, short_id, size, table};
 use crate::moment;
@@ -59,6 +59,33 @@ pub(super) fn restore(
     }
     let told = format!("{} is back: {}.", plain(&restored.path), size(restored.size));
     asked.output.line(told)
+}
+
+pub(super) fn conflicts(asked: &mut Asked<'_>) -> Result<(), Failure> {
+    let conflicts: Vec<Conflict> = asked.connect()?.get("/conflicts")?;
+    if asked.output.is_json() {
+        return asked.output.json(&conflicts);
+    }
+    if conflicts.is_empty() {
+        return asked.output.line("There are no conflicts.");
+    }
+    for conflict in &conflicts {
+        asked.output.line(plain(&conflict.path))?;
+        let rows: Vec<_> = conflict.versions.iter().map(version_row).collect();
+        table(&rows).into_iter().try_for_each(|line| asked.output.line(format!("  {line}")))?;
+    }
+    Ok(())
+}
+
+pub(super) fn resolve(asked: &mut Asked<'_>, path: &Path, version: String) -> Result<(), Failure> {
+    let daemon = asked.connect()?;
+    let query = path_query(&daemon, "path", path)?;
+    let done: Done = daemon.post(&format!("/conflicts/resolve?{query}"), &Resolve { version })?;
+    if asked.output.is_json() {
+        asked.output.json(&done)
+    } else {
+        asked.output.line("This version opens from now on.")
+    }
 }
 
 pub(super) fn whereabouts(asked: &mut Asked<'_>, path: &Path) -> Result<(), Failure> {

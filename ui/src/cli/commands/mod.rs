@@ -5,12 +5,13 @@ mod completions;
 mod contribution;
 mod down;
 mod files;
+mod group;
 mod keys;
 mod state;
 
 use std::path::{Path, PathBuf};
 
-use super::arguments::{Arguments, Command};
+use super::arguments::{Arguments, Command, ConflictsCommand};
 use super::connection::Connection;
 use super::{Computer, Failure, Output, drive_path};
 use crate::answers::Status;
@@ -27,10 +28,19 @@ pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output
         Command::Up(arguments) => computer.up(&asked.data, &arguments, asked.output),
         Command::Down => down::down(&mut asked),
         Command::Status => state::status(&mut asked),
-        Command::Devices => state::devices(&mut asked),
+        Command::Devices { command: None } => state::devices(&mut asked),
+        Command::Devices { command: Some(command) } => group::change_device(&mut asked, &command),
+        Command::Invite { role, ticket } => group::invite(&mut asked, role, ticket),
+        Command::Join { code, phrase_file, peer } => {
+            group::join(&mut asked, code, phrase_file.as_deref(), peer)
+        }
         Command::Log { limit } => state::log(&mut asked, limit),
         Command::History { path } => files::history(&mut asked, &path),
         Command::Restore { path, at, to } => files::restore(&mut asked, &path, &at, to.as_deref()),
+        Command::Conflicts { command: None } => files::conflicts(&mut asked),
+        Command::Conflicts { command: Some(ConflictsCommand::Resolve { path, version }) } => {
+            files::resolve(&mut asked, &path, version)
+        }
         Command::Where { path } => files::whereabouts(&mut asked, &path),
         Command::Wait { safe: _, synced, path } => care::wait(&mut asked, synced, path.as_deref()),
         Command::Scrub { stop: true, .. } => care::stop_scrub(&mut asked),

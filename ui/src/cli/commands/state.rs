@@ -1,7 +1,7 @@
 //! What is the case: status, devices, log.
 
 use super::Asked;
-use crate::answers::{Device, LogLine, Status, Workspace};
+use crate::answers::{Device, LogLine, Peer, Status, Workspace};
 use crate::cli::Failure;
 use crate::cli::shown::{count, plain, short_id, size, table};
 use crate::moment;
@@ -20,7 +20,11 @@ pub(super) fn status(asked: &mut Asked<'_>) -> Result<(), Failure> {
     for line in table(&about_computer(&status)) {
         asked.output.line(line)?;
     }
-    Ok(())
+    if status.peers.is_empty() {
+        return Ok(());
+    }
+    asked.output.line("")?;
+    table(&about_peers(&status)).into_iter().try_for_each(|line| asked.output.line(line))
 }
 
 fn row(name: &str, told: impl Into<String>) -> Vec<String> {
@@ -28,6 +32,15 @@ fn row(name: &str, told: impl Into<String>) -> Vec<String> {
 }
 
 fn about_drive(drive: &Workspace, status: &Status) -> Vec<Vec<String>> {
+    if drive.blind {
+        return vec![
+            row(
+                "drive",
+                format!("{}, sealed: this computer is a host and reads none of it", short_id(&drive.id)),
+            ),
+            row("health", health(status)),
+        ];
+    }
     let mut rows = vec![
         row("drive", format!("{} ({})", plain(&drive.name), short_id(&drive.id))),
         row("mounted at", drive.mountpoint.as_deref().map_or_else(|| "not mounted".into(), plain)),
@@ -67,7 +80,51 @@ fn safety(drive: &Workspace, alone: bool) -> String {
     if alone {
         return "on this computer alone: keep another copy of what matters".into();
     }
-    format!("{} of {} safe", drive.safe_files, count(drive.files, "file", "files"))
+    if drive.safe_files == drive.files && drive.pending_files == 0 {
+        return format!("everything is safe: {} on enough computers", count(drive.files, "file", "files"));
+    }
+    let only_here = match drive.only_here_files {
+        0 => String::new(),
+        files => format!("; {} only here", count(files, "file exists", "files exist")),
+    };
+    format!("{} of {} safe{only_here}", drive.safe_files, count(drive.files, "file", "files"))
+}
+
+fn about_peers(status: &Status) -> Vec<Vec<String>> {
+    let mut rows =
+        vec![["PEER", "STATE", "PATH", "RTT", "ON ITS WAY", "GIVES", "USED"].map(String::from).to_vec()];
+    rows.extend(status.peers.iter().map(|peer| {
+        vec![
+            plain(&peer.name),
+            plain(&peer.state),
+            path_of(peer),
+            peer.rtt_ms.map(|rtt| format!("{rtt:.1} ms")).unwrap_or_default(),
+            on_its_way(peer),
+            size(peer.contributed),
+            size(peer.used),
+        ]
+    }));
+    rows
+}
+
+fn path_of(peer: &Peer) -> String {
+    let path = peer.path.as_deref().map(plain);
+    match (path, peer.why.as_deref().map(plain)) {
+        (Some(path), Some(why)) => format!("{path} ({why})"),
+        (Some(path), None) => path,
+        (None, why) => why.unwrap_or_default(),
+    }
+}
+
+fn on_its_way(peer: &Peer) -> String {
+    match (peer.outstanding_chunks, peer.behind) {
+        (0, 0) => String::new(),
+        (chunks, 0) => count(chunks, "chunk", "chunks"),
+        (0, changes) => count(changes, "change", "changes"),
+        (chunks, changes) => {
+            format!("{}, {}", count(chunks, "chunk", "chunks"), count(changes, "change", "changes"))
+        }
+    }
 }
 
 fn about_computer(status: &Status) -> Vec<Vec<String>> {
@@ -89,12 +146,13 @@ pub(super) fn devices(asked: &mut Asked<'_>) -> Result<(), Failure> {
     if asked.output.is_json() {
         return asked.output.json(&devices);
     }
-    let mut rows = vec![["DEVICE", "NAME", "STATE", "GIVES", "USED"].map(String::from).to_vec()];
+    let mut rows = vec![["DEVICE", "NAME", "ROLE", "STATE", "GIVES", "USED"].map(String::from).to_vec()];
     for device in &devices {
         let state = if device.this { "this computer".into() } else { plain(&device.state) };
         rows.push(vec![
             short_id(&device.device).into(),
             plain(&device.name),
+            plain(&device.role),
             state,
             size(device.contributed),
             size(device.used),

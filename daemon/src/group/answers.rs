@@ -1,0 +1,330 @@
+//! What people ask of the group: peers, devices, whether everything is safe, who holds what.
+
+use std::time::Duration;
+
+use ledger::identity::DeviceId;
+use ledger::roster::Role;
+use swarm::{PeerState, View};
+use ui::answers::{Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, WaitFor, Waited};
+use ui::api::Refusal;
+use vfs::Drive;
+
+use super::driver::Told;
+use super::logs::MemberDevice;
+use super::shared::{Known, PeerPath};
+use super::{Group, Keys};
+
+/// How long one request waits; whoever wants to wait longer asks again.
+const WAIT_AT_ONCE: Duration = Duration::from_secs(15);
+/// Chunks of one file that are looked for at most.
+const CHUNKS_ASKED_MAX: usize = 1 << 20;
+/// How long the driver may take to answer.
+const VIEW_WAIT: Duration = Duration::from_secs(5);
+/// Why nothing here is ever safe.
+const ALONE: &str = "the drive is on this computer alone, and one computer alone is never safe: it needs at least one more (`peerdrive invite`)";
+
+impl ui::api::Group for Group {
+    fn peers(&self) -> Vec<Peer> {
+        let known = self.shared.known();
+        let (view, paths) = self.view();
+        let own = self.device.id();
+        let others = known.members.devices.iter().filter(|device| device.role.is_some() && device.id != own);
+        others.map(|device| peer(device, &known, &view, paths.get(&device.id))).collect()
+    }
+
+    fn devices(&self) -> Vec<Device> {
+        let known = self.shared.known();
+        let (view, _) = self.view();
+        let own = self.device.id();
+        let mut devices: Vec<Device> = known
+            .members
+            .devices
+            .iter()
+            .filter(|device| device.role.is_some())
+            .map(|device| self.device_told(device, &known, &view))
+            .collect();
+        devices.sort_by_key(|device| (device.device != own.to_text(), device.name.clone()));
+        devices
+    }
+
+    fn invite(&self, asked: &InviteRequest) -> Result<Invitation, Refusal> {
+        self.invite_now(asked)
+    }
+
+    fn join(&self, asked: &JoinRequest) -> Result<Joined, Refusal> {
+        self.join_now(asked)
+    }
+
+    fn rename_device(&self, device: &str, name: &str) -> Result<(), Refusal> {
+        let device = self.named(device)?;
+        let (drive, user) = self.drive()?;
+        let name = name.trim();
+        drive
+            .change_roster(|roster, keyring| Ok(vec![roster.rename_device(user, keyring, device.id, name)?]))
+            .map_err(|error| Refusal::Refused(error.to_string()))?;
+        self.tell.tell(Told::RosterChanged);
+        Ok(())
+    }
+
+    fn revoke_device(&self, device: &str) -> Result<(), Refusal> {
+        let device = self.named(device)?;
+        if device.id == self.device.id() {
+            return Err(Refusal::Refused("this is the computer you are at: revoke it on another one".into()));
+        }
+        let (drive, user) = self.drive()?;
+        let through = drive.frontier().0.get(&device.id).copied().unwrap_or(0);
+        drive
+            .change_roster(|roster, keyring| {
+                let mut records = vec![roster.remove_device(user, device.id, through)?];
+                records.extend(roster.new_epoch(user, keyring, &mut crate::entropy::fill)?);
+                Ok(records)
+            })
+            .map_err(|error| Refusal::Refused(error.to_string()))?;
+        self.tell.tell(Told::RosterChanged);
+        Ok(())
+    }
+
+    fn wait(&self, until: WaitFor, path: Option<&[u8]>) -> Waited {
+        match until {
+            WaitFor::Safe => self.wait_until_safe(path),
+            WaitFor::Synced => self.wait_until_synced(),
+        }
+    }
+
+    fn holders(&self, path: &[u8]) -> Result<Vec<Holding>, Refusal> {
+        let (drive, _) = self.drive()?;
+        let failed = |error: vfs::PeopleError| Refusal::Refused(error.to_string());
+        let ids = drive.chunk_ids(path, CHUNKS_ASKED_MAX).map_err(failed)?;
+        let here = drive.store().have(&ids).map_err(|error| Refusal::Failed(error.to_string()))?;
+        let here = here.iter().filter(|held| **held).count() as u64;
+        let mut holders = vec![Holding { device: self.device.id().to_text(), chunks: here }];
+        holders.extend(
+            self.ask_peers().into_iter().map(|(device, chunks)| Holding { device: device.to_text(), chunks }),
+        );
+        Ok(holders)
+    }
+}
+
+impl Group {
+    /// The swarm's own view, and how peers are reached. Empty while the group ends.
+    fn view(&self) -> (View, std::collections::BTreeMap<DeviceId, PeerPath>) {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        self.tell.tell(Told::View(answer));
+        let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
+        answered.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    fn drive(&self) -> Result<(&Drive, &ledger::keys::UserKeys), Refusal> {
+        match &self.keys {
+            Keys::Drive { drive, user } => Ok((drive, user)),
+            Keys::Host { .. } => Err(Refusal::Refused(
+                "this computer keeps sealed data for others: ask on one of theirs".into(),
+            )),
+        }
+    }
+
+    /// The device that a person means: by its id, the beginning of it, or its name.
+    fn named(&self, text: &str) -> Result<MemberDevice, Refusal> {
+        let wanted = text.trim();
+        let symbols = |text: &str| text.to_ascii_uppercase().replace('-', "");
+        let prefix = symbols(wanted);
+        let members = self.shared.known().members;
+        let mut found: Vec<MemberDevice> = members
+            .devices
+            .into_iter()
+            .filter(|device| device.role.is_some())
+            .filter(|device| {
+                let by_id = prefix.len() >= 4 && symbols(&device.id.to_text()).starts_with(&prefix);
+                by_id || device.name.as_deref() == Some(wanted)
+            })
+            .collect();
+        match (found.pop(), found.is_empty()) {
+            (Some(device), true) => Ok(device),
+            (Some(_), false) => Err(Refusal::Refused(format!(
+                "{wanted} means more than one device: use the id `peerdrive devices` shows"
+            ))),
+            (None, _) => {
+                Err(Refusal::Refused(format!("there is no device {wanted}: see `peerdrive devices`")))
+            }
+        }
+    }
+
+    fn device_told(&self, device: &MemberDevice, known: &Known, view: &View) -> Device {
+        let this = device.id == self.device.id();
+        let facts = known.facts.get(&device.id);
+        Device {
+            device: device.id.to_text(),
+            name: if this { self.own_name(device) } else { name_of(device) },
+            this,
+            state: if this || known.online.contains(&device.id) { "online" } else { gone(view, &device.id) }
+                .into(),
+            role: device.role.map_or("", Role::word).into(),
+            contributed: facts.map_or(0, |facts| facts.contributed_bytes),
+            used: facts.map_or(0, |facts| facts.used_bytes),
+        }
+    }
+
+    fn own_name(&self, device: &MemberDevice) -> String {
+        device.name.clone().unwrap_or_else(|| self.name.clone())
+    }
+
+    fn is_alone(&self, known: &Known) -> bool {
+        known.members.devices.iter().filter(|device| device.role.is_some()).count() < 2
+    }
+
+    fn wait_until_safe(&self, path: Option<&[u8]>) -> Waited {
+        let Ok((drive, _)) = self.drive() else {
+            return no("this computer keeps sealed data for others: ask on one of theirs");
+        };
+        if self.is_alone(&self.shared.known()) {
+            return no(ALONE);
+        }
+        if let Some(waited) = store_everything(drive) {
+            return waited;
+        }
+        if let Some(path) = path {
+            return self.wait_until_path_is_safe(drive, path);
+        }
+        let frontier = drive.frontier();
+        let own = self.device.id();
+        let all = |known: &Known| {
+            let mut behind =
+                frontier.0.iter().filter(|(device, sequence)| known.safe_through(device, own) < **sequence);
+            behind.next().is_none().then_some(())
+        };
+        match self.shared.wait(WAIT_AT_ONCE, all) {
+            Some(()) => yes(),
+            None => self.not_yet(),
+        }
+    }
+
+    fn wait_until_path_is_safe(&self, drive: &Drive, path: &[u8]) -> Waited {
+        let mut failed = None;
+        let done = self.shared.wait(WAIT_AT_ONCE, |_| match drive.is_safe(path) {
+            Ok(safe) => safe.then_some(()),
+            Err(error) => {
+                failed = Some(error.to_string());
+                Some(())
+            }
+        });
+        match (done, failed) {
+            (_, Some(why)) => no(why),
+            (Some(()), None) => yes(),
+            (None, None) => self.not_yet(),
+        }
+    }
+
+    /// What stands in the way, in words.
+    fn not_yet(&self) -> Waited {
+        let (known, (view, _)) = (self.shared.known(), self.view());
+        let away: Vec<String> = known
+            .members
+            .devices
+            .iter()
+            .filter(|device| {
+                device.role.is_some() && device.id != self.device.id() && !known.online.contains(&device.id)
+            })
+            .map(name_of)
+            .collect();
+        let away =
+            if away.is_empty() { String::new() } else { format!("; not reachable: {}", away.join(", ")) };
+        let missing = format!("{} chunks are on their way to other computers{away}", view.outbox_chunks);
+        Waited { done: false, why: None, missing: Some(missing) }
+    }
+
+    fn wait_until_synced(&self) -> Waited {
+        if let Ok((drive, _)) = self.drive()
+            && let Some(waited) = store_everything(drive)
+        {
+            return waited;
+        }
+        let known = self.shared.known();
+        if self.is_alone(&known) {
+            return yes();
+        }
+        if known.online.is_empty() {
+            return no(
+                "no other device is online: start it, or look at `peerdrive status` for why it is not reached",
+            );
+        }
+        let done = self.shared.wait(WAIT_AT_ONCE, |known| {
+            let own = self.inviter.kept.logs.frontier();
+            let equal = known
+                .online
+                .iter()
+                .all(|device| known.frontiers.get(device).is_some_and(|theirs| *theirs == own));
+            equal.then_some(())
+        });
+        match done {
+            Some(()) => yes(),
+            None => Waited { done: false, why: None, missing: Some("changes are on their way".into()) },
+        }
+    }
+
+    /// How many of these chunks the peers that are online hold.
+    fn ask_peers(&self) -> Vec<(DeviceId, u64)> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        self.tell.tell(Told::Holders { answer });
+        let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
+        answered.ok().and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+/// Settles and stores what is still in memory; an answer if that fails.
+fn store_everything(drive: &Drive) -> Option<Waited> {
+    let stored = vfs::wait(|reply| drive.sync_all(reply));
+    stored
+        .err()
+        .map(|error| no(format!("the last changes could not be stored ({error}): see `peerdrive doctor`")))
+}
+
+fn yes() -> Waited {
+    Waited { done: true, why: None, missing: None }
+}
+
+fn no(why: impl Into<String>) -> Waited {
+    Waited { done: false, why: Some(why.into()), missing: None }
+}
+
+fn name_of(device: &MemberDevice) -> String {
+    let unnamed = || device.id.to_text().split('-').next().unwrap_or_default().to_string();
+    device.name.clone().unwrap_or_else(unnamed)
+}
+
+/// How long one that is not connected has been silent, in a word.
+fn gone(view: &View, device: &DeviceId) -> &'static str {
+    let state = view.peers.iter().find(|peer| peer.device == *device).map(|peer| peer.state);
+    match state {
+        Some(PeerState::Online | PeerState::Late) => "late",
+        Some(PeerState::Away) | None => "away",
+        Some(PeerState::Lost) => "lost",
+    }
+}
+
+fn peer(device: &MemberDevice, known: &Known, view: &View, path: Option<&PeerPath>) -> Peer {
+    let facts = known.facts.get(&device.id);
+    let seen = view.peers.iter().find(|peer| peer.device == device.id);
+    let (reached, why) = how(path, facts.is_some_and(|facts| !facts.addresses.is_empty()));
+    Peer {
+        device: device.id.to_text(),
+        name: name_of(device),
+        state: if path.is_some() { "online" } else { gone(view, &device.id) }.into(),
+        path: reached,
+        why: Some(why),
+        role: device.role.map_or("", Role::word).into(),
+        behind: seen.map_or(0, |peer| peer.sync_lag),
+        outstanding_chunks: seen.map_or(0, |peer| peer.copies_outstanding as u64),
+        rtt_ms: path.map(|path| path.rtt.as_secs_f64() * 1000.0),
+        contributed: facts.map_or(0, |facts| facts.contributed_bytes),
+        used: facts.map_or(0, |facts| facts.used_bytes),
+    }
+}
+
+fn how(path: Option<&PeerPath>, has_addresses: bool) -> (Option<String>, String) {
+    match path {
+        Some(path) if path.near => (Some("direct LAN".into()), path.address.to_string()),
+        Some(path) => (Some("direct WAN".into()), path.address.to_string()),
+        None if has_addresses => (None, "it answers at none of its addresses".into()),
+        None => (None, "its address is not known".into()),
+    }
+}

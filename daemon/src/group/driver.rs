@@ -1,0 +1,553 @@
+//! Drives the swarm: one task that owns it and hands it time, frames, results and wishes, and does what it says.
+//!
+//! ```text
+//!  links ─ frames ─▶                  ─▶ frames ─ links
+//!  workers ─ results ─▶  swarm::Node  ─▶ jobs ─ workers
+//!  drive ─ log, fresh chunks, reads ─▶ ─▶ fetched ─ drive
+//!  discovery, dialer ─ links ─▶       ─▶ facts ─ peers file
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use ledger::identity::DeviceId;
+use ledger::keys::{DeviceKey, DevicePublicKey};
+use swarm::{Facts, FetchError, Input, Job, JobResult, Millis, Node, Output, SignedFacts, View};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use transport::{CloseReason, Endpoint, Found, Lane, Link, PeerKey};
+
+use super::addresses;
+use super::dialer::Dialer;
+use super::doors::Doors;
+use super::jobs::Workers;
+use super::links::{Came, Incoming, Links, Taken};
+use super::logs::{Kept, Members};
+use super::peers_file::PeersFile;
+use super::shared::{PeerPath, Shared};
+
+/// Jobs under way at which no more chunks are taken in.
+const JOBS_MAX: usize = 512;
+/// Bytes being stored at which no more chunks are taken in.
+const STORING_MAX_BYTES: usize = 48 << 20;
+/// Chunks that the drive waits for at most.
+const FETCHES_MAX: usize = 4096;
+/// Ids handed to the swarm at once.
+const FRESH_AT_ONCE: usize = 4096;
+/// Facts that changed are told at most this often.
+const FACTS_PAUSE: Duration = Duration::from_millis(500);
+/// The computer's addresses and room are looked at this often.
+const LOOK_AROUND: Duration = Duration::from_secs(30);
+/// Learnt facts are written to disk at most this often.
+const PEERS_FILE_PAUSE: Duration = Duration::from_secs(5);
+/// Room below which this host says that it is full, bytes.
+const FULL_BELOW_BYTES: u64 = 64 << 20;
+
+/// What the driver is told by others than the links.
+pub enum Told {
+    /// A peer called.
+    Arrived(Link),
+    /// A call went through, or did not.
+    Called { device: DeviceId, link: Option<Box<Link>> },
+    /// A device showed up on the network.
+    Found(Found),
+    /// A job is done.
+    Done(u64, JobResult),
+    /// A reader wants a chunk in the store.
+    Fetch { id: chunkstore::ChunkId, urgency: swarm::Urgency, done: vfs::FetchDone },
+    /// Logs went on, on disk.
+    LogAdvanced,
+    /// New chunks are in the store.
+    Fresh,
+    /// The roster may have changed.
+    RosterChanged,
+    /// What this computer gives changed.
+    Given { contribute_bytes: u64 },
+    /// Somebody wants to know who holds these chunks.
+    Holders { answer: oneshot::Sender<Vec<(DeviceId, u64)>> },
+    /// Somebody wants to know.
+    View(oneshot::Sender<(View, BTreeMap<DeviceId, PeerPath>)>),
+    /// End.
+    Stop,
+}
+
+/// What the driver starts with.
+pub struct Parts {
+    pub kept: Kept,
+    pub device: DeviceKey,
+    pub endpoint: Endpoint,
+    pub doors: Arc<Doors>,
+    pub shared: Arc<Shared>,
+    pub peers_file: PeersFile,
+    pub workers: Workers,
+    pub settings: swarm::Settings,
+    pub contribute_bytes: u64,
+    pub site: String,
+    pub seed: u64,
+    /// Where the driver itself is told things.
+    pub tell: super::Tell,
+}
+
+/// The task's state.
+pub struct Driver {
+    parts: Parts,
+    me: DeviceId,
+    node: Node,
+    began: Instant,
+    links: Links,
+    dialer: Dialer,
+    members: Members,
+    keys: HashMap<PeerKey, DeviceId>,
+    facts: BTreeMap<DeviceId, Vec<u8>>,
+    facts_unsaved_since: Option<Instant>,
+    own_facts: Option<Facts>,
+    own_facts_due: Option<Instant>,
+    looked_around: Instant,
+    fetches: HashMap<u64, vfs::FetchDone>,
+    next_ticket: u64,
+    jobs: HashMap<u64, usize>,
+    storing_bytes: usize,
+    dice: u64,
+}
+
+impl Driver {
+    pub fn new(parts: Parts) -> (Self, Incoming) {
+        let me = parts.device.id();
+        let (links, incoming) = Links::new(me);
+        let node = Node::new(me, parts.kept.workspace, parts.settings.clone(), parts.seed);
+        let now = Instant::now();
+        let driver = Self {
+            me,
+            node,
+            began: now,
+            links,
+            dialer: Dialer::new(me),
+            members: Members::default(),
+            keys: HashMap::new(),
+            facts: BTreeMap::new(),
+            facts_unsaved_since: None,
+            own_facts: None,
+            own_facts_due: Some(now),
+            looked_around: now,
+            fetches: HashMap::new(),
+            next_ticket: 0,
+            jobs: HashMap::new(),
+            storing_bytes: 0,
+            dice: parts.seed | 1,
+            parts,
+        };
+        (driver, incoming)
+    }
+
+    /// Runs until it is told to stop.
+    pub async fn run(mut self, mut incoming: Incoming, mut told: UnboundedReceiver<Told>) {
+        self.begin();
+        loop {
+            self.settle();
+            let takes_bulk = self.jobs.len() < JOBS_MAX && self.storing_bytes < STORING_MAX_BYTES;
+            let wake = self.next_wake();
+            tokio::select! {
+                biased;
+                said = told.recv() => match said {
+                    Some(Told::Stop) | None => break,
+                    Some(said) => self.hear(said),
+                },
+                Some(ended) = incoming.ended.recv() => {
+                    if self.links.ended(ended) {
+                        self.disconnected(ended.device);
+                    }
+                }
+                Some(came) = incoming.frames.recv() => self.frame(came),
+                Some(came) = incoming.bulk.recv(), if takes_bulk => self.frame(came),
+                () = sleep_until(wake) => self.handle(Input::Tick),
+            }
+        }
+        self.end().await;
+    }
+
+    fn begin(&mut self) {
+        let entries = self.parts.peers_file.read();
+        self.refresh_members();
+        let known: Vec<SignedFacts> =
+            entries.iter().filter_map(|bytes| SignedFacts::decode(bytes).ok()).collect();
+        for facts in &known {
+            self.keep_facts(facts);
+        }
+        self.handle(Input::KnownFacts(known));
+        self.log_advanced();
+    }
+
+    async fn end(mut self) {
+        self.save_facts();
+        for (_, done) in self.fetches.drain() {
+            done(Err(vfs::FetchError::NobodyHasIt));
+        }
+        for device in self.links.devices() {
+            self.links.close(&device, CloseReason::Done);
+        }
+        self.parts.endpoint.close().await;
+        let workers = self.parts.workers;
+        // They may be in the middle of a flush.
+        let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
+    }
+
+    fn now(&self) -> Millis {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.now();
+        self.node.handle(now, input);
+        self.work_off();
+    }
+
+    /// What is due by time, besides the swarm's own.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        for (device, addresses) in self.dialer.due(now) {
+            self.call(device, addresses);
+        }
+        if now.duration_since(self.looked_around) >= LOOK_AROUND {
+            self.looked_around = now;
+            self.own_facts_due.get_or_insert(now);
+        }
+        if self.own_facts_due.is_some_and(|due| due <= now) {
+            self.own_facts_due = None;
+            self.renew_own_facts();
+        }
+        if self.facts_unsaved_since.is_some_and(|since| now.duration_since(since) >= PEERS_FILE_PAUSE) {
+            self.save_facts();
+        }
+    }
+
+    fn next_wake(&self) -> Instant {
+        let swarm = self.node.next_wake().map(|at| self.began + Duration::from_millis(at));
+        let save = self.facts_unsaved_since.map(|since| since + PEERS_FILE_PAUSE);
+        let around = Some(self.looked_around + LOOK_AROUND);
+        let all = [swarm, save, around, self.own_facts_due, self.dialer.next()];
+        all.into_iter().flatten().min().unwrap_or_else(Instant::now)
+    }
+
+    fn hear(&mut self, said: Told) {
+        match said {
+            Told::Arrived(link) => self.arrived(link),
+            Told::Called { device, link: Some(link) } => self.connected(device, *link, true),
+            Told::Called { device, link: None } => {
+                let dice = self.roll();
+                self.dialer.failed(Instant::now(), &device, dice);
+            }
+            Told::Found(found) => {
+                if let Some(device) = self.keys.get(&found.announced.key) {
+                    self.dialer.showed_up(Instant::now(), device, &found.addresses);
+                }
+            }
+            Told::Done(job, result) => self.done(job, result),
+            Told::Fetch { id, urgency, done } => self.fetch(id, urgency, done),
+            Told::LogAdvanced => self.log_advanced(),
+            Told::Fresh => self.fresh(),
+            Told::RosterChanged => self.refresh_members(),
+            Told::Given { contribute_bytes } => {
+                self.parts.contribute_bytes = contribute_bytes;
+                self.own_facts_due.get_or_insert(Instant::now());
+            }
+            Told::Holders { answer } => {
+                // Who asked may have given up.
+                let _ = answer.send(Vec::new());
+            }
+            Told::View(answer) => {
+                // Who asked may have given up.
+                let _ = answer.send((self.node.view(self.now()), self.paths()));
+            }
+            Told::Stop => {}
+        }
+    }
+
+    // Links.
+
+    fn arrived(&mut self, link: Link) {
+        match self.keys.get(&link.sender.peer()) {
+            Some(device) => self.connected(*device, link, false),
+            // Removed since the handshake.
+            None => link.sender.close(CloseReason::Removed),
+        }
+    }
+
+    fn connected(&mut self, device: DeviceId, link: Link, called: bool) {
+        if !self.keys.contains_key(&link.sender.peer()) {
+            link.sender.close(CloseReason::Removed);
+            self.dialer.not_needed(&device);
+            return;
+        }
+        let (at, rtt) = (link.sender.remote_address(), link.sender.rtt());
+        let taken = self.links.take(device, link, called);
+        self.dialer.connected(&device, at, called);
+        tracing::debug!(%device, %at, called, ?taken, "a link");
+        if taken == Taken::Instead {
+            self.handle(Input::Disconnected { peer: device });
+        }
+        if taken != Taken::Superfluous {
+            let rtt_ms = u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX);
+            self.handle(Input::Connected { peer: device, rtt_ms });
+            self.parts.shared.set_online(self.links.devices());
+        }
+    }
+
+    fn disconnected(&mut self, device: DeviceId) {
+        tracing::debug!(%device, "a link ended");
+        self.dialer.lost(Instant::now(), &device);
+        self.handle(Input::Disconnected { peer: device });
+        self.parts.shared.set_online(self.links.devices());
+    }
+
+    fn frame(&mut self, came: Came) {
+        if self.links.is_present(&came.device, came.link) {
+            let lane = to_swarm(came.lane);
+            self.handle(Input::Frame { peer: came.device, lane, bytes: came.bytes });
+        }
+    }
+
+    fn call(&mut self, device: DeviceId, addresses: Vec<SocketAddr>) {
+        let Some(member) = self.members.device(&device) else { return };
+        if self.links.is_connected(&device) {
+            return self.dialer.not_needed(&device);
+        }
+        let (endpoint, tell) = (self.parts.endpoint.clone(), self.parts.tell.clone());
+        let key = PeerKey(*member.key.as_bytes());
+        tokio::spawn(async move {
+            let link = super::calling::first_that_answers(&endpoint, &addresses, key).await.map(Box::new);
+            tell.tell(Told::Called { device, link });
+        });
+    }
+
+    fn paths(&self) -> BTreeMap<DeviceId, PeerPath> {
+        let of = |device: DeviceId| {
+            let (address, rtt) = self.links.path(&device)?;
+            Some((device, PeerPath { address, rtt, near: addresses::is_near(address) }))
+        };
+        self.links.devices().into_iter().filter_map(of).collect()
+    }
+
+    // Members and facts.
+
+    fn refresh_members(&mut self) {
+        let members = self.parts.kept.logs.members();
+        if members.digest == self.members.digest && !self.members.devices.is_empty() {
+            return;
+        }
+        self.parts.kept.logs.roster_changed();
+        let present: Vec<_> = members.devices.iter().filter(|device| device.role.is_some()).collect();
+        self.keys = present.iter().map(|device| (PeerKey(*device.key.as_bytes()), device.id)).collect();
+        self.parts.doors.set_members(self.keys.keys().copied().collect());
+        let ids: BTreeSet<DeviceId> = present.iter().map(|device| device.id).collect();
+        self.dialer.set_members(Instant::now(), &ids);
+        for device in self.links.devices().iter().filter(|device| !ids.contains(*device)) {
+            tracing::info!(%device, "a device that was removed is cut off");
+            self.links.close(device, CloseReason::Removed);
+            self.handle(Input::Disconnected { peer: *device });
+        }
+        let told = present.iter().map(|device| swarm::Member {
+            device: device.id,
+            key: device.key,
+            holds_keys: device.role.is_some_and(ledger::roster::Role::holds_keys),
+            may_host: true,
+        });
+        let told = told.collect();
+        let digest = members.digest;
+        self.members = members.clone();
+        self.parts.shared.set_members(members);
+        self.handle(Input::Members(told));
+        self.handle(Input::RosterDigest(digest));
+    }
+
+    fn renew_own_facts(&mut self) {
+        let usage = self.parts.kept.store.usage();
+        let facts = Facts {
+            device: self.me,
+            issued_ms: 0,
+            contributed_bytes: self.parts.contribute_bytes,
+            used_bytes: usage.pack_bytes,
+            full: usage.can_store_bytes < FULL_BELOW_BYTES,
+            site: self.parts.site.clone(),
+            addresses: addresses::own(self.parts.endpoint.address()),
+            safe_through: self.parts.shared.own_safe_through(),
+            capabilities: 0,
+        };
+        if self.own_facts.as_ref().is_some_and(|before| is_as_good(before, &facts)) {
+            return;
+        }
+        self.own_facts = Some(facts.clone());
+        // A clock that was set back must not make facts look old: they follow those issued before.
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        let issued_ms = self.parts.shared.next_issue(wall_ms);
+        let signed =
+            SignedFacts::sign(&self.parts.device, self.parts.kept.workspace, Facts { issued_ms, ..facts });
+        self.parts.shared.set_facts(self.me, signed.facts().clone(), signed.as_bytes().to_vec());
+        self.handle(Input::OwnFacts(signed));
+    }
+
+    fn keep_facts(&mut self, signed: &SignedFacts) {
+        let Some(key) = self.members.device(&signed.facts().device).map(|device| device.key) else { return };
+        if signed.verify(&key, &self.parts.kept.workspace).is_err() {
+            return;
+        }
+        let facts = signed.facts();
+        let device = facts.device;
+        if device == self.me {
+            self.parts.shared.next_issue(facts.issued_ms);
+            return;
+        }
+        self.dialer.learn(Instant::now(), &device, &facts.addresses);
+        self.parts.shared.set_facts(device, facts.clone(), signed.as_bytes().to_vec());
+        self.facts.insert(device, signed.as_bytes().to_vec());
+        self.tell_safety();
+        self.facts_unsaved_since.get_or_insert_with(Instant::now);
+    }
+
+    /// The drive counts its safe files by what each device says of its own log.
+    fn tell_safety(&self) {
+        let known = self.parts.shared.known();
+        let safe =
+            known.members.devices.iter().map(|device| (device.id, known.safe_through(&device.id, self.me)));
+        let has_peers = known.members.devices.iter().filter(|device| device.role.is_some()).count() > 1;
+        self.parts.kept.logs.set_safe_through(has_peers, safe.collect());
+    }
+
+    fn save_facts(&mut self) {
+        if self.facts_unsaved_since.take().is_some() {
+            self.parts.peers_file.write(self.facts.values());
+        }
+    }
+
+    // Logs and chunks.
+
+    fn log_advanced(&mut self) {
+        let frontier = self.parts.kept.logs.frontier();
+        // Every chunk that these logs name was put before: it must be told before.
+        self.fresh();
+        self.handle(Input::LogAdvanced { frontier });
+    }
+
+    fn fresh(&mut self) {
+        loop {
+            let fresh = self.parts.kept.store.take_fresh(FRESH_AT_ONCE);
+            if fresh.ids.is_empty() && !fresh.overflowed {
+                return;
+            }
+            self.handle(Input::Fresh { ids: fresh.ids, overflowed: fresh.overflowed });
+        }
+    }
+
+    fn fetch(&mut self, id: chunkstore::ChunkId, urgency: swarm::Urgency, done: vfs::FetchDone) {
+        if self.fetches.len() >= FETCHES_MAX {
+            return done(Err(vfs::FetchError::TimedOut));
+        }
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.fetches.insert(ticket, done);
+        self.handle(Input::Fetch { ticket, id, urgency });
+    }
+
+    fn done(&mut self, job: u64, result: JobResult) {
+        let bytes = self.jobs.remove(&job).unwrap_or_default();
+        self.storing_bytes -= bytes;
+        let roster_may_have_changed = matches!(result, JobResult::Accepted { .. } | JobResult::Ok);
+        self.handle(Input::Done { job, result });
+        if roster_may_have_changed {
+            self.refresh_members();
+        }
+    }
+
+    /// Does what the swarm says.
+    fn work_off(&mut self) {
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Send { peer, lane, parts } => self.links.send(&peer, to_transport(lane), parts),
+                Output::Disconnect { peer, why } => {
+                    tracing::info!(device = %peer, why, "a peer is cut off");
+                    if self.links.close(&peer, CloseReason::Protocol(why)) {
+                        let dice = self.roll();
+                        self.dialer.lost(Instant::now(), &peer);
+                        self.dialer.failed(Instant::now(), &peer, dice);
+                        self.node.handle(self.now(), Input::Disconnected { peer });
+                        self.parts.shared.set_online(self.links.devices());
+                    }
+                }
+                Output::Job { id, job } => self.give(id, job),
+                Output::Fetched { ticket, result } => {
+                    if let Some(done) = self.fetches.remove(&ticket) {
+                        done(result.map_err(|error| to_vfs(&error)));
+                    }
+                }
+                Output::FactsLearned(signed) => self.keep_facts(&signed),
+                Output::SafeThrough { sequence } => {
+                    self.parts.shared.set_own_safe_through(sequence);
+                    self.tell_safety();
+                    self.own_facts_due.get_or_insert_with(|| Instant::now() + FACTS_PAUSE);
+                }
+                Output::PeerFrontier { peer, frontier } => self.parts.shared.set_frontier(peer, frontier),
+            }
+        }
+    }
+
+    fn give(&mut self, number: u64, job: Job) {
+        let bytes = if let Job::Store { bytes, .. } = &job { bytes.len() } else { 0 };
+        self.storing_bytes += bytes;
+        self.jobs.insert(number, bytes);
+        self.parts.workers.give(number, job);
+    }
+
+    /// A cheap die for pauses (xorshift; G. Marsaglia, 2003).
+    fn roll(&mut self) -> u64 {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        self.dice
+    }
+}
+
+/// Whether telling the new facts would tell nobody anything: what is used changes all the time.
+fn is_as_good(before: &Facts, now: &Facts) -> bool {
+    let close = before.used_bytes.abs_diff(now.used_bytes) < (now.contributed_bytes / 100).max(16 << 20);
+    close && Facts { used_bytes: now.used_bytes, issued_ms: now.issued_ms, ..before.clone() } == *now
+}
+
+async fn sleep_until(at: Instant) {
+    tokio::time::sleep_until(at.into()).await;
+}
+
+fn to_swarm(lane: Lane) -> swarm::Lane {
+    match lane {
+        Lane::Control => swarm::Lane::Control,
+        Lane::Log => swarm::Lane::Log,
+        Lane::Urgent => swarm::Lane::Urgent,
+        Lane::Bulk => swarm::Lane::Bulk,
+    }
+}
+
+fn to_transport(lane: swarm::Lane) -> Lane {
+    match lane {
+        swarm::Lane::Control => Lane::Control,
+        swarm::Lane::Log => Lane::Log,
+        swarm::Lane::Urgent => Lane::Urgent,
+        swarm::Lane::Bulk => Lane::Bulk,
+    }
+}
+
+fn to_vfs(error: &FetchError) -> vfs::FetchError {
+    match error {
+        FetchError::NobodyHasIt => vfs::FetchError::NobodyHasIt,
+        FetchError::TimedOut => vfs::FetchError::TimedOut,
+        FetchError::Store(why) => {
+            tracing::warn!(why, "a chunk came and could not be stored");
+            vfs::FetchError::Store
+        }
+    }
+}
+
+/// The key of a device, as the transport names it.
+pub fn peer_key(key: &DevicePublicKey) -> PeerKey {
+    PeerKey(*key.as_bytes())
+}

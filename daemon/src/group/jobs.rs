@@ -1,0 +1,218 @@
+//! The disk work of the group: what the swarm asks for is done here, off the network's threads.
+//!
+//! ```text
+//! driver ── logs  ─▶ one thread: logs and roster, in order
+//!        ├─ now   ─▶ chunk threads: what a reader waits for goes first
+//!        └─ later ─▶
+//!                      └─▶ results, to the driver
+//! ```
+//!
+//! The number of jobs under way is bounded by the driver, which stops taking frames in when there are too many.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use chunkstore::{ChunkId, ChunkState, ChunkStore, StoreError};
+use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
+use swarm::{Job, JobResult, Priority, Reason, StoreRefusal};
+
+use super::logs::Kept;
+
+/// Threads that read and store chunks.
+const CHUNK_THREADS: usize = 2;
+/// Stack of each.
+const STACK_BYTES: usize = 512 << 10;
+
+/// A job and its number.
+type Numbered = (u64, Job);
+
+/// The threads.
+pub struct Workers {
+    logs: Sender<Numbered>,
+    now: Sender<Numbered>,
+    later: Sender<Numbered>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts them; each result goes to `done`.
+    ///
+    /// # Errors
+    /// No thread could be started.
+    pub fn start(kept: &Kept, done: Arc<dyn Fn(u64, JobResult) + Send + Sync>) -> io::Result<Self> {
+        let (logs, logs_queue) = unbounded();
+        let (now, now_queue) = unbounded();
+        let (later, later_queue) = unbounded();
+        let mut threads = vec![start("group-logs", kept, &done, logs_queue, never())?];
+        for _ in 0..CHUNK_THREADS {
+            threads.push(start("group-chunks", kept, &done, now_queue.clone(), later_queue.clone())?);
+        }
+        Ok(Self { logs, now, later, threads })
+    }
+
+    /// Queues a job.
+    pub fn give(&self, number: u64, job: Job) {
+        let queue = match &job {
+            Job::LogSince { .. } | Job::Accept { .. } | Job::RosterRecords | Job::AcceptRecords { .. } => {
+                &self.logs
+            }
+            Job::Read { for_whom: Priority::Reader, .. } | Job::Store { why: Reason::Cached, .. } => {
+                &self.now
+            }
+            _ => &self.later,
+        };
+        // The threads end only when these ends are dropped.
+        let _ = queue.send((number, job));
+    }
+
+    /// Ends the threads; what is queued is still done.
+    pub fn stop(self) {
+        drop((self.logs, self.now, self.later));
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the group panicked");
+            }
+        }
+    }
+}
+
+fn start(
+    name: &str,
+    kept: &Kept,
+    done: &Arc<dyn Fn(u64, JobResult) + Send + Sync>,
+    first: Receiver<Numbered>,
+    second: Receiver<Numbered>,
+) -> io::Result<JoinHandle<()>> {
+    let (kept, done) = (kept.clone(), Arc::clone(done));
+    let work = move || {
+        let mut second = second;
+        loop {
+            let next = select_biased! {
+                recv(first) -> next => next.ok(),
+                recv(second) -> next => match next {
+                    Ok(next) => Some(next),
+                    Err(_) => { second = never(); continue }
+                },
+            };
+            let Some((number, job)) = next else { return };
+            done(number, run(&kept, job));
+        }
+    };
+    std::thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(work)
+}
+
+fn run(kept: &Kept, job: Job) -> JobResult {
+    let store = &*kept.store;
+    match job {
+        Job::Read { id, .. } => JobResult::Chunk(read(store, &id)),
+        Job::Store { id, bytes, why } => JobResult::Stored(keep(store, &id, &bytes, why)),
+        Job::Flush => {
+            JobResult::Flushed(store.flush().inspect_err(|error| tracing::warn!(%error, "flush")).is_ok())
+        }
+        Job::Have { ids } => match held(store, &ids) {
+            Ok(held) => JobResult::Have(held),
+            Err(error) => failed("what is held cannot be told", &error),
+        },
+        Job::Replicated { ids, keep } => told(replicated(store, &ids, keep)),
+        Job::Unreplicated { after, max } => match store.unreplicated(after, max) {
+            Ok(ids) => JobResult::Ids(ids),
+            Err(error) => failed("the chunks without replicas cannot be listed", &error),
+        },
+        Job::Requeue { partitions } => told(store.requeue(&partitions).map(drop)),
+        Job::LogSince { frontier, max_bytes } => match kept.logs.since(&frontier, max_bytes) {
+            Ok(sealed) => JobResult::Transactions(sealed),
+            Err(error) => failed("the logs cannot be read", &error),
+        },
+        Job::Accept { transactions, .. } => accept(kept, &transactions),
+        Job::RosterRecords => JobResult::Records(kept.logs.records().into_iter().map(Bytes::from).collect()),
+        Job::AcceptRecords { records } => {
+            let records: Vec<Vec<u8>> = records.iter().map(|record| record.to_vec()).collect();
+            match kept.logs.accept_records(&records) {
+                Ok(()) => JobResult::Ok,
+                Err(error) => failed("records of the roster could not be taken in", &error),
+            }
+        }
+    }
+}
+
+fn told(done: Result<(), StoreError>) -> JobResult {
+    match done {
+        Ok(()) => JobResult::Ok,
+        Err(error) => failed("the index did not take a change", &error),
+    }
+}
+
+fn failed(what: &str, error: &dyn std::fmt::Display) -> JobResult {
+    tracing::warn!(%error, "{what}");
+    JobResult::Failed
+}
+
+/// They are where they belong: here too, or only elsewhere, so that they may go when room is needed.
+fn replicated(store: &ChunkStore, ids: &[ChunkId], keep: bool) -> Result<(), StoreError> {
+    store.mark_replicated(ids)?;
+    let (set, clear) = if keep {
+        (ChunkState::PLACED, ChunkState::CACHED)
+    } else {
+        (ChunkState::CACHED, ChunkState::PLACED)
+    };
+    set_all(store, ids, set, clear)
+}
+
+/// What is held for good. It was offered because placement wants it here: what was only cached stays from now on.
+fn held(store: &ChunkStore, ids: &[ChunkId]) -> Result<Vec<bool>, StoreError> {
+    store.flush()?;
+    let held = store.have(ids)?;
+    let here: Vec<ChunkId> = ids.iter().zip(&held).filter(|(_, held)| **held).map(|(id, _)| *id).collect();
+    set_all(store, &here, ChunkState::PLACED, ChunkState::CACHED)?;
+    Ok(held)
+}
+
+fn set_all(
+    store: &ChunkStore,
+    ids: &[ChunkId],
+    set: ChunkState,
+    clear: ChunkState,
+) -> Result<(), StoreError> {
+    ids.iter().try_for_each(|id| match store.set_state(id, set, clear) {
+        // Given up meanwhile.
+        Err(StoreError::NotFound(_)) => Ok(()),
+        done => done,
+    })
+}
+
+fn read(store: &ChunkStore, id: &ChunkId) -> Option<Bytes> {
+    match store.export(id) {
+        Ok(sealed) => Some(Bytes::from(sealed)),
+        Err(StoreError::NotFound(_)) => None,
+        Err(error) => {
+            tracing::warn!(%id, %error, "a chunk cannot be given to a peer");
+            None
+        }
+    }
+}
+
+fn keep(store: &ChunkStore, id: &ChunkId, bytes: &[u8], why: Reason) -> Result<(), StoreRefusal> {
+    let state = match why {
+        Reason::Placed => ChunkState::PLACED,
+        Reason::Cached => ChunkState::CACHED,
+    };
+    store.import_as(id, bytes, state).map_err(|error| match error {
+        StoreError::Full { .. } => StoreRefusal::Full,
+        StoreError::WrongBytes(_) | StoreError::TooLong(_) => StoreRefusal::Wrong,
+        error => {
+            tracing::warn!(%id, %error, "a chunk of a peer could not be stored");
+            StoreRefusal::Failed
+        }
+    })
+}
+
+fn accept(kept: &Kept, transactions: &[Bytes]) -> JobResult {
+    match kept.logs.accept(transactions) {
+        Ok(taken) => {
+            JobResult::Accepted { frontier_now: taken.frontier, refused: taken.refused, held: taken.held }
+        }
+        Err(error) => failed("changes of others could not be taken in", &error),
+    }
+}

@@ -1,0 +1,107 @@
+//! The logs and the roster, as the group needs them: of a drive that is open here, or sealed on a host without keys.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chunkstore::ChunkStore;
+use ledger::Frontier;
+use ledger::identity::{DeviceId, WorkspaceId};
+use ledger::keys::{DevicePublicKey, UserPublicKeys};
+use ledger::roster::{Role, Roster};
+
+/// What became of transactions that were taken in.
+#[derive(Debug, Clone, Default)]
+pub struct Taken {
+    /// What is known now, on disk or not yet.
+    pub frontier: Frontier,
+    /// Some never get in.
+    pub refused: u32,
+    /// Some wait for others, or must come again.
+    pub held: u32,
+}
+
+/// The logs and the roster of one workspace.
+pub trait Logs: Send + Sync {
+    /// How far each log is on this device's disk.
+    fn frontier(&self) -> Frontier;
+
+    /// Sealed transactions that `theirs` does not have, about `max_bytes` of them.
+    ///
+    /// # Errors
+    /// In words.
+    fn since(&self, theirs: &Frontier, max_bytes: usize) -> Result<Vec<Bytes>, String>;
+
+    /// Takes in transactions of others.
+    ///
+    /// # Errors
+    /// In words: the store failed.
+    fn accept(&self, sealed: &[Bytes]) -> Result<Taken, String>;
+
+    /// All records of the roster.
+    fn records(&self) -> Vec<Vec<u8>>;
+
+    /// Takes in records of the roster.
+    ///
+    /// # Errors
+    /// In words: the store failed.
+    fn accept_records(&self, records: &[Vec<u8>]) -> Result<(), String>;
+
+    /// Who belongs to the workspace.
+    fn members(&self) -> Members;
+
+    /// The roster is another one than before: what it hands over is to be kept.
+    fn roster_changed(&self) {}
+
+    /// Up to where each device's log is safe.
+    fn set_safe_through(&self, _has_peers: bool, _safe: BTreeMap<DeviceId, u64>) {}
+}
+
+/// The roster as the group reads it.
+#[derive(Debug, Clone, Default)]
+pub struct Members {
+    /// Equal exactly where the records are.
+    pub digest: [u8; 32],
+    /// The devices, removed ones too.
+    pub devices: Vec<MemberDevice>,
+    /// The users who are members now.
+    pub users: Vec<UserPublicKeys>,
+}
+
+/// One device of the roster.
+#[derive(Debug, Clone)]
+pub struct MemberDevice {
+    pub id: DeviceId,
+    pub key: DevicePublicKey,
+    /// None: it was removed, or its user was.
+    pub role: Option<Role>,
+    /// Where this computer holds the keys of names.
+    pub name: Option<String>,
+}
+
+impl Members {
+    /// Of a roster; `name` opens a device's name where that is possible.
+    pub fn of(roster: &Roster, name: impl Fn(&ledger::roster::Device) -> Option<String>) -> Self {
+        let devices = roster.devices().map(|device| MemberDevice {
+            id: device.id(),
+            key: device.key,
+            role: device.role.filter(|_| !device.removed),
+            name: name(device),
+        });
+        let users = roster.members().filter(|member| member.role.is_some()).map(|member| member.keys);
+        Self { digest: roster.digest(), devices: devices.collect(), users: users.collect() }
+    }
+
+    /// A device that belongs to the workspace now.
+    pub fn device(&self, id: &DeviceId) -> Option<&MemberDevice> {
+        self.devices.iter().find(|device| device.id == *id && device.role.is_some())
+    }
+}
+
+/// Where the group's data lies.
+#[derive(Clone)]
+pub struct Kept {
+    pub workspace: WorkspaceId,
+    pub logs: Arc<dyn Logs>,
+    pub store: Arc<ChunkStore>,
+}

@@ -1,0 +1,74 @@
+//! The logs of a drive that is open here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ledger::Frontier;
+use ledger::identity::DeviceId;
+use ledger::keys::UserKeys;
+use vfs::{Drive, Safety};
+
+use super::logs::{Logs, Members, Taken};
+use crate::identity;
+
+/// A drive, as the group sees it.
+pub struct DriveLogs {
+    drive: Arc<Drive>,
+    user: UserKeys,
+    /// The workspace's folder.
+    folder: PathBuf,
+}
+
+impl DriveLogs {
+    pub fn new(drive: Arc<Drive>, user: UserKeys, folder: PathBuf) -> Self {
+        Self { drive, user, folder }
+    }
+}
+
+impl Logs for DriveLogs {
+    fn frontier(&self) -> Frontier {
+        self.drive.frontier()
+    }
+
+    fn since(&self, theirs: &Frontier, max_bytes: usize) -> Result<Vec<Bytes>, String> {
+        let sealed = self.drive.transactions_since(theirs, max_bytes).map_err(|error| error.to_string())?;
+        Ok(sealed.into_iter().map(Bytes::from).collect())
+    }
+
+    fn accept(&self, sealed: &[Bytes]) -> Result<Taken, String> {
+        let outcome = self.drive.accept(sealed).map_err(|error| error.to_string())?;
+        for (device, sequence, reason) in &outcome.refused {
+            tracing::warn!(%device, sequence, %reason, "a change of another device was refused");
+        }
+        let held = outcome.held.iter().map(|(_, number)| number).sum();
+        let refused = u32::try_from(outcome.refused.len()).unwrap_or(u32::MAX);
+        Ok(Taken { frontier: outcome.frontier, refused, held })
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        self.drive.roster(|roster, _| roster.records().map(|record| record.as_bytes().to_vec()).collect())
+    }
+
+    fn accept_records(&self, records: &[Vec<u8>]) -> Result<(), String> {
+        self.drive.accept_records(records).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn members(&self) -> Members {
+        self.drive.roster(|roster, keyring| Members::of(roster, |device| device.name(keyring)))
+    }
+
+    fn set_safe_through(&self, has_peers: bool, safe: BTreeMap<DeviceId, u64>) {
+        let safe_through = safe.into_iter().map(|(device, sequence)| (device.tag(), sequence)).collect();
+        self.drive.set_safety(Safety { peers: has_peers, safe_through });
+    }
+
+    fn roster_changed(&self) {
+        let Some(keyring) = self.drive.keyring_if_changed() else { return };
+        if let Err(error) = identity::replace_keyring(&self.folder, &keyring, &self.user) {
+            // The keys are in the roster, and the next change or start writes them again.
+            tracing::error!(%error, "new keys of the drive could not be written");
+        }
+    }
+}

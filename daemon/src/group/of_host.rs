@@ -1,0 +1,82 @@
+//! What a host without keys keeps: sealed logs and chunks.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chunkstore::ChunkStore;
+use ledger::{Frontier, SealedLogs};
+use parking_lot::Mutex;
+
+use super::logs::{Logs, Members, Taken};
+
+/// The logs, sealed, and the chunks.
+pub struct SealedHost {
+    logs: Mutex<SealedLogs>,
+    store: Arc<ChunkStore>,
+    advanced: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
+}
+
+impl SealedHost {
+    pub fn new(logs: SealedLogs, store: Arc<ChunkStore>) -> Self {
+        Self { logs: Mutex::new(logs), store, advanced: Mutex::default() }
+    }
+
+    pub fn store(&self) -> Arc<ChunkStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// Calls this after logs went on, on disk.
+    pub fn on_log_advance(&self, call: Box<dyn Fn() + Send + Sync>) {
+        *self.advanced.lock() = Some(call);
+    }
+
+    fn told(&self) {
+        if let Some(call) = &*self.advanced.lock() {
+            call();
+        }
+    }
+}
+
+impl Logs for SealedHost {
+    fn frontier(&self) -> Frontier {
+        self.logs.lock().frontier()
+    }
+
+    fn since(&self, theirs: &Frontier, max_bytes: usize) -> Result<Vec<Bytes>, String> {
+        let sealed =
+            self.logs.lock().transactions_since(theirs, max_bytes).map_err(|error| error.to_string())?;
+        Ok(sealed.into_iter().map(Bytes::from).collect())
+    }
+
+    fn accept(&self, sealed: &[Bytes]) -> Result<Taken, String> {
+        let mut logs = self.logs.lock();
+        let all = logs.accept_all(sealed).map_err(|error| error.to_string())?;
+        for (device, sequence, reason) in &all.refused {
+            tracing::warn!(%device, sequence, %reason, "a transaction was refused");
+        }
+        logs.commit().map_err(|error| error.to_string())?;
+        let frontier = logs.frontier();
+        drop(logs);
+        self.told();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(Taken {
+            frontier,
+            refused: count(all.refused.len()),
+            held: all.held.iter().map(|(_, number)| number).sum(),
+        })
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        self.logs.lock().roster_records()
+    }
+
+    fn accept_records(&self, records: &[Vec<u8>]) -> Result<(), String> {
+        let mut logs = self.logs.lock();
+        logs.accept_records(records).map_err(|error| error.to_string())?;
+        logs.commit().map_err(|error| error.to_string())
+    }
+
+    fn members(&self) -> Members {
+        Members::of(self.logs.lock().roster(), |_| None)
+    }
+}

@@ -1,0 +1,49 @@
+//! What the API asks of the group of computers.
+
+use crate::answers::{
+    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, WaitFor, Waited,
+};
+
+use super::host::Refusal;
+
+/// The other computers of the drive, as the API sees them. Every call may block for a moment: it is made off the async threads.
+pub trait Group: Send + Sync {
+    /// Every other device of the drive.
+    fn peers(&self) -> Vec<Peer>;
+
+    /// Every device of the drive, this one first.
+    fn devices(&self) -> Vec<Device>;
+
+    /// Opens an invitation.
+    ///
+    /// # Errors
+    /// [`Refusal`]: this user may not invite, or too many invitations are open.
+    fn invite(&self, asked: &InviteRequest) -> Result<Invitation, Refusal>;
+
+    /// Joins the drive of others. Answers when this computer belongs to it; its own drive then opens anew.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nobody was found, the code is wrong, this computer's own drive holds files.
+    fn join(&self, asked: &JoinRequest) -> Result<Joined, Refusal>;
+
+    /// Gives a device another name.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no such device, or not allowed.
+    fn rename_device(&self, device: &str, name: &str) -> Result<(), Refusal>;
+
+    /// Takes a device out of the drive, with new keys for those that stay.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no such device, or not allowed.
+    fn revoke_device(&self, device: &str) -> Result<(), Refusal>;
+
+    /// Waits a while; an answer that is neither done nor says why means: ask again.
+    fn wait(&self, until: WaitFor, path: Option<&[u8]>) -> Waited;
+
+    /// Who holds the content of a file, as far as those who are reachable say.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no such file.
+    fn holders(&self, path: &[u8]) -> Result<Vec<Holding>, Refusal>;
+}
