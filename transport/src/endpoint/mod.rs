@@ -186,12 +186,32 @@ impl Endpoint {
         Ok(Link::start(connection, peer, streams, &self.inner.limits, &self.inner.tally))
     }
 
-    /// Calls whoever is at an address, to pair. Takes at most 10 s.
+    /// Calls whoever is at an address, to pair by a code. Takes at most 10 s.
     ///
     /// # Errors
     /// If nobody answers. That no invitation is open there shows in the pairing.
     pub async fn connect_to_pair(&self, to: SocketAddr) -> Result<PairingLink, ConnectError> {
-        let (client, impostor) = tls::client(&self.inner.identity, None, ALPN_PAIRING)?;
+        self.call_to_pair(to, None).await
+    }
+
+    /// As [`Endpoint::connect_to_pair`], but only the device that a ticket names.
+    ///
+    /// # Errors
+    /// [`ConnectError::WrongPeer`] if another device answers; else as `connect_to_pair`.
+    pub async fn connect_to_pair_with(
+        &self,
+        to: SocketAddr,
+        peer: PeerKey,
+    ) -> Result<PairingLink, ConnectError> {
+        self.call_to_pair(to, Some(peer)).await
+    }
+
+    async fn call_to_pair(
+        &self,
+        to: SocketAddr,
+        pinned: Option<PeerKey>,
+    ) -> Result<PairingLink, ConnectError> {
+        let (client, impostor) = tls::client(&self.inner.identity, pinned, ALPN_PAIRING)?;
         let config = client_config(client, tuning::for_pairing());
         let call = self.call(to, config, &impostor);
         let connection = timeout(CONNECT_MAX, call).await.map_err(|_| ConnectError::NoAnswer)??;
