@@ -14,6 +14,7 @@
 //! | frames, priorities, back-pressure | `link`, [`Lane`] |
 //! | limits of use | [`Rates`], `pace` |
 //! | finding others on the network | `discovery` |
+//! | being reached from outside | `port_mapping` |
 //! | codes, tickets, the exchange | `pairing` |
 //!
 //! The byte formats are described in `docs/formats/transport.md`.
@@ -27,6 +28,7 @@ mod lane;
 mod link;
 mod pace;
 mod pairing;
+mod port_mapping;
 mod rates;
 #[cfg(test)]
 mod tests;
@@ -48,4 +50,5 @@ pub use pairing::{
     PAIRED_MESSAGE_MAX_BYTES, PairedChannel, PairingError, Secret, Selector, TICKET_ADDRESSES_MAX,
     TICKET_SECRET_BYTES, Ticket, TicketError, WRONG_TRIES_MAX, pair_as_inviter, pair_as_joiner,
 };
+pub use port_mapping::PortMapping;
 pub use rates::{Allowed, HourRule, Rates, TokenBucket, WEEK_MINUTES};

@@ -126,7 +126,7 @@ impl TokenBucket {
         }
     }
 
-    /// Takes bytes out for traffic that does not wait. It leaves at most [`DEBT_MAX`] of debt to the traffic that does.
+    /// Takes bytes out for traffic that does not wait. It leaves a debt of 10 s at most to the traffic that does.
     pub fn note(&mut self, bytes: u64, now: Instant) {
         if self.bytes_per_s > 0 {
             self.fill(now);

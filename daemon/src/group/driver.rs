@@ -346,6 +346,7 @@ impl Driver {
             tracing::info!(%device, "a device that was removed is cut off");
             self.links.close(device, CloseReason::Removed);
             self.handle(Input::Disconnected { peer: *device });
+            self.parts.shared.set_online(self.links.devices());
         }
         let told = present.iter().map(|device| swarm::Member {
             device: device.id,

@@ -1,5 +1,6 @@
 //! The joiner's side of pairing: find the inviter, prove the code, put everything on disk.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +23,10 @@ use crate::joining::Joining;
 
 /// How long the network is looked at for the one who invited.
 const LOOK: Duration = Duration::from_secs(12);
+/// How long the announcement of the code is waited for, before others are asked.
+const ANNOUNCED_WAIT: Duration = Duration::from_millis(1500);
+/// Addresses tried for one code.
+const TRIED_MAX: usize = 64;
 /// What a ticket begins with.
 const TICKET_PREFIX: &str = "pdt1";
 /// Records of a roster taken over at most, bytes.
@@ -104,6 +109,9 @@ impl Joiner {
     }
 
     /// The one who has this code open, found on the network unless it is known where.
+    ///
+    /// Those who announce this number are asked first. An announcement may be late or lost, so then everybody seen is: who has no
+    /// such invitation says so and learns nothing.
     async fn find(
         &self,
         number: u16,
@@ -118,14 +126,25 @@ impl Joiner {
                 "discovery is off, so nobody can be found: say with --peer where the other computer is";
             return Err(Refusal::Refused(told.into()));
         }
-        let Some(addresses) = self.sightings.with_invitation(number, LOOK).await else {
-            let told = format!(
-                "no computer on this network has a code that begins with {number}: check the code, that it is not older than ten \
-                 minutes, and that both are on one network; or say with --peer where the other one is"
-            );
-            return Err(Refusal::Refused(told));
-        };
-        self.try_each(&addresses, secret, None).await
+        let deadline = tokio::time::Instant::now() + LOOK;
+        let announced = self.sightings.with_invitation(number, ANNOUNCED_WAIT).await.unwrap_or_default();
+        let mut wrong = None;
+        let mut tried = BTreeSet::new();
+        let mut next = announced;
+        loop {
+            let new: Vec<SocketAddr> = next.into_iter().filter(|address| tried.insert(*address)).collect();
+            match self.try_each(&new, secret, None).await {
+                Ok(channel) => return Ok(channel),
+                Err(Refusal::Secret(why)) => wrong = Some(why),
+                Err(_) => {}
+            }
+            if tried.len() >= TRIED_MAX {
+                break;
+            }
+            let Some(more) = self.sightings.others_than(&tried, deadline).await else { break };
+            next = more;
+        }
+        Err(wrong.map_or_else(|| nobody(number), Refusal::Secret))
     }
 
     async fn try_each(
@@ -134,28 +153,32 @@ impl Joiner {
         secret: &Secret,
         key: Option<PeerKey>,
     ) -> Result<PairedChannel, Refusal> {
-        let mut last = "there is no address to try: say with --peer where the other computer is".to_string();
+        let mut last = Refusal::Refused(
+            "there is no address to try: say with --peer where the other computer is".into(),
+        );
         for address in addresses {
-            let link = match self.endpoint.connect_to_pair(*address).await {
-                Ok(link) if key.is_some_and(|key| key != link.peer()) => {
-                    last = format!("{address} is not the computer that made the ticket");
-                    continue;
-                }
-                Ok(link) => link,
+            let called = match key {
+                Some(key) => self.endpoint.connect_to_pair_with(*address, key).await,
+                None => self.endpoint.connect_to_pair(*address).await,
+            };
+            let paired = match called {
+                Ok(link) => pair_as_joiner(link, secret).await,
                 Err(error) => {
-                    last = format!("{address} does not answer ({error})");
+                    let told = format!(
+                        "{address} does not answer ({error}): check that the other daemon runs, and its address"
+                    );
+                    last = keep_wrong(last, Refusal::Refused(told));
                     continue;
                 }
             };
-            match pair_as_joiner(link, secret).await {
+            match paired {
                 Ok(channel) => return Ok(channel),
-                Err(error @ (PairingError::WrongCode | PairingError::NoInvitation)) => {
-                    return Err(Refusal::Secret(error.to_string()));
-                }
-                Err(error) => last = error.to_string(),
+                // Another computer may have a code of this number, too.
+                Err(error @ PairingError::WrongCode) => last = Refusal::Secret(error.to_string()),
+                Err(error) => last = keep_wrong(last, Refusal::Refused(error.to_string())),
             }
         }
-        Err(Refusal::Refused(last))
+        Err(last)
     }
 
     async fn enter(
@@ -246,6 +269,18 @@ async fn receive_all(channel: &mut PairedChannel) -> Result<(Vec<Vec<u8>>, Welco
             _ => return Err(unexpected()),
         }
     }
+}
+
+/// That the code was wrong somewhere says more than that somebody else did not answer.
+fn keep_wrong(before: Refusal, now: Refusal) -> Refusal {
+    if matches!(before, Refusal::Secret(_)) { before } else { now }
+}
+
+fn nobody(number: u16) -> Refusal {
+    Refusal::Refused(format!(
+        "no computer on this network has a code that begins with {number}: check the code, that it is not older than ten minutes, and \
+         that both are on one network; or say with --peer where the other one is"
+    ))
 }
 
 /// What goes on disk.

@@ -25,6 +25,8 @@ use crate::entropy;
 const CODE_LASTS: Duration = Duration::from_secs(600);
 /// How long a ticket works.
 const TICKET_LASTS: Duration = Duration::from_secs(86_400);
+/// Numbers thrown for a code.
+const NUMBER_TRIES: usize = 64;
 /// Longest name of a computer or a person that is taken over, bytes.
 const NAME_MAX_BYTES: usize = 128;
 /// Longest silence of the other side while something is handed over.
@@ -73,7 +75,7 @@ impl Inviter {
             (None, Some(ticket.to_string()))
         } else {
             book.expire(now);
-            let code = Code::generate(&mut entropy::fill, book.free_number());
+            let code = Code::generate(&mut entropy::fill, short_number(&book, now));
             open(&mut book, Secret::Code(code.clone()))?;
             (Some(code.to_string()), None)
         };
@@ -291,6 +293,19 @@ impl Invitations for Inviter {
     fn tried(&self, selector: Selector, right: bool) {
         self.book.lock().tried(selector, right);
     }
+}
+
+/// A short number that no open code has. By chance, so that two who invite on one network seldom have the same.
+fn short_number(book: &Book<Invited>, now: u64) -> u16 {
+    let mut byte = [0];
+    for _ in 0..NUMBER_TRIES {
+        entropy::fill(&mut byte);
+        let number = 1 + u16::from(byte[0]) % 99;
+        if book.open(now).all(|(_, open)| open.secret.selector() != Selector::Code(number)) {
+            return number;
+        }
+    }
+    book.free_number()
 }
 
 fn unix_s(time: SystemTime) -> u64 {

@@ -1,6 +1,6 @@
 //! Who was seen on this network: kept for a while, for those who look for the computer that has their code open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,6 +63,29 @@ impl Sightings {
             }
         };
         tokio::time::timeout(patience, search).await.ok()
+    }
+
+    /// Addresses of whoever was seen, without these; waits for some to show up.
+    pub async fn others_than(
+        &self,
+        known: &BTreeSet<SocketAddr>,
+        deadline: tokio::time::Instant,
+    ) -> Option<Vec<SocketAddr>> {
+        let search = async {
+            loop {
+                let changed = self.inner.changed.notified();
+                let found: Vec<SocketAddr> = {
+                    let seen = self.inner.seen.lock();
+                    let all = seen.values().flat_map(|(_, found)| found.addresses.iter().copied());
+                    all.filter(|address| !known.contains(address)).collect()
+                };
+                if !found.is_empty() {
+                    return found;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout_at(deadline, search).await.ok()
     }
 
     fn now_with(&self, number: u16) -> Vec<SocketAddr> {

@@ -26,7 +26,7 @@ fn both_edits_are_kept() {
     computers.sync(&[0, 1]);
     for at in 0..2 {
         let conflicts = computers.daemons[at].json(&["conflicts"]);
-        assert_eq!(conflicts[0]["path"], "plan.txt");
+        assert_eq!(conflicts[0]["path"], "/plan.txt");
         assert_eq!(conflicts[0]["versions"].as_array().unwrap().len(), 2);
     }
     let shown = [0, 1].map(|at| fs::read(computers.mount(at).join("plan.txt")).unwrap());

@@ -5,11 +5,11 @@
 //! ```
 
 mod doorstep;
+mod error;
 mod gate;
 mod socket;
 mod tuning;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +28,8 @@ use crate::rates::Rates;
 use crate::tls::{self, ALPN_MEMBER, ALPN_PAIRING, Impostor};
 use gate::Gate;
 pub(crate) use gate::PAIRING_UNPROVEN_MAX;
+
+pub use error::{BindError, ConnectError};
 
 /// Arrivals that wait to be taken.
 const ARRIVALS_WAITING_MAX: usize = 32;
@@ -58,45 +60,6 @@ pub struct EndpointConfig {
     pub admission: Arc<dyn Admission>,
     /// Limits of the network's use.
     pub rates: Rates,
-}
-
-/// Why the endpoint cannot listen.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// The address cannot be had.
-    #[error("cannot listen on UDP {listen}: {error}; choose another address or port")]
-    Socket {
-        /// The address that was asked for.
-        listen: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The identity does not make a TLS configuration.
-    #[error("TLS cannot be set up with this device's key: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
-/// Why a peer was not reached.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// Another device answers at the address: a wrong address, or somebody in between.
-    #[error("the device at that address is not the expected one but shows the key {found}")]
-    WrongPeer {
-        /// The key it showed.
-        found: PeerKey,
-    },
-    /// The peer was there but wants no connection, or it broke off.
-    #[error(transparent)]
-    Ended(#[from] Ended),
-    /// No answer in time.
-    #[error("nobody answered within {} s", CONNECT_MAX.as_secs())]
-    NoAnswer,
-    /// The address cannot be called from here.
-    #[error("the address cannot be called: {0}")]
-    Address(#[from] quinn::ConnectError),
-    /// The identity does not make a TLS configuration.
-    #[error("TLS cannot be set up with this device's key: {0}")]
-    Tls(#[from] rustls::Error),
 }
 
 /// One UDP port of this device; cheap to clone. Dropping all clones closes it.
@@ -223,12 +186,32 @@ impl Endpoint {
         Ok(Link::start(connection, peer, streams, &self.inner.limits, &self.inner.tally))
     }
 
-    /// Calls whoever is at an address, to pair. Takes at most 10 s.
+    /// Calls whoever is at an address, to pair by a code. Takes at most 10 s.
     ///
     /// # Errors
     /// If nobody answers. That no invitation is open there shows in the pairing.
     pub async fn connect_to_pair(&self, to: SocketAddr) -> Result<PairingLink, ConnectError> {
-        let (client, impostor) = tls::client(&self.inner.identity, None, ALPN_PAIRING)?;
+        self.call_to_pair(to, None).await
+    }
+
+    /// As [`Endpoint::connect_to_pair`], but only the device that a ticket names.
+    ///
+    /// # Errors
+    /// [`ConnectError::WrongPeer`] if another device answers; else as `connect_to_pair`.
+    pub async fn connect_to_pair_with(
+        &self,
+        to: SocketAddr,
+        peer: PeerKey,
+    ) -> Result<PairingLink, ConnectError> {
+        self.call_to_pair(to, Some(peer)).await
+    }
+
+    async fn call_to_pair(
+        &self,
+        to: SocketAddr,
+        pinned: Option<PeerKey>,
+    ) -> Result<PairingLink, ConnectError> {
+        let (client, impostor) = tls::client(&self.inner.identity, pinned, ALPN_PAIRING)?;
         let config = client_config(client, tuning::for_pairing());
         let call = self.call(to, config, &impostor);
         let connection = timeout(CONNECT_MAX, call).await.map_err(|_| ConnectError::NoAnswer)??;

@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 
 use super::fixture::{Device, soon};
 use crate::{
-    Book, Invitation, Invitations, PAIRED_MESSAGE_MAX_BYTES, PairedChannel, PairingError, PairingLink,
-    Secret, Selector, WRONG_TRIES_MAX, pair_as_inviter, pair_as_joiner,
+    Book, ConnectError, Invitation, Invitations, PAIRED_MESSAGE_MAX_BYTES, PairedChannel, PairingError,
+    PairingLink, Secret, Selector, WRONG_TRIES_MAX, pair_as_inviter, pair_as_joiner,
 };
 
 /// A book under a lock, as the daemon has one.
@@ -135,6 +135,19 @@ async fn guesses_made_at_once_are_as_many_tries() {
     for guess in guesses {
         assert!(soon(guess).await.unwrap().is_err());
     }
+}
+
+#[tokio::test]
+async fn whoever_answers_for_the_device_of_a_ticket_is_named() {
+    let (inviter, impostor, joiner) = (Device::new(1), Device::new(2), Device::new(3));
+    impostor.open_pairing();
+    inviter.open_pairing();
+    let key = inviter.endpoint.key();
+    let caught = soon(joiner.endpoint.connect_to_pair_with(impostor.endpoint.address(), key)).await;
+    let Err(ConnectError::WrongPeer { found }) = caught else { panic!("an impostor was believed") };
+    assert_eq!(found, impostor.endpoint.key());
+    let right = soon(joiner.endpoint.connect_to_pair_with(inviter.endpoint.address(), key)).await.unwrap();
+    assert_eq!(right.peer(), key);
 }
 
 #[tokio::test]

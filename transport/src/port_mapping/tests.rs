@@ -1,0 +1,134 @@
+//! Against a router of our own that knows just enough UPnP.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+const SERVICE: &str = "urn:schemas-upnp-org:service:WANIPConnection:1";
+
+/// What the router was asked to do, by name.
+type Asked = Arc<Mutex<Vec<String>>>;
+
+/// A router with that address outside; where it is searched, and what it is asked.
+async fn router(outside: &'static str) -> (Search, Asked) {
+    let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let search = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let location = format!("HTTP/1.1 200 OK\r\nLOCATION: http://{}/root\r\n\r\n", http.local_addr().unwrap());
+    let address = search.local_addr().unwrap();
+    let (found_at, asked) = (Search { address, trusted: vec![address.ip()] }, Asked::default());
+    tokio::spawn(async move {
+        let mut question = [0; 2048];
+        while let Ok((_, from)) = search.recv_from(&mut question).await {
+            search.send_to(location.as_bytes(), from).await.unwrap();
+        }
+    });
+    let noted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = http.accept().await {
+            tokio::spawn(serve(stream, outside, Arc::clone(&noted)));
+        }
+    });
+    (found_at, asked)
+}
+
+async fn serve(mut stream: TcpStream, outside: &str, asked: Asked) {
+    let (mut request, mut part) = (String::new(), [0; 4096]);
+    while !is_whole(&request) {
+        let length = stream.read(&mut part).await.unwrap();
+        request.push_str(&String::from_utf8_lossy(&part[..length]));
+    }
+    let answer = answer(&request, outside, &asked);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
+    stream.write_all((head + &answer).as_bytes()).await.unwrap();
+}
+
+fn is_whole(request: &str) -> bool {
+    let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
+    let length =
+        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    body.len() >= length.unwrap_or(0)
+}
+
+fn answer(request: &str, outside: &str, asked: &Asked) -> String {
+    if request.starts_with("GET /root") {
+        return format!(
+            "<root><device><deviceType>urn:schemas-upnp-org:device:InternetGatewayDevice:1</deviceType>\
+             <serviceList><service><serviceType>{SERVICE}</serviceType><SCPDURL>/schema</SCPDURL>\
+             <controlURL>/control</controlURL></service></serviceList></device></root>"
+        );
+    }
+    let arguments = "NewRemoteHost NewExternalPort NewProtocol NewInternalPort NewInternalClient NewEnabled \
+                     NewPortMappingDescription NewLeaseDuration";
+    let known =
+        [("AddPortMapping", arguments), ("DeletePortMapping", "NewRemoteHost NewExternalPort NewProtocol")];
+    if request.starts_with("GET /schema") {
+        let actions: String = known.iter().map(|(name, arguments)| action(name, arguments)).collect();
+        return format!("<scpd><actionList>{actions}</actionList></scpd>");
+    }
+    let named = |name: &&str| request.contains(&format!("{name}\""));
+    let name = ["GetExternalIPAddress", "AddPortMapping", "DeletePortMapping"].into_iter().find(named);
+    let name = name.expect("the router is asked nothing else");
+    let body = request.split_once("\r\n\r\n").unwrap().1;
+    let value = |of: &str| Some(body.split_once(&format!("<{of}>"))?.1.split_once('<')?.0);
+    let port = value("NewExternalPort").unwrap_or("-");
+    let protocol = value("NewProtocol").unwrap_or("-");
+    asked.lock().push(format!("{name} {protocol} {port}"));
+    format!(
+        "<s:Envelope xmlns:s=\"e\"><s:Body><u:{name}Response xmlns:u=\"{SERVICE}\">\
+         <NewExternalIPAddress>{outside}</NewExternalIPAddress></u:{name}Response></s:Body></s:Envelope>"
+    )
+}
+
+fn action(name: &str, arguments: &str) -> String {
+    let arguments = arguments.split_whitespace();
+    let listed: String = arguments
+        .map(|name| format!("<argument><name>{name}</name><direction>in</direction></argument>"))
+        .collect();
+    format!("<action><name>{name}</name><argumentList>{listed}</argumentList></action>")
+}
+
+async fn soon<T>(event: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(60), event).await.expect("the event comes in time")
+}
+
+#[tokio::test]
+async fn a_port_is_mapped_told_and_unmapped_when_stopped() {
+    let (search, asked) = router("198.51.100.7").await;
+    let mut mapping = PortMapping::start_at(4711, search);
+    soon(mapping.changed()).await;
+    assert_eq!(mapping.external(), Some("198.51.100.7:4711".parse().unwrap()));
+    soon(mapping.stop()).await;
+    let expected = ["GetExternalIPAddress - -", "AddPortMapping UDP 4711", "DeletePortMapping UDP 4711"];
+    assert_eq!(*asked.lock(), expected);
+}
+
+#[tokio::test]
+async fn a_router_without_a_public_address_is_no_use() {
+    let (search, asked) = router("192.168.0.2").await;
+    let error = soon(map(4711, &search)).await.err();
+    assert!(matches!(error, Some(MappingError::NotPublic(_))));
+    assert_eq!(*asked.lock(), ["GetExternalIPAddress - -"]);
+}
+
+#[test]
+fn addresses_nobody_outside_reaches_are_not_public() {
+    for ip in [
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "127.0.0.1",
+        "169.254.0.1",
+        "0.0.0.0",
+        "fd00::1",
+    ] {
+        assert!(!is_public(ip.parse().unwrap()), "{ip}");
+    }
+    for ip in ["198.51.100.7", "100.128.0.1", "8.8.8.8"] {
+        assert!(is_public(ip.parse().unwrap()), "{ip}");
+    }
+}
