@@ -50,6 +50,7 @@ struct Fetch {
     /// Sent wrong bytes.
     bad: Vec<Slot>,
     storing: bool,
+    queued: bool,
     /// All who are here said no before: asking them again does not move the deadline.
     asks_again: bool,
     started: Millis,
@@ -108,6 +109,7 @@ impl Node {
             without: Vec::new(),
             bad: Vec::new(),
             storing: false,
+            queued: false,
             asks_again: false,
             started: self.now,
             deadline,
@@ -212,9 +214,9 @@ impl Node {
     }
 
     fn queue_fetch(&mut self, id: ChunkId) {
-        let Some(fetch) = self.fetches.by_id.get(&id) else { return };
+        let Some(fetch) = self.fetches.by_id.get_mut(&id) else { return };
         let deadline = fetch.deadline;
-        if fetch.asked.is_empty() && !self.fetches.queued.contains(&id) {
+        if fetch.asked.is_empty() && !std::mem::replace(&mut fetch.queued, true) {
             let urgent = fetch.urgency == Urgency::Now;
             let queued = &mut self.fetches.queued;
             if urgent { queued.push_front(id) } else { queued.push_back(id) }
@@ -365,6 +367,9 @@ impl Node {
                 return;
             }
             self.fetches.queued.pop_front();
+            if let Some(fetch) = self.fetches.by_id.get_mut(&id) {
+                fetch.queued = false;
+            }
             match choice {
                 Choice::Ask(slot) => self.ask(id, slot),
                 _ if waits => self.nobody_left(id),

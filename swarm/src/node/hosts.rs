@@ -14,6 +14,8 @@ use crate::output::{Job, JobResult};
 use crate::placement::{HostWeight, Lots, OwnerTable, weight_of};
 use crate::view::PeerState;
 
+/// Hosts mostly come and go together, and marking is dear.
+const REQUEUE_AFTER_MS: Millis = 1_000;
 const REQUEUE_AGAIN_MS: Millis = 5_000;
 
 /// Hosts and what follows from them.
@@ -57,7 +59,7 @@ impl Hosts {
         self.requeueing || !self.requeue.is_empty()
     }
 
-    /// When a failed requeue is tried again.
+    /// When the next requeue is due.
     pub(super) fn next_wake(&self) -> Option<Millis> {
         (!self.requeueing && !self.requeue.is_empty()).then_some(self.requeue_at)
     }
@@ -108,6 +110,9 @@ impl Node {
             // What was confirmed by the owners of before and is not called safe yet needs the new ones too.
             if !gained.is_empty() && self.safety.is_waiting() {
                 self.walk.owe_later();
+            }
+            if !gained.is_empty() && self.hosts.requeue.is_empty() {
+                self.hosts.requeue_at = self.now + REQUEUE_AFTER_MS;
             }
             self.hosts.requeue.extend(gained);
         }

@@ -94,6 +94,15 @@ impl PushFlow {
         self.queue.push_back(position);
     }
 
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Nothing is queued or under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.later.is_empty() && self.batches.is_empty()
+    }
+
     /// Empties the queues; the positions that are under way.
     pub(super) fn unqueue(&mut self) -> HashSet<u64> {
         self.queue.clear();
@@ -196,6 +205,7 @@ impl Node {
         if self.peers.link(slot).is_some_and(|link| !link.push.gathers()) {
             self.send_gathered(slot);
         }
+        self.note_caught_up(slot);
     }
 
     fn offer(&mut self, slot: Slot) {
