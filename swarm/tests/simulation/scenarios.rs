@@ -326,3 +326,21 @@ fn a_slow_host_does_not_hold_up_the_others() {
     world.settle(60 * MINUTE_MS);
     assert_eq!(held(2, &world), held(1, &world));
 }
+
+#[test]
+fn who_became_lost_while_all_were_off_is_repaired_too() {
+    let mut world = started(&hosts(4));
+    (0..60).for_each(|_| {
+        world.edit_somewhere();
+        world.run(100);
+    });
+    world.settle(MINUTE_MS);
+    (0..4).for_each(|index| world.crash(index));
+    world.machines[3].destroyed = true;
+    let device = world.machines[3].device();
+    for index in 0..3 {
+        world.boot(index);
+        world.feed(index, Input::Silent(vec![(device, 25 * 60 * MINUTE_MS)]));
+    }
+    world.settle(MINUTE_MS);
+}
