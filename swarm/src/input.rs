@@ -26,6 +26,11 @@ pub enum Input {
     OwnFacts(SignedFacts),
     /// What was learned of others before the last stop; given once at start, even when it is empty.
     KnownFacts(Vec<SignedFacts>),
+    /// For how long each member had not been heard at start, milliseconds by the wall clock: the sum of [`PeerView::silent_ms`] when
+    /// it was last looked at and the time since. Without it a restart counts as having heard everybody.
+    ///
+    /// [`PeerView::silent_ms`]: crate::PeerView::silent_ms
+    Silent(Vec<(DeviceId, Millis)>),
     /// A link to a member is up.
     Connected {
         /// Who.

@@ -33,6 +33,8 @@ pub struct PeerView {
     pub device: DeviceId,
     /// How long it has been silent, in words.
     pub state: PeerState,
+    /// For how long it has not been heard.
+    pub silent_ms: Millis,
     /// Whether a link is up and both sides greeted.
     pub connected: bool,
     /// Round trip of the link, milliseconds.

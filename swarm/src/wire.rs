@@ -75,6 +75,8 @@ pub(crate) enum Message {
     Chunk { id: RawId, bytes: u32 },
     /// It is not here.
     NotHere(RawId),
+    /// How far logs were taken in, durable or not yet: more may be sent.
+    Taken(Vec<(DeviceId, u64)>),
 }
 
 /// Digests of what two members should have in common.
@@ -148,7 +150,7 @@ impl Message {
             Self::Facts(all) => {
                 all.len() <= FACTS_MAX_IN_MESSAGE && all.iter().all(|facts| facts.len() <= FACTS_MAX_BYTES)
             }
-            Self::Frontier { logs, .. } => logs.len() <= FRONTIER_MAX_DEVICES,
+            Self::Frontier { logs, .. } | Self::Taken(logs) => logs.len() <= FRONTIER_MAX_DEVICES,
             Self::RecordHashes(hashes) => hashes.len() <= RECORD_HASHES_MAX,
             Self::Records(lengths) | Self::Transactions(lengths) => lengths.len() <= PARTS_MAX,
             Self::Offer { ids, .. } => ids.len() <= OFFER_MAX_CHUNKS,

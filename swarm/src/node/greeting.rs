@@ -38,6 +38,23 @@ impl Node {
         self.absorb_known_facts();
     }
 
+    /// Counts only after the first tables were made: who became lost while this device was off must make a difference to them.
+    pub(super) fn take_silent(&mut self, mut silent: Vec<(DeviceId, Millis)>) {
+        silent.truncate(DEVICES_MAX);
+        self.hosts.silent = silent;
+        self.hosts.dirty = true;
+    }
+
+    pub(super) fn absorb_silent(&mut self) {
+        for (device, before) in std::mem::take(&mut self.hosts.silent) {
+            let slot = self.peers.slot(&device).filter(|slot| *slot != ME);
+            if let Some(slot) = slot.filter(|slot| !self.peers.get(*slot).is_greeted()) {
+                self.peers.get_mut(slot).silent_before = before;
+                self.hosts.dirty = true;
+            }
+        }
+    }
+
     fn forget_member(&mut self, slot: Slot) {
         if slot == ME {
             return;
@@ -121,6 +138,7 @@ impl Node {
             Message::Hello { .. } => {}
             Message::Beat(digests) => self.compare_digests(slot, &digests),
             Message::Frontier { whole, logs } => self.take_frontier(slot, whole, logs),
+            Message::Taken(logs) => self.take_taken(slot, &logs),
             Message::AskFrontier => self.tell_frontier(slot),
             Message::Facts(all) => self.take_facts(slot, &all),
             Message::Lost(device) => self.told_lost(slot, device),
@@ -172,6 +190,7 @@ impl Node {
     fn greet(&mut self, slot: Slot) {
         let peer = self.peers.get_mut(slot);
         peer.declared_lost = false;
+        peer.silent_before = 0;
         self.hosts.dirty = true;
         self.outbox.unassigned = true;
         if std::mem::take(&mut self.peers.get_mut(slot).parked) {

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use ledger::identity::DeviceId;
+
 use super::Node;
 use super::jobs::Waiting;
 use super::peer::{ME, Slot};
@@ -14,6 +16,8 @@ use crate::output::{Job, JobResult};
 use crate::placement::{HostWeight, Lots, OwnerTable, weight_of};
 use crate::view::PeerState;
 
+/// Hosts mostly come and go together, and marking is dear.
+const REQUEUE_AFTER_MS: Millis = 1_000;
 const REQUEUE_AGAIN_MS: Millis = 5_000;
 
 /// Hosts and what follows from them.
@@ -26,6 +30,8 @@ pub(super) struct Hosts {
     pub known_told: bool,
     /// Facts from the disk that wait for the roster.
     pub known: Vec<SignedFacts>,
+    /// How long devices had not been heard at start, until the first tables are made.
+    pub silent: Vec<(DeviceId, Millis)>,
     /// Facts that are not on the disk yet.
     pub learned: Vec<SignedFacts>,
     /// From now on a changed table means that chunks must be copied.
@@ -57,7 +63,7 @@ impl Hosts {
         self.requeueing || !self.requeue.is_empty()
     }
 
-    /// When a failed requeue is tried again.
+    /// When the next requeue is due.
     pub(super) fn next_wake(&self) -> Option<Millis> {
         (!self.requeueing && !self.requeue.is_empty()).then_some(self.requeue_at)
     }
@@ -66,7 +72,7 @@ impl Hosts {
 impl Node {
     /// Brings the tables up to date.
     pub(super) fn settle_hosts(&mut self) {
-        if std::mem::take(&mut self.hosts.dirty) {
+        while std::mem::take(&mut self.hosts.dirty) {
             self.hosts.started |= self.hosts.members_told && self.hosts.own_told && self.hosts.known_told;
             let (hosts, slots) = self.list_hosts();
             if hosts != self.hosts.last {
@@ -75,6 +81,9 @@ impl Node {
             if self.hosts.started && !self.hosts.baseline {
                 self.hosts.baseline = true;
                 self.walk.wanted = true;
+            }
+            if self.hosts.baseline {
+                self.absorb_silent();
             }
         }
         self.pump_requeue();
@@ -109,6 +118,9 @@ impl Node {
             if !gained.is_empty() && self.safety.is_waiting() {
                 self.walk.owe_later();
             }
+            if !gained.is_empty() && self.hosts.requeue.is_empty() {
+                self.hosts.requeue_at = self.now + REQUEUE_AFTER_MS;
+            }
             self.hosts.requeue.extend(gained);
         }
         (self.hosts.firm, self.hosts.current) = (firm, current);
@@ -139,7 +151,7 @@ impl Node {
     pub(super) fn requeued(&mut self, partitions: Vec<u16>, result: &JobResult) {
         self.hosts.requeueing = false;
         if matches!(result, JobResult::Ok) {
-            self.walk.wanted = true;
+            self.walk.marked();
         } else {
             self.hosts.requeue.extend(partitions);
             self.hosts.requeue_at = self.now + REQUEUE_AGAIN_MS;

@@ -1,7 +1,7 @@
 //! Logs: each peer is sent what its frontier lacks, and its next frontier is the receipt.
 //!
 //! ```text
-//!  Frontier (durable there) ─► LogSince ─► Transactions, at most LOG_IN_FLIGHT_MAX_BYTES ahead of the next Frontier
+//!  Frontier (durable there) ─► LogSince ─► Transactions, at most LOG_IN_FLIGHT_MAX_BYTES ahead of what was Taken
 //!                                  ▲            no progress: again from what was told, a little at a time
 //! ```
 
@@ -32,6 +32,8 @@ const LOG_PROBE_BYTES: usize = 64 << 10;
 const HOLD_DOWN_MS: Millis = 300;
 const RESEND_MS: Millis = 4_000;
 const RESEND_MAX_MS: Millis = 300_000;
+/// So long a peer has to make durable what it took in.
+const DURABLE_MAX_MS: Millis = 30_000;
 
 /// Sending logs to one peer.
 pub(super) struct LogFlow {
@@ -66,16 +68,23 @@ impl LogFlow {
         }
     }
 
+    /// Something was sent that the peer did not say to be durable there.
     pub(super) fn awaits_receipt(&self) -> bool {
-        !self.in_flight.is_empty()
+        !self.in_flight.is_empty() || !self.sent.is_empty()
     }
 
-    /// Takes off what the peer has. Whether anything was.
+    /// Takes off what is durable at the peer. Whether anything was.
     fn receive(&mut self, told: &Frontier) -> bool {
+        let before = self.sent.len();
+        self.sent.retain(|device, sequence| *sequence > told.0.get(device).copied().unwrap_or(0));
+        self.release(told) || self.sent.len() < before
+    }
+
+    /// Takes off what the peer has in memory at least: it is sent again only if it never becomes durable.
+    fn release(&mut self, told: &Frontier) -> bool {
         let before = self.in_flight.len();
         let has = |device: &DeviceId| told.0.get(device).copied().unwrap_or(0);
         self.in_flight.retain(|(device, sequence, _)| *sequence > has(device));
-        self.sent.retain(|device, sequence| *sequence > has(device));
         self.in_flight_bytes = self.in_flight.iter().map(|(.., bytes)| bytes).sum();
         self.in_flight.len() < before
     }
@@ -185,7 +194,7 @@ impl Node {
         if !flow.due || !flow.told || flow.reading || flow.in_flight_bytes >= LOG_IN_FLIGHT_MAX_BYTES {
             return;
         }
-        if flow.probing && flow.awaits_receipt() {
+        if flow.probing && !flow.in_flight.is_empty() {
             return;
         }
         let (base, behind) = self.base_for(slot);
@@ -232,6 +241,11 @@ impl Node {
             }
         };
         transactions.iter().for_each(|transaction| link.log.note_sent(transaction));
+        if link.log.in_flight.is_empty() {
+            // None that this release can read: sending them would go on for ever, as no receipt could be told from others.
+            link.log.due = false;
+            return;
+        }
         for group in frames(transactions, LOG_FRAME_BYTES) {
             let lengths = group.iter().map(part_length).collect();
             self.send_parts(at.0, &Message::Transactions(lengths), Lane::Log, group);
@@ -258,9 +272,30 @@ impl Node {
         if let Some(link) = self.peers.link_of(at) {
             link.guest.accepting_bytes -= bytes;
         }
-        if let JobResult::Accepted { refused, held, .. } = result {
-            self.counters.refused += u64::from(*refused);
-            self.counters.held += u64::from(*held);
+        let JobResult::Accepted { frontier_now, refused, held } = result else { return };
+        self.counters.refused += u64::from(*refused);
+        self.counters.held += u64::from(*held);
+        let known = &self.mine.0;
+        let ahead = frontier_now.0.iter().filter(|(device, sequence)| known.get(*device) < Some(*sequence));
+        let logs: Vec<_> =
+            ahead.map(|(device, sequence)| (*device, *sequence)).take(FRONTIER_MAX_DEVICES).collect();
+        if !logs.is_empty() && self.peers.link_of(at).is_some() {
+            self.send(at.0, &Message::Taken(logs));
+        }
+    }
+
+    /// The peer has room for more, though what it has is not durable there yet.
+    pub(super) fn take_taken(&mut self, slot: Slot, logs: &[(DeviceId, u64)]) {
+        let now = self.now;
+        let Some(link) = self.peers.link(slot) else { return };
+        let taken = Frontier(logs.iter().copied().collect());
+        if link.log.release(&taken) {
+            link.log.probing = false;
+            link.log.due = true;
+            link.log.resend.reset(now);
+            if link.log.in_flight.is_empty() {
+                link.log.resend.next = now + DURABLE_MAX_MS;
+            }
         }
     }
 

@@ -120,6 +120,7 @@ impl Node {
             Input::Members(members) => self.take_members(&members),
             Input::OwnFacts(facts) => self.take_own_facts(facts),
             Input::KnownFacts(facts) => self.take_known_facts(facts),
+            Input::Silent(silent) => self.take_silent(silent),
             Input::Connected { peer, rtt_ms } => self.connected(peer, rtt_ms),
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::Frame { peer, lane, bytes } => self.take_frame(peer, lane, &bytes),

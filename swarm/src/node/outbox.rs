@@ -12,6 +12,7 @@ use chunkstore::ChunkId;
 use super::Node;
 use super::jobs::Waiting;
 use super::peer::{ME, Slot};
+use crate::input::Millis;
 use crate::output::Job;
 use crate::settings::COPIES_MAX;
 
@@ -19,6 +20,11 @@ use crate::settings::COPIES_MAX;
 pub(super) const OUTBOX_MAX_CHUNKS: usize = 64 << 10;
 /// Of which wait for hosts that are not here.
 const PARKED_MAX_CHUNKS: usize = 16 << 10;
+/// From so many on, chunks that only a slow host lacks are let go too, not more often than this.
+const SHED_CHUNKS: usize = OUTBOX_MAX_CHUNKS / 4 * 3;
+const SHED_EVERY_MS: Millis = 1_000;
+/// A host is slow while so many chunks are queued to it.
+const SLOW_QUEUE_CHUNKS: usize = 4096;
 /// Ids in one job.
 const REPLICATED_MAX_IDS: usize = 4096;
 /// Such jobs at a time.
@@ -43,6 +49,7 @@ pub(super) struct Outbox {
     /// Chunks were let go from memory because there were too few hosts.
     pub parked_for_hosts: bool,
     replicated: Vec<ChunkId>,
+    shed_at: Millis,
     pub clearing: usize,
 }
 
@@ -130,6 +137,7 @@ impl Node {
         let position = self.outbox.insert(id);
         self.assign_one(position, None);
         self.bound_parked();
+        self.shed();
         true
     }
 
@@ -195,17 +203,54 @@ impl Node {
         self.bound_parked();
     }
 
+    /// One slow host must not take the room of chunks that others wait for: what only slow hosts lack is left to the store, which is
+    /// walked when they have caught up.
+    fn shed(&mut self) {
+        if self.outbox.len() < SHED_CHUNKS || self.now < self.outbox.shed_at {
+            return;
+        }
+        self.outbox.shed_at = self.now + SHED_EVERY_MS;
+        let slow: HashSet<_> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.link.as_ref().is_some_and(|link| link.push.queued() > SLOW_QUEUE_CHUNKS))
+            .map(|(slot, _)| slot)
+            .collect();
+        let positions: Vec<_> = self.outbox.entries.keys().copied().collect();
+        for position in positions {
+            let missing = self.missing(position).unwrap_or_default();
+            let copied = self.outbox.entries.get(&position).is_some_and(|entry| entry.copies > 0);
+            if copied && !missing.is_empty() && missing.iter().all(|slot| slow.contains(slot)) {
+                self.let_go(position, &missing);
+            }
+        }
+    }
+
+    fn let_go(&mut self, position: u64, missing: &[Slot]) {
+        for slot in missing {
+            self.peers.get_mut(*slot).parked = true;
+        }
+        self.outbox.forget(position);
+        self.walk.owe_later();
+    }
+
+    /// A host that has caught up gets what was let go meanwhile.
+    pub(super) fn note_caught_up(&mut self, slot: Slot) {
+        let peer = self.peers.get_mut(slot);
+        let idle = peer.link.as_ref().is_some_and(|link| link.greeted && link.push.is_idle());
+        if peer.parked && idle {
+            peer.parked = false;
+            self.walk.wanted = true;
+        }
+    }
+
     /// Lets go of parked chunks beyond the bound. The store still knows them: it is walked when their hosts come.
     fn bound_parked(&mut self) {
         while self.outbox.parked.len() > PARKED_MAX_CHUNKS {
             let Some(position) = self.outbox.parked.first().copied() else { return };
             let missing = self.missing(position).unwrap_or_default();
             self.outbox.parked_for_hosts |= missing.is_empty();
-            for slot in missing {
-                self.peers.get_mut(slot).parked = true;
-            }
-            self.outbox.forget(position);
-            self.walk.owe_later();
+            self.let_go(position, &missing);
         }
     }
 

@@ -42,6 +42,8 @@ pub(super) struct Peer {
     pub facts: Option<SignedFacts>,
     /// When it was last heard, or became known.
     pub seen_at: Millis,
+    /// How long it had not been heard at that time: before this node started.
+    pub silent_before: Millis,
     /// Somebody said that it will not come back.
     pub declared_lost: bool,
     /// It refused chunks for want of room while it had these facts.
@@ -153,6 +155,7 @@ impl Peer {
             member: None,
             facts: None,
             seen_at: now,
+            silent_before: 0,
             declared_lost: false,
             refused_at: None,
             parked: false,
@@ -180,8 +183,15 @@ impl Peer {
         self.facts().is_some_and(|facts| facts.full || self.refused_at == Some(facts.issued_ms))
     }
 
+    pub(super) fn silent(&self, now: Millis) -> Millis {
+        if self.is_greeted() {
+            return 0;
+        }
+        self.silent_before.saturating_add(now.saturating_sub(self.seen_at))
+    }
+
     pub(super) fn state(&self, now: Millis, settings: &Settings) -> PeerState {
-        let silent = if self.is_greeted() { 0 } else { now.saturating_sub(self.seen_at) };
+        let silent = self.silent(now);
         if self.declared_lost || silent >= settings.lost_after_ms {
             PeerState::Lost
         } else if silent >= settings.away_after_ms {

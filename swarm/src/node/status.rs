@@ -30,6 +30,7 @@ impl Node {
         PeerView {
             device: peer.device,
             state: peer.state(now.max(self.now), &self.settings),
+            silent_ms: peer.silent(now.max(self.now)),
             connected: peer.is_greeted(),
             rtt_ms: peer.link.as_ref().map(|link| link.rtt),
             copies_outstanding: self.outstanding(slot),

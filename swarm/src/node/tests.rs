@@ -276,7 +276,7 @@ impl Driver {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
     #[test]
     fn nothing_a_member_says_breaks_a_node(steps in prop::collection::vec(step(), 0..150)) {
         let mut driver = Driver {

@@ -29,7 +29,8 @@ impl Node {
         let Some(link) = &peer.link else {
             // Only becoming lost changes anything by itself.
             let lost = peer.state(self.now, &self.settings) == PeerState::Lost;
-            return (peer.hosts() && !lost).then_some(peer.seen_at + self.settings.lost_after_ms);
+            let left = self.settings.lost_after_ms.saturating_sub(peer.silent(self.now));
+            return (peer.hosts() && !lost).then_some(self.now + left);
         };
         if !link.greeted {
             return Some(link.hello.next);

@@ -53,6 +53,12 @@ impl Walk {
         self.reasons += 1;
     }
 
+    /// Chunks were marked in the store: a walk is due, and one that is under way may have missed them.
+    pub(super) fn marked(&mut self) {
+        self.wanted = true;
+        self.reasons += 1;
+    }
+
     /// Whether memory knows of all chunks that lack copies since the start.
     pub(super) fn is_settled(&self) -> bool {
         !self.debt
@@ -110,7 +116,8 @@ impl Node {
         }
         if ended {
             self.walk.running = None;
-            if self.walk.debt && self.walk.reasons == reasons {
+            // What is about to be marked was not found by this walk.
+            if self.walk.debt && self.walk.reasons == reasons && !self.hosts.is_requeueing() {
                 self.walk.debt = false;
                 self.safety.wait_for(self.outbox.next_position());
             }

@@ -47,6 +47,7 @@ fn all() -> Vec<(Message, Vec<Bytes>)> {
         (Message::Get { id: [9; 32], now: true }, vec![]),
         (Message::Chunk { id: [9; 32], bytes: 5 }, vec![part("chunk")]),
         (Message::NotHere([9; 32]), vec![]),
+        (Message::Taken(vec![(device(1), 300)]), vec![]),
     ]
 }
 
@@ -85,6 +86,7 @@ const GOLDEN: &[&str] = &[
     "010d[09x32]01",
     "010e[09x32]056368756e6b",
     "010f[09x32]",
+    "0110[01x33]ac02",
 ];
 
 #[test]
@@ -155,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_is_safe(index in 0..16_usize, at: prop::sample::Index, change in 1..=255_u8) {
+    fn a_changed_byte_is_safe(index in 0..17_usize, at: prop::sample::Index, change in 1..=255_u8) {
         let (message, parts) = &all()[index];
         let mut bytes = frame(message, parts).to_vec();
         let at = at.index(bytes.len());

@@ -42,8 +42,17 @@ impl Backing for Shared {
 /// What became of transactions.
 #[derive(Default)]
 pub struct Taken {
+    /// Of the devices whose transactions got in.
+    pub newest: BTreeMap<DeviceId, u64>,
     pub refused: u32,
     pub held: u32,
+}
+
+impl Taken {
+    fn note(&mut self, sealed: &Bytes) {
+        let header = *SealedTransaction::parse(sealed).unwrap().header();
+        self.newest.insert(header.device, header.sequence);
+    }
 }
 
 pub enum Log {
@@ -116,7 +125,8 @@ impl Log {
                 Self::Member { ledger, .. } => match ledger.accept(wall(now), sealed).unwrap() {
                     Accepted::Refused(_) => taken.refused += 1,
                     Accepted::Held(_) => taken.held += 1,
-                    Accepted::Applied(_) | Accepted::Duplicate => {}
+                    Accepted::Applied(_) => taken.note(sealed),
+                    Accepted::Duplicate => {}
                 },
                 Self::Blind(blind) => blind.accept(sealed, &mut taken),
             }
@@ -187,6 +197,7 @@ impl Blind {
         } else if header.previous != hash {
             taken.refused += 1;
         } else {
+            taken.note(bytes);
             self.rows.insert((header.device, header.sequence), (bytes.clone(), sealed.hash()));
         }
     }

@@ -138,7 +138,8 @@ impl Machine {
             }
             Job::Accept { transactions, .. } => {
                 let taken = self.log.accept(now, &transactions);
-                let frontier_now = self.log.frontier();
+                let mut frontier_now = self.log.frontier();
+                frontier_now.0.extend(taken.newest);
                 JobResult::Accepted { frontier_now, refused: taken.refused, held: taken.held }
             }
             Job::RosterRecords => JobResult::Records(self.records.iter().cloned().collect()),

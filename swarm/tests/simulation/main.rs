@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  world.rs     the clock, the events, what is delivered where
+//!  cables.rs    starts, crashes, and who can reach whom
 //!  machine.rs   one computer: node, log, disk; commits, crashes, starts again
 //!  log.rs       a member's ledger, or a blind host's sealed logs
 //!  disk.rs      chunks, flushed or not, and what is known of them
@@ -16,6 +17,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says so by failing")]
 #![allow(clippy::print_stdout, reason = "a replayed seed tells what happened")]
 
+mod cables;
 mod cast;
 mod disk;
 mod log;

@@ -306,3 +306,41 @@ fn two_sync_over_a_network_that_loses_every_fifth_frame() {
     world.settle(20 * MINUTE_MS);
     assert!(world.disconnects.is_empty());
 }
+
+#[test]
+fn a_slow_host_does_not_hold_up_the_others() {
+    let mut world = started(&hosts(3));
+    (world.wires[0][2].bytes_per_ms, world.wires[2][0].bytes_per_ms) = (10, 10);
+    for number in 0..100_000 {
+        world.put_chunk(0, bytes(number, 64));
+        if number % 50 == 0 {
+            world.run(5);
+        }
+    }
+    world.run(20_000);
+    let held = |index: usize, world: &World| world.machines[index].disk.chunks.len();
+    assert_eq!(held(1, &world), 100_000);
+    assert!(held(2, &world) < 50_000);
+    (world.wires[0][2].bytes_per_ms, world.wires[2][0].bytes_per_ms) = (10_000, 10_000);
+    world.edit_somewhere();
+    world.settle(60 * MINUTE_MS);
+    assert_eq!(held(2, &world), held(1, &world));
+}
+
+#[test]
+fn who_became_lost_while_all_were_off_is_repaired_too() {
+    let mut world = started(&hosts(4));
+    (0..60).for_each(|_| {
+        world.edit_somewhere();
+        world.run(100);
+    });
+    world.settle(MINUTE_MS);
+    (0..4).for_each(|index| world.crash(index));
+    world.machines[3].destroyed = true;
+    let device = world.machines[3].device();
+    for index in 0..3 {
+        world.boot(index);
+        world.feed(index, Input::Silent(vec![(device, 25 * 60 * MINUTE_MS)]));
+    }
+    world.settle(MINUTE_MS);
+}

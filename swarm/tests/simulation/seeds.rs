@@ -58,6 +58,7 @@ fn groups_live_through_trouble_and_come_to_rest() {
     let seeds = chosen().map_or(0..count, |seed| seed..seed + 1);
     for seed in seeds {
         let mut world = simulate(seed);
+        world.check_reads();
         if seed % 10 == 0 {
             world.check_idle_traffic();
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chunkstore::ChunkId;
 use ledger::Content;
 use ledger::identity::DeviceId;
+use swarm::Urgency;
 use swarm::placement::{HostWeight, owners};
 
 use crate::machine::Machine;
@@ -155,6 +156,23 @@ impl World {
         None
     }
 
+    /// In quiet times every member can read whatever the tree names.
+    pub fn check_reads(&mut self) {
+        let members: Vec<_> =
+            self.standing().into_iter().filter(|index| !self.machines[*index].kind.blind).collect();
+        for index in members {
+            self.machines[index].fetched.clear();
+            let live = live_chunks(&mut self.machines[index]);
+            let far: Vec<_> =
+                live.into_iter().filter(|id| !self.machines[index].disk.chunks.contains_key(id)).collect();
+            far.iter().take(5).for_each(|id| self.fetch(index, *id, Urgency::Now));
+            self.run(15_000);
+            let fetched = std::mem::take(&mut self.machines[index].fetched);
+            assert_eq!(fetched.len(), far.len().min(5));
+            assert!(fetched.iter().all(|(_, result)| result.is_ok()), "{index} cannot read: {fetched:?}");
+        }
+    }
+
     /// All that was ever sent is not much more than what had to be: chunks to their hosts, logs to all, and some talk.
     pub fn check_traffic(&self) {
         let kept: usize = self.machines.iter().map(|machine| machine.disk.used).sum();
@@ -175,7 +193,7 @@ impl World {
         let pairs = machines * (machines - 1);
         let rate = (self.traffic() - before) / seconds;
         assert!(
-            rate <= 10 * pairs,
+            rate <= 5 * pairs,
             "seed {}: {rate} bytes a second among {machines} idle machines",
             self.seed
         );

@@ -1,0 +1,190 @@
+//! Giving chunks to a peer that should keep them.
+//!
+//! ```text
+//!  queue ─► Offer (≤ 1024 ids) ─► Want ─┬─ have: confirmed
+//!                                       ├─ want: read ─► Chunks (small ones together) ─► Receipt: confirmed
+//!                                       ├─ later: queued again after a while
+//!                                       └─ full: the peer is passed over
+//! ```
+
+mod steps;
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use bytes::Bytes;
+use chunkstore::ChunkId;
+
+use crate::input::Millis;
+use crate::wire::Place;
+
+/// Offers without an answer.
+const OFFERS_OPEN_MAX: usize = 4;
+/// Chunks asked for and not read yet, beyond which no more are offered.
+const WANTED_MAX_CHUNKS: usize = 4096;
+/// Reads at a time for one peer. Should all be of the largest chunks, the window is passed by 64 MiB: the receiver allows for that.
+const READS_MAX: usize = 16;
+/// What the first chunk counts in the window before it is read, bytes; then what is usual.
+const EXPECTED_CHUNK_BYTES: usize = 256 << 10;
+/// Small chunks are gathered into a frame up to so many bytes and chunks.
+const GATHER_BYTES: usize = 256 << 10;
+const GATHER_CHUNKS: usize = 512;
+/// A gathered frame that a large chunk would make larger than this goes first.
+const FRAME_MAX_BYTES: usize = 1 << 20;
+const WINDOW_MIN_BYTES: usize = 1 << 20;
+const STALL_MS: Millis = 15_000;
+const STALL_MAX_MS: Millis = 120_000;
+/// A batch of which nothing was heard for so long is given up even while others go on.
+const BATCH_MAX_MS: Millis = 60_000;
+const ASK_AGAIN_MS: Millis = 2_000;
+
+/// Giving chunks to one peer. Chunks are named by their position in the outbox.
+pub(super) struct PushFlow {
+    queue: VecDeque<u64>,
+    later: VecDeque<(Millis, u64)>,
+    batches: BTreeMap<u32, Batch>,
+    next_batch: u32,
+    wanted: VecDeque<Place>,
+    reads: usize,
+    gathered: Vec<(Place, ChunkId, Bytes)>,
+    gathered_bytes: usize,
+    in_flight_bytes: usize,
+    usual_bytes: usize,
+    window: usize,
+    window_max: usize,
+    progress_at: Millis,
+    stall: Millis,
+}
+
+struct Batch {
+    items: Vec<Item>,
+    open: usize,
+    answered: bool,
+    touched: Millis,
+}
+
+struct Item {
+    position: u64,
+    sent: u32,
+    done: bool,
+}
+
+impl PushFlow {
+    pub(super) fn new(now: Millis, window: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            later: VecDeque::new(),
+            batches: BTreeMap::new(),
+            next_batch: 0,
+            wanted: VecDeque::new(),
+            reads: 0,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            in_flight_bytes: 0,
+            usual_bytes: EXPECTED_CHUNK_BYTES,
+            window,
+            window_max: window,
+            progress_at: now,
+            stall: STALL_MS,
+        }
+    }
+
+    pub(super) fn queue(&mut self, position: u64) {
+        self.queue.push_back(position);
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Nothing is queued or under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.later.is_empty() && self.batches.is_empty()
+    }
+
+    /// Empties the queues; the positions that are under way.
+    pub(super) fn unqueue(&mut self) -> HashSet<u64> {
+        self.queue.clear();
+        self.later.clear();
+        let open = self.batches.values().flat_map(|batch| &batch.items).filter(|item| !item.done);
+        open.map(|item| item.position).collect()
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Millis> {
+        let stalled = (!self.batches.is_empty()).then_some(self.progress_at + self.stall);
+        stalled.into_iter().chain(self.later.front().map(|(at, _)| *at)).min()
+    }
+
+    fn progress(&mut self, now: Millis, batch: u32) {
+        self.progress_at = now;
+        self.stall = STALL_MS;
+        self.window = (self.window + self.window / 8).min(self.window_max);
+        if let Some(batch) = self.batches.get_mut(&batch) {
+            batch.touched = now;
+        }
+    }
+
+    /// Ends one chunk of a batch; its position if it was open.
+    fn finish(&mut self, (number, index): Place) -> Option<u64> {
+        let batch = self.batches.get_mut(&number)?;
+        let item = batch.items.get_mut(usize::from(index)).filter(|item| !item.done)?;
+        item.done = true;
+        let position = item.position;
+        self.in_flight_bytes -= item.sent as usize;
+        batch.open -= 1;
+        if batch.open == 0 {
+            self.batches.remove(&number);
+        }
+        Some(position)
+    }
+
+    fn position(&self, (number, index): Place) -> Option<u64> {
+        let item = self.batches.get(&number)?.items.get(usize::from(index))?;
+        (!item.done).then_some(item.position)
+    }
+
+    /// Puts what is open of these batches back into the queue.
+    fn give_up(&mut self, numbers: &[u32]) {
+        for batch in numbers.iter().rev().filter_map(|number| self.batches.remove(number)) {
+            for item in batch.items.iter().rev().filter(|item| !item.done) {
+                self.in_flight_bytes -= item.sent as usize;
+                self.queue.push_front(item.position);
+            }
+        }
+    }
+
+    /// Gives up what was not answered in time.
+    pub(super) fn on_time(&mut self, now: Millis) {
+        while self.later.front().is_some_and(|(at, _)| *at <= now) {
+            self.queue.extend(self.later.pop_front().map(|(_, position)| position));
+        }
+        let stalled = now >= self.progress_at + self.stall && !self.batches.is_empty();
+        let old = |batch: &Batch| now >= batch.touched + BATCH_MAX_MS;
+        let given_up: Vec<_> = self
+            .batches
+            .iter()
+            .filter(|(_, batch)| stalled || old(batch))
+            .map(|(number, _)| *number)
+            .collect();
+        self.give_up(&given_up);
+        if stalled {
+            self.progress_at = now;
+            self.stall = (self.stall * 2).min(STALL_MAX_MS);
+            self.window = (self.window / 2).max(WINDOW_MIN_BYTES.min(self.window_max));
+        }
+    }
+
+    fn may_offer(&self) -> bool {
+        let open = self.batches.values().filter(|batch| !batch.answered).count();
+        open < OFFERS_OPEN_MAX && self.wanted.len() < WANTED_MAX_CHUNKS && !self.queue.is_empty()
+    }
+
+    fn may_read(&self) -> bool {
+        let expected = self.in_flight_bytes + self.reads * self.usual_bytes;
+        self.reads < READS_MAX && expected < self.window
+    }
+
+    fn gathers(&self) -> bool {
+        let more = self.reads > 0 && self.gathered.len() < GATHER_CHUNKS;
+        self.gathered.is_empty() || (more && self.gathered_bytes < GATHER_BYTES)
+    }
+}

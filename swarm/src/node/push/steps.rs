@@ -1,0 +1,171 @@
+//! The steps of giving chunks to a peer: offer, read, gather, send, take the receipt.
+
+use bytes::Bytes;
+
+use super::{ASK_AGAIN_MS, Batch, FRAME_MAX_BYTES, Item};
+use crate::input::Lane;
+use crate::node::Node;
+use crate::node::jobs::{At, Waiting};
+use crate::node::peer::Slot;
+use crate::output::{Job, JobResult, Priority};
+use crate::wire::{Answer, Message, OFFER_MAX_CHUNKS, Place, part_length, raw_ids};
+
+impl Node {
+    /// Offers, reads and sends what the windows allow.
+    pub(in crate::node) fn pump_push(&mut self, slot: Slot) {
+        while self.peers.link(slot).is_some_and(|link| link.push.may_offer()) {
+            self.offer(slot);
+        }
+        while self.peers.link(slot).is_some_and(|link| link.push.may_read()) {
+            if !self.read_wanted(slot) {
+                break;
+            }
+        }
+        if self.peers.link(slot).is_some_and(|link| !link.push.gathers()) {
+            self.send_gathered(slot);
+        }
+        self.note_caught_up(slot);
+    }
+
+    fn offer(&mut self, slot: Slot) {
+        let now = self.now;
+        let Some(link) = self.peers.link(slot) else { return };
+        let flow = &mut link.push;
+        let (mut items, mut ids) = (Vec::new(), Vec::new());
+        while ids.len() < OFFER_MAX_CHUNKS {
+            let Some(position) = flow.queue.pop_front() else { break };
+            if let Some(id) = self.outbox.lacking(position, slot) {
+                items.push(Item { position, sent: 0, done: false });
+                ids.push(id);
+            }
+        }
+        if ids.is_empty() {
+            return;
+        }
+        if flow.batches.is_empty() {
+            flow.progress_at = now;
+        }
+        let batch = flow.next_batch;
+        flow.next_batch = flow.next_batch.wrapping_add(1);
+        flow.batches.insert(batch, Batch { open: items.len(), items, answered: false, touched: now });
+        self.send(slot, &Message::Offer { batch, ids: raw_ids(&ids) });
+    }
+
+    pub(in crate::node) fn take_answers(&mut self, slot: Slot, batch: u32, answers: &[Answer]) {
+        let now = self.now;
+        let Some(link) = self.peers.link(slot) else { return };
+        let flow = &mut link.push;
+        let fits = |known: &&mut Batch| !known.answered && known.items.len() == answers.len();
+        let Some(known) = flow.batches.get_mut(&batch).filter(fits) else { return };
+        known.answered = true;
+        flow.progress(now, batch);
+        let mut confirmed = Vec::new();
+        let mut full = false;
+        for (index, answer) in (0..).zip(answers) {
+            match answer {
+                Answer::Have => confirmed.extend(flow.finish((batch, index))),
+                Answer::Want => flow.wanted.push_back((batch, index)),
+                Answer::Later => {
+                    let again = flow.finish((batch, index)).map(|position| (now + ASK_AGAIN_MS, position));
+                    flow.later.extend(again);
+                }
+                Answer::Full => full |= flow.finish((batch, index)).is_some(),
+            }
+        }
+        confirmed.into_iter().for_each(|position| self.confirm(position, slot));
+        if full {
+            self.refused(slot);
+        }
+    }
+
+    fn refused(&mut self, slot: Slot) {
+        self.note_refusal(slot);
+        self.outbox.unassigned = true;
+    }
+
+    /// Whether there was one to read.
+    fn read_wanted(&mut self, slot: Slot) -> bool {
+        let Some(link) = self.peers.link(slot) else { return false };
+        let Some(place) = link.push.wanted.pop_front() else { return false };
+        let at = (slot, link.generation);
+        let Some(position) = link.push.position(place) else { return true };
+        match self.outbox.lacking(position, slot) {
+            Some(id) => {
+                link.push.reads += 1;
+                let peer = self.peers.get(slot).device;
+                let job = Job::Read { id, for_whom: Priority::Replication, peer };
+                self.job(job, Waiting::PushRead { at, place });
+            }
+            None => {
+                link.push.finish(place);
+            }
+        }
+        true
+    }
+
+    pub(in crate::node) fn push_read(&mut self, at: At, place: Place, result: JobResult) {
+        let now = self.now;
+        let Some(link) = self.peers.link_of(at) else { return };
+        let flow = &mut link.push;
+        flow.reads -= 1;
+        let Some(position) = flow.position(place) else { return };
+        match result {
+            JobResult::Chunk(Some(bytes)) => self.gather(at.0, place, position, bytes),
+            JobResult::Chunk(None) => {
+                flow.finish(place);
+                self.outbox.forget(position);
+            }
+            _ => {
+                flow.finish(place);
+                flow.later.push_back((now + ASK_AGAIN_MS, position));
+            }
+        }
+    }
+
+    fn gather(&mut self, slot: Slot, place: Place, position: u64, bytes: Bytes) {
+        let Some(id) = self.outbox.lacking(position, slot) else { return };
+        let Some(link) = self.peers.link(slot) else { return };
+        if !link.push.gathered.is_empty() && link.push.gathered_bytes + bytes.len() > FRAME_MAX_BYTES {
+            self.send_gathered(slot);
+        }
+        let Some(link) = self.peers.link(slot) else { return };
+        let flow = &mut link.push;
+        if let Some(item) =
+            flow.batches.get_mut(&place.0).and_then(|batch| batch.items.get_mut(usize::from(place.1)))
+        {
+            item.sent = part_length(&bytes);
+            flow.in_flight_bytes += bytes.len();
+            flow.usual_bytes = (flow.usual_bytes * 7 + bytes.len()) / 8;
+            flow.gathered_bytes += bytes.len();
+            flow.gathered.push((place, id, bytes));
+        }
+    }
+
+    fn send_gathered(&mut self, slot: Slot) {
+        let Some(link) = self.peers.link(slot) else { return };
+        link.push.gathered_bytes = 0;
+        let gathered = std::mem::take(&mut link.push.gathered);
+        let items = gathered.iter().map(|(place, id, bytes)| (*place, id.0, part_length(bytes))).collect();
+        let parts = gathered.into_iter().map(|(.., bytes)| bytes).collect();
+        self.send_parts(slot, &Message::Chunks(items), Lane::Bulk, parts);
+    }
+
+    pub(in crate::node) fn take_receipt(&mut self, slot: Slot, kept: &[Place], refused: &[Place]) {
+        let now = self.now;
+        let Some(link) = self.peers.link(slot) else { return };
+        let flow = &mut link.push;
+        let mut confirmed = Vec::new();
+        for place in kept {
+            flow.progress(now, place.0);
+            confirmed.extend(flow.finish(*place));
+        }
+        let mut full = false;
+        for place in refused {
+            full |= flow.finish(*place).is_some();
+        }
+        confirmed.into_iter().for_each(|position| self.confirm(position, slot));
+        if full {
+            self.refused(slot);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Machines that start and crash, and the cables between them.
+
+use swarm::{Input, Node};
+
+use crate::cast::CAST;
+use crate::world::World;
+
+impl World {
+    /// Starts a machine, for the first time or again.
+    pub fn boot(&mut self, index: usize) {
+        self.say(&format!("{index} starts"));
+        let (members, seed) = (self.members(), self.random.next());
+        let machine = &mut self.machines[index];
+        machine.up = true;
+        machine.safe_through = 0;
+        machine.node = Node::new(machine.device(), CAST.keyring.workspace, self.settings.clone(), seed);
+        let known = machine.known.values().cloned().collect();
+        let facts = machine.facts(self.now);
+        let (digest, frontier) = (machine.roster_digest(), machine.log.frontier());
+        let first = [
+            Input::Members(members),
+            Input::OwnFacts(facts),
+            Input::KnownFacts(known),
+            Input::RosterDigest(digest),
+            Input::LogAdvanced { frontier },
+        ];
+        first.into_iter().for_each(|input| self.feed(index, input));
+        self.dial_all(index);
+    }
+
+    pub fn dial_all(&mut self, index: usize) {
+        for other in 0..self.machines.len() {
+            if other != index {
+                self.dial(index.min(other), index.max(other));
+            }
+        }
+    }
+
+    pub fn dial(&mut self, a: usize, b: usize) {
+        let able = self.machines[a].up && self.machines[b].up && self.wires[a][b].whole;
+        let members = !self.removed.contains(&a) && !self.removed.contains(&b);
+        if !able || !members || self.wires[a][b].connected {
+            return;
+        }
+        for (from, to) in [(a, b), (b, a)] {
+            let wire = &mut self.wires[from][to];
+            (wire.epoch, wire.connected) = (wire.epoch + 1, true);
+        }
+        for (from, to) in [(a, b), (b, a)] {
+            let (peer, rtt_ms) = (self.machines[to].device(), 2 * self.wires[from][to].latency);
+            self.feed(from, Input::Connected { peer, rtt_ms });
+        }
+    }
+
+    pub fn hang_up(&mut self, a: usize, b: usize) {
+        if !std::mem::take(&mut self.wires[a][b].connected) {
+            return;
+        }
+        self.wires[b][a].connected = false;
+        for (from, to) in [(a, b), (b, a)] {
+            if self.machines[from].up {
+                let peer = self.machines[to].device();
+                self.feed(from, Input::Disconnected { peer });
+            }
+        }
+    }
+
+    pub fn crash(&mut self, index: usize) {
+        self.say(&format!("{index} crashes"));
+        let now = self.now;
+        self.machines[index].crash(now);
+        (0..self.machines.len()).filter(|other| *other != index).for_each(|other| self.hang_up(index, other));
+    }
+
+    /// Makes or breaks the cable between two machines.
+    pub fn cable(&mut self, a: usize, b: usize, whole: bool) {
+        (self.wires[a][b].whole, self.wires[b][a].whole) = (whole, whole);
+        if whole {
+            self.dial(a.min(b), a.max(b));
+        } else {
+            self.hang_up(a, b);
+        }
+    }
+}
