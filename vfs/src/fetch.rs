@@ -37,6 +37,8 @@ const TRIES_MAX: u32 = 256;
 const OPERATION_DEADLINE: Duration = Duration::from_secs(120);
 
 type Waiter = Box<dyn FnOnce(&Arc<Core>, Result<(), FetchError>) + Send>;
+/// What is done again when a chunk came.
+type Operation<T> = Box<dyn Fn(&Core) -> Result<T, Error> + Send>;
 type Job = Box<dyn FnOnce(&Arc<Core>) + Send>;
 
 /// See the module.
@@ -239,7 +241,7 @@ impl Fetcher {
     }
 
     /// The next job; none when the thread is to end.
-    fn next(&self, core: &Arc<Core>) -> Option<Job> {
+    fn next(&self) -> Option<Job> {
         let mut state = self.state.lock();
         let rests_until = Instant::now() + POOL_LINGER;
         loop {
@@ -272,7 +274,6 @@ impl Fetcher {
             state.resting += 1;
             self.more.wait_until(&mut state, until);
             state.resting -= 1;
-            let _ = core;
         }
     }
 }
@@ -295,7 +296,7 @@ impl State {
 }
 
 fn work(core: &Arc<Core>) {
-    while let Some(job) = core.fetcher.next(core) {
+    while let Some(job) = core.fetcher.next() {
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(core))).is_err() {
             tracing::error!("an operation broke an invariant while it was tried again; see the log");
         }
@@ -339,7 +340,7 @@ impl Core {
         self: &Arc<Self>,
         id: ChunkId,
         mut patience: Patience,
-        operation: Box<dyn Fn(&Self) -> Result<T, Error> + Send>,
+        operation: Operation<T>,
         reply: Reply<T>,
     ) {
         // What came and is lacking all the same was evicted at once, or is damaged by the disk: once more, and no further.

@@ -85,6 +85,8 @@ pub(crate) struct State {
     pub(crate) rounds_in_place: u8,
     /// Cut at fixed blocks from now on.
     pub(crate) fixed: bool,
+    /// The last change that rows of the tree hold, with all before it.
+    pub(crate) kept_as_of: Option<Instant>,
     /// Settling waits for a chunk that is not here.
     pub(crate) starved: Option<Starved>,
     /// Bytes this node counts in the write buffer.

@@ -36,6 +36,9 @@ impl Core {
         if let Some(failure) = state.failure.take() {
             return Err(failure);
         }
+        if state.starved.is_some() && self.buffer.is_under_pressure() {
+            return Err(Error::Io);
+        }
         self.load(file.node.ino, &mut state)?;
         let offset = if file.flags.append { state.content().size } else { offset };
         let end = offset.checked_add(data.len() as u64).filter(|end| *end <= FILE_MAX_BYTES);

@@ -91,6 +91,7 @@ impl Core {
         drop(ledger);
         state.fresh.clear();
         state.persisted = true;
+        state.kept_as_of = Some(dirty.last);
         Ok(())
     }
 
@@ -242,6 +243,7 @@ impl Core {
         let now = std::time::Instant::now();
         let time = |(secs, nanos)| Time { secs, nanos };
         state.dirty = Some(Dirty { since: now, last: now, mtime: time(head.mtime), ctime: time(head.ctime) });
+        state.kept_as_of = Some(now);
         state.persisted = true;
         Ok(true)
     }

@@ -34,7 +34,7 @@ impl Core {
         match outcome {
             Ok(()) => state.starved = None,
             // Nothing is lost, and nobody is to blame for it.
-            Err(Error::Missing(id)) => drop(self.starve(node, &mut state, id)),
+            Err(Error::Missing(id)) => self.starve(node, &mut state, id),
             Err(error) => state.failure = Some(error),
         }
         self.recount(&mut state);
