@@ -85,14 +85,11 @@ impl Core {
         }
     }
 
-    /// Puts all changes of a file into rows, whatever form they have by now.
+    /// Puts what changed since the last time into rows, whatever form it has by now.
     fn keep_all_as_rows(&self, ino: crate::Ino, state: &mut State) -> Result<(), Error> {
-        if !Self::fits_in_rows_at_all(state) {
+        if !self.fits_in_rows_at_all(state) {
             return Err(Error::TooLarge);
         }
-        let changed: Vec<_> =
-            state.content().overlay.iter().map(|(start, segment)| (start, start + segment.len)).collect();
-        changed.into_iter().for_each(|(start, end)| state.fresh.add(start, end));
         self.keep_as_rows(ino, state)
     }
 }
