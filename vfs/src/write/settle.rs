@@ -26,7 +26,8 @@ impl Core {
     /// Settles a node: all it holds in memory is sealed and a version published. Blocks on the disk; not for adapters' threads.
     ///
     /// # Errors
-    /// What the store or the ledger answered, [`Error::Missing`] where a chunk is on another computer; the changes stay in memory and can be tried again.
+    /// What the store or the ledger answered, [`Error::Missing`] where a chunk is on another computer; the changes stay in memory and
+    /// can be tried again.
     pub(crate) fn settle(&self, node: &Arc<Node>) -> Result<(), Error> {
         let mut state = node.lock();
         state.queued = false;
