@@ -1,8 +1,9 @@
 //! Files whose changes cannot be settled because a chunk beside them is on another computer.
 //!
 //! Nothing of them is lost: the changes stay in memory, and are kept as rows as `fsync` keeps them, so that they outlast a crash. The
-//! group is asked for the chunk; when it came the file is queued again, else after a pause that grows. While memory is short such a
-//! file takes no more writes: what cannot leave memory must not keep other files from being written.
+//! group is asked for the chunk; when it came the file is queued again, else after a pause that grows. Such files
+//! count apart in the write buffer, for nobody may wait for what cannot leave memory, and take no more writes when they hold half
+//! of what it may.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,6 +81,7 @@ impl Core {
         for node in self.nodes.all() {
             let mut state = node.lock();
             if state.starved.take().is_some() && state.dirty.is_some() {
+                self.recount(&mut state);
                 self.queue(&node, &mut state);
             }
         }

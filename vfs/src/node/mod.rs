@@ -89,6 +89,8 @@ pub(crate) struct State {
     pub(crate) kept_as_of: Option<Instant>,
     /// Settling waits for a chunk that is not here.
     pub(crate) starved: Option<Starved>,
+    /// Bytes it counts among those that wait for other computers.
+    pub(crate) counted_starved_bytes: usize,
     /// Bytes this node counts in the write buffer.
     pub(crate) counted_bytes: usize,
 }

@@ -137,6 +137,8 @@ impl Core {
             }
             _ => 0,
         };
-        self.buffer.account(std::mem::replace(&mut state.counted_bytes, bytes), bytes);
+        let (settling, starved) = if state.starved.is_some() { (0, bytes) } else { (bytes, 0) };
+        self.buffer.account_starved(std::mem::replace(&mut state.counted_starved_bytes, starved), starved);
+        self.buffer.account(std::mem::replace(&mut state.counted_bytes, settling), settling);
     }
 }
