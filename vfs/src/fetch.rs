@@ -17,7 +17,6 @@ use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::core::Core;
 use crate::group::{FetchError, Group, Urgency};
-use crate::{Error, Reply};
 
 /// Threads that ask and try again, at most.
 const POOL_MAX_THREADS: usize = 8;
@@ -31,12 +30,9 @@ const AHEAD_MAX_CHUNKS: usize = 512;
 const WAITERS_MAX: usize = 1024;
 /// A flight that the group did not end by then has failed. Longer than the group's own deadline.
 const FLIGHT_DEADLINE: Duration = Duration::from_secs(20);
-/// Chunks one operation may wait for, one after the other.
-const TRIES_MAX: u32 = 256;
-/// How long one operation may wait for all of them.
-const OPERATION_DEADLINE: Duration = Duration::from_secs(120);
 
-type Waiter = Box<dyn FnOnce(&Arc<Core>, Result<(), FetchError>) + Send>;
+/// Told how it went, on a thread of the pool.
+pub(crate) type Waiter = Box<dyn FnOnce(&Arc<Core>, Result<(), FetchError>) + Send>;
 type Job = Box<dyn FnOnce(&Arc<Core>) + Send>;
 
 /// See the module.
@@ -239,7 +235,7 @@ impl Fetcher {
     }
 
     /// The next job; none when the thread is to end.
-    fn next(&self, core: &Arc<Core>) -> Option<Job> {
+    fn next(&self) -> Option<Job> {
         let mut state = self.state.lock();
         let rests_until = Instant::now() + POOL_LINGER;
         loop {
@@ -272,7 +268,6 @@ impl Fetcher {
             state.resting += 1;
             self.more.wait_until(&mut state, until);
             state.resting -= 1;
-            let _ = core;
         }
     }
 }
@@ -295,75 +290,9 @@ impl State {
 }
 
 fn work(core: &Arc<Core>) {
-    while let Some(job) = core.fetcher.next(core) {
+    while let Some(job) = core.fetcher.next() {
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(core))).is_err() {
             tracing::error!("an operation broke an invariant while it was tried again; see the log");
-        }
-    }
-}
-
-/// How much an operation has waited already.
-#[derive(Clone, Copy)]
-struct Patience {
-    tries: u32,
-    until: Instant,
-    last: Option<ChunkId>,
-}
-
-impl Core {
-    /// Answers what `operation` gives; when it lacks a chunk that the group may have, after fetching that and trying again.
-    pub(crate) fn answer<T: Send + 'static>(
-        &self,
-        operation: impl Fn(&Self) -> Result<T, Error> + Send + 'static,
-        reply: Reply<T>,
-    ) {
-        match operation(self) {
-            Err(Error::Missing(id)) => self.answer_later(id, operation, reply),
-            outcome => reply(outcome),
-        }
-    }
-
-    /// The same, where it is known already which chunk is lacking.
-    pub(crate) fn answer_later<T: Send + 'static>(
-        &self,
-        id: ChunkId,
-        operation: impl Fn(&Self) -> Result<T, Error> + Send + 'static,
-        reply: Reply<T>,
-    ) {
-        let Some(core) = self.this.upgrade() else { return reply(Err(Error::Io)) };
-        let patience = Patience { tries: 0, until: Instant::now() + OPERATION_DEADLINE, last: None };
-        core.wait_for(id, patience, Box::new(operation), reply);
-    }
-
-    fn wait_for<T: Send + 'static>(
-        self: &Arc<Self>,
-        id: ChunkId,
-        mut patience: Patience,
-        operation: Box<dyn Fn(&Self) -> Result<T, Error> + Send>,
-        reply: Reply<T>,
-    ) {
-        // What came and is lacking all the same was evicted at once, or is damaged by the disk: once more, and no further.
-        let again = patience.last == Some(id);
-        patience.tries += if again { TRIES_MAX / 2 } else { 1 };
-        patience.last = Some(id);
-        if patience.tries > TRIES_MAX || Instant::now() >= patience.until {
-            return reply(Err(Error::Io));
-        }
-        let then: Waiter = Box::new(move |core, came| match came.map(|()| operation(core)) {
-            Ok(Err(Error::Missing(id))) => core.wait_for(id, patience, operation, reply),
-            Ok(outcome) => reply(outcome),
-            Err(error) => {
-                tracing::warn!(%id, %error, "a chunk is lacking");
-                reply(Err(Error::Io));
-            }
-        });
-        self.fetcher.ask(self, id, Urgency::Now, Some(then));
-    }
-
-    /// A chunk that is lacking and that nobody waits for here.
-    pub(crate) fn wish_for(&self, id: ChunkId) {
-        if let Some(core) = self.this.upgrade() {
-            self.fetcher.wish(&core, id);
         }
     }
 }

@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::believed_time::BelievedTime;
 use crate::core::{Core, now, wall_time};
+use crate::node::State;
 
 /// How often unsettled files are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -81,6 +82,7 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
 fn keep(core: &Arc<Core>) {
     let mut time = BelievedTime::begun(core.ledger.read().latest_edit(), wall_time());
     let mut care = CareDue::begun();
+    let mut starved_until = None;
     loop {
         let pressure = {
             let mut wish = core.keeper.state.lock();
@@ -90,6 +92,7 @@ fn keep(core: &Arc<Core>) {
             if !wish.pressure {
                 let due = care.due(wish.room);
                 let look = if wish.active { due.min(Instant::now() + TICK) } else { due };
+                let look = starved_until.map_or(look, |until| look.min(until));
                 core.keeper.more.wait_until(&mut wish, look);
             }
             if wish.closed {
@@ -97,7 +100,9 @@ fn keep(core: &Arc<Core>) {
             }
             std::mem::take(&mut wish.pressure)
         };
-        if !core.queue_quiet_files(pressure) {
+        let queued = core.queue_quiet_files(pressure);
+        starved_until = queued.starved_until;
+        if !queued.unsettled {
             rest(core);
         }
         let wants_room = core.keeper.state.lock().room;
@@ -108,6 +113,15 @@ fn keep(core: &Arc<Core>) {
             care.done(began, swept);
         }
     }
+}
+
+/// What a look at the unsettled files found.
+#[derive(Default)]
+struct Looked {
+    /// Some could be settled now or soon.
+    unsettled: bool,
+    /// When the first of those that wait for other computers is tried again.
+    starved_until: Option<Instant>,
 }
 
 /// When history is pruned and garbage swept next.
@@ -144,7 +158,8 @@ impl CareDue {
 fn rest(core: &Core) {
     core.keeper.state.lock().active = false;
     core.keeper.active.store(false, Ordering::Relaxed);
-    if core.nodes.all().iter().any(|node| node.lock().dirty.is_some()) {
+    let is_due = |state: &State| state.dirty.is_some() && state.starved_until().is_none();
+    if core.nodes.all().iter().any(|node| is_due(&node.lock())) {
         core.keeper.wake(false);
         return;
     }
@@ -155,24 +170,29 @@ fn rest(core: &Core) {
 }
 
 impl Core {
-    /// Queues what is quiet, old, or in the way; false if nothing is unsettled.
-    fn queue_quiet_files(&self, pressure: bool) -> bool {
+    /// Queues what is quiet, old, or in the way.
+    fn queue_quiet_files(&self, pressure: bool) -> Looked {
         let now = Instant::now();
-        let mut unsettled = false;
+        let mut looked = Looked::default();
         for node in self.nodes.all() {
             // Whoever holds it is using it: it is not quiet.
             let mut state = node.lock();
             let Some(dirty) = state.dirty else { continue };
-            unsettled = true;
+            if let Some(until) = state.starved_until() {
+                looked.starved_until =
+                    Some(looked.starved_until.map_or(until, |first: Instant| first.min(until)));
+                continue;
+            }
+            looked.unsettled = true;
             let due = (pressure && state.seals_under_way == 0)
                 || state.opens == 0
                 || now.duration_since(dirty.last) >= QUIET
                 || now.duration_since(dirty.since) >= OLDEST;
-            if due && !state.is_starved() && self.failure().is_none() {
+            if due && self.failure().is_none() {
                 self.queue(&node, &mut state);
             }
         }
-        unsettled
+        looked
     }
 
     /// Prunes history outside the retention window, then sweeps. False if the sweep has to be tried again soon.

@@ -30,6 +30,7 @@ mod log_watch;
 mod nearby;
 mod node;
 mod ops;
+mod patience;
 mod people;
 mod read_ahead;
 mod remote;

@@ -105,9 +105,12 @@ impl Core {
         let mut told = Told { safety, ..Told::default() };
         for (device, sequence) in &told.safety.safe_through {
             match ledger.clock_at(*device, *sequence) {
-                Ok(clock) => drop(clock.map(|clock| told.clocks.insert(*device, clock))),
+                Ok(Some(clock)) => {
+                    told.clocks.insert(*device, clock);
+                }
+                Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "a logged transaction cannot be read: its files count as not safe")
+                    tracing::warn!(%error, "a logged transaction cannot be read: its files count as not safe");
                 }
             }
         }

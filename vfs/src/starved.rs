@@ -1,7 +1,9 @@
 //! Files whose changes cannot be settled because a chunk beside them is on another computer.
 //!
 //! Nothing of them is lost: the changes stay in memory, and are kept as rows as `fsync` keeps them, so that they outlast a crash. The
-//! group is asked for the chunk; when it came the file is queued again, else after a pause that grows.
+//! group is asked for the chunk; when it came the file is queued again, else after a pause that grows. Such files
+//! count apart in the write buffer, for nobody may wait for what cannot leave memory, and take no more writes when they hold half
+//! of what it may.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,30 +30,30 @@ pub(crate) struct Starved {
 impl State {
     /// Whether all changes are in rows of the tree.
     pub(crate) fn is_kept(&self) -> bool {
-        self.dirty.is_none() || (self.persisted && self.fresh.iter().next().is_none())
+        self.dirty.is_none_or(|dirty| self.persisted && self.kept_as_of == Some(dirty.last))
     }
 
-    /// Whether it is no use to settle the file now.
-    pub(crate) fn is_starved(&self) -> bool {
-        self.starved.is_some_and(|starved| Instant::now() < starved.until)
+    /// Until when it is no use to settle the file.
+    pub(crate) fn starved_until(&self) -> Option<Instant> {
+        self.starved.map(|starved| starved.until).filter(|until| Instant::now() < *until)
     }
 }
 
 impl Core {
-    /// A file was not settled for want of a chunk. True if its changes will outlast a crash once the tree is committed.
-    pub(crate) fn starve(&self, node: &Arc<Node>, state: &mut State, id: ChunkId) -> bool {
+    /// A file was not settled for want of a chunk: its changes are kept, and the chunk is asked for.
+    pub(crate) fn starve(&self, node: &Arc<Node>, state: &mut State, id: ChunkId) {
+        if state.starved.is_none() {
+            tracing::warn!(ino = node.ino, %id, "a file waits for a chunk of another computer before it is settled");
+        }
         let pause = state.starved.map_or(PAUSE_FIRST, |starved| (2 * starved.pause).min(PAUSE_MAX));
         state.starved = Some(Starved { until: Instant::now() + pause, pause });
-        let kept = match self.keep_all_as_rows(node.ino, state) {
-            Ok(kept) => kept,
-            Err(error) => {
-                tracing::warn!(ino = node.ino, %error, "changes that wait for a chunk are in memory alone");
-                false
-            }
-        };
+        if !state.is_kept()
+            && let Err(error) = self.keep_all_as_rows(node.ino, state)
+        {
+            tracing::warn!(ino = node.ino, %error, "changes that wait for a chunk are in memory alone");
+        }
         self.committer.wake();
         self.feed(node, id);
-        kept
     }
 
     /// Asks for the chunk, and queues the file when it came.
@@ -79,19 +81,17 @@ impl Core {
         for node in self.nodes.all() {
             let mut state = node.lock();
             if state.starved.take().is_some() && state.dirty.is_some() {
+                self.recount(&mut state);
                 self.queue(&node, &mut state);
             }
         }
     }
 
-    /// Puts all changes of a file into rows, whatever form they have by now. False if they are too many for that.
-    fn keep_all_as_rows(&self, ino: crate::Ino, state: &mut State) -> Result<bool, Error> {
-        if !Self::fits_in_rows_at_all(state) {
-            return Ok(false);
+    /// Puts what changed since the last time into rows, whatever form it has by now.
+    fn keep_all_as_rows(&self, ino: crate::Ino, state: &mut State) -> Result<(), Error> {
+        if !self.fits_in_rows_at_all(state) {
+            return Err(Error::TooLarge);
         }
-        let changed: Vec<_> =
-            state.content().overlay.iter().map(|(start, segment)| (start, start + segment.len)).collect();
-        changed.into_iter().for_each(|(start, end)| state.fresh.add(start, end));
-        self.keep_as_rows(ino, state).map(|()| true)
+        self.keep_as_rows(ino, state)
     }
 }

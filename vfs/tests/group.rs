@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::unbounded;
 use fixture::group::{FakeGroup, Mood, PATIENCE};
 use fixture::{Fixture, READ_WRITE, create, noise, read, read_file, sync_all, write, write_file};
-use vfs::{Drive, Error, OpenFlags, ROOT, Safety, Seek, Urgency, wait};
+use proptest::prelude::*;
+use vfs::{Allocate, AttrChange, Drive, Error, OpenFlags, ROOT, Safety, Seek, Urgency, wait};
 
 const READ: OpenFlags = OpenFlags { read: true, write: false, append: false, truncate: false, direct: false };
 /// Long enough for its list to be in pages.
@@ -176,19 +177,51 @@ fn an_overwrite_that_waits_outlasts_a_restart() {
     let handle = drive.open(drive.resolve(b"f").unwrap(), READ).unwrap().handle;
     assert!(read(&drive, handle, 500_000, 10_000) == patch);
     drive.release(handle);
-    let again = FakeGroup::beside(&drive, Mood::Serve);
-    for id in group.questions.try_iter().map(|(id, _)| id) {
-        assert!(again.theirs.import(&id, &group.theirs.export(&id).unwrap()).is_ok());
-    }
-    for partition in group.theirs.partition_sums().unwrap().into_keys() {
-        for id in group.theirs.partition_ids(partition, None, usize::MAX).unwrap() {
-            again.theirs.import(&id, &group.theirs.export(&id).unwrap()).unwrap();
-        }
-    }
+    let again = FakeGroup::with(group.theirs.clone(), &drive, Mood::Serve);
     drive.join_group(again);
     wait_until_settled(&drive);
     assert!(read_file(&drive, "f") == bytes);
     assert_eq!(drive.history(b"f").unwrap().len(), 2);
+}
+
+#[test]
+fn appending_to_what_is_elsewhere_needs_nobody() {
+    let fixture = Fixture::default();
+    let mut bytes = noise(1, 1 << 20);
+    let (drive, group) = away(&fixture, "f", &bytes, Mood::Refuse);
+    drive.join_group(group.clone());
+    // A short end, and one long enough to be sealed while it arrives.
+    for (seed, len) in [(2, 1000), (3, 40 << 20)] {
+        let more = noise(seed, len);
+        let handle = drive.open(drive.resolve(b"f").unwrap(), READ_WRITE).unwrap().handle;
+        write(&drive, handle, bytes.len() as u64, &more);
+        bytes.extend_from_slice(&more);
+        drive.release(handle);
+        sync_all(&drive);
+        assert!(!drive.own_sequence_pending());
+    }
+    group.set_mood(Mood::Serve);
+    assert!(read_file(&drive, "f") == bytes);
+}
+
+#[test]
+fn memory_that_waits_for_others_does_not_keep_other_files_from_being_written() {
+    let fixture = Fixture::default();
+    let (drive, group) = away(&fixture, "f", &noise(1, 48 << 20), Mood::Refuse);
+    drive.join_group(group);
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ_WRITE).unwrap().handle;
+    // Inside a chunk at both ends.
+    let piece = noise(2, 1 << 20);
+    let deadline = Instant::now() + PATIENCE;
+    let is_refused = |turn: u64| {
+        let at = 100_000 + ((turn % 40) << 20);
+        wait(|reply| drive.write(handle, at, &piece, reply)).is_err()
+    };
+    // Only so much waits.
+    assert!((0..).take_while(|_| Instant::now() < deadline).any(is_refused));
+    let other = noise(3, 8 << 20);
+    write_file(&drive, ROOT, "g", &other);
+    assert!(read_file(&drive, "g") == other);
 }
 
 #[test]
@@ -291,4 +324,110 @@ fn the_log_tells_of_what_was_just_made_and_gives_it_away() {
     }
     assert!(!drive.transactions_since(&before, 1 << 20).unwrap().is_empty());
     assert!(drive.transactions_since(&drive.frontier(), 1 << 20).unwrap().is_empty());
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Write { offset: usize, len: usize, seed: u64 },
+    Truncate(usize),
+    Punch { offset: usize, len: usize },
+    Settle,
+    Fsync,
+    Away,
+    Offline(bool),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let place = prop_oneof![0..SPAN, 0..200_000usize, Just(0)];
+    let length = prop_oneof![1..5000usize, 1..400_000usize, Just(4096)];
+    prop_oneof![
+        6 => (place.clone(), length.clone(), any::<u64>())
+            .prop_map(|(offset, len, seed)| Step::Write { offset, len, seed }),
+        1 => place.clone().prop_map(Step::Truncate),
+        1 => (place, length).prop_map(|(offset, len)| Step::Punch { offset, len }),
+        2 => Just(Step::Settle),
+        1 => Just(Step::Fsync),
+        3 => Just(Step::Away),
+        2 => any::<bool>().prop_map(Step::Offline),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+const SPAN: usize = 2 << 20;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #[test]
+    fn wherever_the_chunks_are_a_file_is_what_was_written(steps in prop::collection::vec(step(), 1..24)) {
+        let fixture = Fixture::default();
+        let mut drive = fixture.open();
+        let mut group = FakeGroup::beside(&drive, Mood::Serve);
+        drive.join_group(group.clone());
+        let (ino, mut handle) = create(&drive, ROOT, "f");
+        let mut model: Vec<u8> = Vec::new();
+        let mut mood = Mood::Serve;
+        for step in steps {
+            match step.clone() {
+                Step::Write { offset, len, seed } => {
+                    let data = noise(seed, len);
+                    write(&drive, handle, offset as u64, &data);
+                    model.resize(model.len().max(offset + len), 0);
+                    model[offset..offset + len].copy_from_slice(&data);
+                }
+                Step::Truncate(size) => {
+                    let change = AttrChange { size: Some(size as u64), ..AttrChange::default() };
+                    wait(|reply| drive.set_attr(ino, Some(handle), change, reply)).unwrap();
+                    model.resize(size, 0);
+                }
+                Step::Punch { offset, len } => {
+                    let mode = Allocate::PunchHole;
+                    wait(|reply| drive.allocate(handle, offset as u64, len as u64, mode, reply)).unwrap();
+                    let end = (offset + len).min(model.len());
+                    if offset < end {
+                        model[offset..end].fill(0);
+                    }
+                }
+                Step::Settle => sync_all_or_wait(&drive),
+                Step::Fsync => {
+                    // What lies between two changes of a block may be elsewhere.
+                    let synced = wait(|reply| drive.fsync(handle, false, reply));
+                    prop_assert!(synced.is_ok() || mood == Mood::Refuse, "{synced:?}");
+                }
+                Step::Away => drop(group.take_all(&drive)),
+                Step::Offline(offline) => {
+                    mood = if offline { Mood::Refuse } else { Mood::Serve };
+                    group.set_mood(mood);
+                }
+                Step::Reopen => {
+                    drive.release(handle);
+                    mood = Mood::Serve;
+                    group.set_mood(mood);
+                    sync_all_or_wait(&drive);
+                    let closed = drive.close();
+                    drop(drive);
+                    drive = fixture.open();
+                    group = FakeGroup::with(group.theirs.clone(), &drive, mood);
+                    drive.join_group(group.clone());
+                    handle = drive.open(ino, READ_WRITE).unwrap().handle;
+                    if closed.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+            if mood == Mood::Serve {
+                prop_assert!(read(&drive, handle, 0, SPAN + (1 << 20)) == model, "after {step:?}");
+            }
+        }
+        group.set_mood(Mood::Serve);
+        drive.release(handle);
+        drive.join_group(group);
+        wait_until_settled(&drive);
+        prop_assert!(read_file(&drive, "f") == model);
+    }
+}
+
+/// Settles what can be settled; what cannot be kept either stays in memory.
+fn sync_all_or_wait(drive: &Drive) {
+    let _ = wait(|reply| drive.sync_all(reply));
 }

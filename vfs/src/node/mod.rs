@@ -86,8 +86,12 @@ pub(crate) struct State {
     pub(crate) rounds_in_place: u8,
     /// Cut at fixed blocks from now on.
     pub(crate) fixed: bool,
+    /// The last change that rows of the tree hold, with all before it.
+    pub(crate) kept_as_of: Option<Instant>,
     /// Settling waits for a chunk that is not here.
     pub(crate) starved: Option<Starved>,
+    /// Bytes it counts among those that wait for other computers.
+    pub(crate) counted_starved_bytes: usize,
     /// Bytes this node counts in the write buffer.
     pub(crate) counted_bytes: usize,
     /// What other devices did to it meanwhile.

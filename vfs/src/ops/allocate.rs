@@ -38,6 +38,7 @@ impl Core {
         let shown = end.min(content.size);
         if zeroes && offset < shown {
             content.overlay.put(offset, Segment { len: shown - offset, source: Source::Zero });
+            state.fresh.add(offset, shown);
         }
         state.touch(wall_time());
         self.recount(&mut state);

@@ -10,7 +10,7 @@ use crate::{Attr, AttrChange, Drive, Error, Handle, Ino, Kind, Ownership, Reply,
 impl Drive {
     /// Changes attributes; `handle` is the open file the call came through, if it did.
     pub fn set_attr(&self, ino: Ino, _handle: Option<Handle>, change: AttrChange, reply: Reply<Attr>) {
-        reply(self.core.set_attr(ino, change));
+        self.core.answer(move |core| core.set_attr(ino, change), reply);
     }
 }
 
@@ -69,7 +69,7 @@ impl Core {
     /// Sets a file's length.
     pub(crate) fn resize(&self, ino: Ino, size: u64) -> Result<(), Error> {
         self.nodes.with(ino, |node, state| {
-            self.load_now(ino, state)?;
+            self.load(ino, state)?;
             let old = state.content().size;
             if old == size {
                 state.touch(wall_time());

@@ -35,7 +35,7 @@ impl Drive {
             && let Err(error) = core.resize(ino, 0)
         {
             core.close(opened.handle);
-            return Err(error);
+            return Err(core.not_now(error));
         }
         Ok(opened)
     }

@@ -58,7 +58,7 @@ impl Core {
         if state.dirty.is_none() {
             return Ok(None);
         }
-        self.load(node.ino, &mut state)?;
+        self.load_now(node.ino, &mut state)?;
         if Self::fits_in_rows(&mut state) {
             match self.keep_as_rows(node.ino, &mut state) {
                 // What lies between two changes of a block is elsewhere.

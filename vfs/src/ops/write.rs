@@ -31,10 +31,13 @@ impl Core {
             return Err(Error::BadHandle);
         }
         let written = u32::try_from(data.len()).map_err(|_| Error::Invalid)?;
-        self.has_room((self.buffer.used_bytes() + data.len()) as u64)?;
+        self.has_room((self.buffer.held_bytes() + data.len()) as u64)?;
         let mut state = file.node.lock();
         if let Some(failure) = state.failure.take() {
             return Err(failure);
+        }
+        if state.starved.is_some() && self.buffer.is_starved_full() {
+            return Err(Error::Io);
         }
         self.load(file.node.ino, &mut state)?;
         let offset = if file.flags.append { state.content().size } else { offset };

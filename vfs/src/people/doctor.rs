@@ -118,6 +118,24 @@ impl Drive {
         }
     }
 
+    /// With other computers a chunk may well be on them alone: that is no reason to doubt the index.
+    fn tell_of_chunks_elsewhere(&self, seen: &LookOver, findings: &mut Findings) {
+        let damaged = self.core.store.usage().damaged_chunks;
+        if damaged > 0 {
+            let what = format!("{damaged} chunks are damaged on this computer");
+            findings.say(
+                Severity::Warning,
+                what,
+                "reading their files fetches good copies from other computers",
+            );
+        }
+        let what = format!(
+            "{} chunks and {} lists of chunks are not on this computer; reading their files fetches them",
+            seen.missing_chunks, seen.unlisted_versions
+        );
+        findings.say(Severity::Fine, what, "");
+    }
+
     fn tell_of_chunks(&self, seen: &LookOver, findings: &mut Findings) {
         if seen.missing_chunks + seen.unlisted_versions == 0 {
             if seen.ended_by.is_none() && !seen.stopped {
@@ -125,6 +143,9 @@ impl Drive {
                 findings.say(Severity::Fine, what, "");
             }
             return;
+        }
+        if self.core.fetcher.has_group() {
+            return self.tell_of_chunks_elsewhere(seen, findings);
         }
         let files = match self.core.files_with(&seen.chunks) {
             Ok(paths) if paths.is_empty() => "older versions only".to_owned(),

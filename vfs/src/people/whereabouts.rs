@@ -56,7 +56,11 @@ impl Drive {
             inline = matches!(content, Content::Inline(_));
             fixed =
                 matches!(content, Content::Chunks { fixed: true, .. } | Content::Pages { fixed: true, .. });
-            each_chunk(&core.store, &content, &mut |_| chunks += 1).map_err(wrong)?;
+            match each_chunk(&core.store, &content, &mut |_| chunks += 1) {
+                // Without its pages the list is shorter; it is asked for.
+                Err(Error::Missing(page)) if core.fetcher.has_group() => core.wish_for(page),
+                listed => listed.map_err(wrong)?,
+            }
         }
         Ok(Whereabouts { path: path.to_vec(), version, chunks, bytes: attr.size, inline, fixed, unsettled })
     }

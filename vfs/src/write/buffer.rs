@@ -15,18 +15,41 @@ pub(crate) const NODE_OVERHEAD_BYTES: usize = 512;
 pub(crate) struct WriteBuffer {
     limit_bytes: usize,
     used_bytes: AtomicUsize,
+    /// Bytes of files that wait for other computers. Nobody waits for these to leave memory.
+    starved_bytes: AtomicUsize,
     waiting: Mutex<VecDeque<(Reply<u32>, u32)>>,
 }
 
 impl WriteBuffer {
     /// A buffer of so many bytes.
     pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self { limit_bytes, used_bytes: AtomicUsize::new(0), waiting: Mutex::default() }
+        Self {
+            limit_bytes,
+            used_bytes: AtomicUsize::new(0),
+            starved_bytes: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+        }
     }
 
     /// Bytes in use.
     pub(crate) fn used_bytes(&self) -> usize {
         self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes in memory, whatever they wait for.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.used_bytes() + self.starved_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Files that wait for other computers must not grow further.
+    pub(crate) fn is_starved_full(&self) -> bool {
+        self.starved_bytes.load(Ordering::Relaxed) > self.limit_bytes / 2
+    }
+
+    /// The share of a file that waits for other computers changed.
+    pub(crate) fn account_starved(&self, before_bytes: usize, after_bytes: usize) {
+        self.starved_bytes.fetch_add(after_bytes, Ordering::Relaxed);
+        self.starved_bytes.fetch_sub(before_bytes, Ordering::Relaxed);
     }
 
     /// Unsettled files should be settled now, quiet or not.

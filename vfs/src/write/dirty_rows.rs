@@ -51,10 +51,10 @@ impl Core {
             && state.content().overlay.iter().all(|(_, segment)| matches!(segment.source, Source::Memory(_)))
     }
 
-    /// Whether the changes can be kept as rows where nothing better can be done: chunks among them are read for it.
-    pub(crate) fn fits_in_rows_at_all(state: &mut State) -> bool {
-        let changed: u64 = state.content().overlay.iter().map(|(_, segment)| segment.len).sum();
-        changed <= ROWS_BUSY_BYTES as u64
+    /// Whether the changes can be kept as rows where nothing better can be done: chunks and zeros among them are read for it. A
+    /// file whose changes cannot be settled takes no more of them than this.
+    pub(crate) fn fits_in_rows_at_all(&self, state: &State) -> bool {
+        fresh_bytes(state) <= (self.settings.write_buffer_bytes / 2) as u64
     }
 
     /// Puts what changed since the last `fsync` into the ledger's next batch.
@@ -91,6 +91,7 @@ impl Core {
         drop(ledger);
         state.fresh.clear();
         state.persisted = true;
+        state.kept_as_of = Some(dirty.last);
         Ok(())
     }
 
@@ -242,6 +243,7 @@ impl Core {
         let now = std::time::Instant::now();
         let time = |(secs, nanos)| Time { secs, nanos };
         state.dirty = Some(Dirty { since: now, last: now, mtime: time(head.mtime), ctime: time(head.ctime) });
+        state.kept_as_of = Some(now);
         state.persisted = true;
         Ok(true)
     }

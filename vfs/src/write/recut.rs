@@ -85,8 +85,12 @@ pub(crate) fn recut(
     cutting: Cutting,
     start: u64,
 ) -> Result<Recut, Error> {
-    let start = with_last_chunk(content, store, start)?;
-    let mut run = Run::read(content, store, start)?;
+    let joined = with_last_chunk(content, store, start)?;
+    let (start, mut run) = match Run::read(content, store, joined) {
+        // The chunk before an append is elsewhere. It is left as it is: a short chunk in between is cheaper than to wait for it.
+        Err(Error::Missing(_)) if joined < start => (start, Run::read(content, store, start)?),
+        run => (joined, run?),
+    };
     let mut cuts = Vec::new();
     let mut at = 0;
     while at < run.bytes.len() {

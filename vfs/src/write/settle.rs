@@ -26,7 +26,8 @@ impl Core {
     /// Settles a node: all it holds in memory is sealed and a version published. Blocks on the disk; not for adapters' threads.
     ///
     /// # Errors
-    /// What the store or the ledger answered, [`Error::Missing`] where a chunk is on another computer; the changes stay in memory and can be tried again.
+    /// What the store or the ledger answered, [`Error::Missing`] where a chunk is on another computer; the changes stay in memory and
+    /// can be tried again.
     pub(crate) fn settle(&self, node: &Arc<Node>) -> Result<(), Error> {
         let mut state = node.lock();
         state.queued = false;
@@ -35,7 +36,7 @@ impl Core {
         match outcome {
             Ok(()) => state.starved = None,
             // Nothing is lost, and nobody is to blame for it.
-            Err(Error::Missing(id)) => drop(self.starve(node, &mut state, id)),
+            Err(Error::Missing(id)) => self.starve(node, &mut state, id),
             Err(error) => state.failure = Some(error),
         }
         self.recount(&mut state);
@@ -137,6 +138,8 @@ impl Core {
             }
             _ => 0,
         };
-        self.buffer.account(std::mem::replace(&mut state.counted_bytes, bytes), bytes);
+        let (settling, starved) = if state.starved.is_some() { (0, bytes) } else { (bytes, 0) };
+        self.buffer.account_starved(std::mem::replace(&mut state.counted_starved_bytes, starved), starved);
+        self.buffer.account(std::mem::replace(&mut state.counted_bytes, settling), settling);
     }
 }

@@ -79,7 +79,12 @@ impl Core {
         if last.chunk.is_none() || content.overlay.end_before(start) > last.start {
             return Ok(false);
         }
-        let mut joined = content.bytes(&self.store, last.start, start)?.to_vec();
+        let mut joined = match content.bytes(&self.store, last.start, start) {
+            Ok(bytes) => bytes.to_vec(),
+            // It is elsewhere, and left as it is.
+            Err(Error::Missing(_)) => return Ok(true),
+            Err(error) => return Err(error),
+        };
         if let Some(Segment { source: Source::Memory(tail), .. }) = content.overlay.take(start) {
             joined.extend_from_slice(&tail);
         }
