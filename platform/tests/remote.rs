@@ -104,12 +104,15 @@ impl Watcher {
         Self(descriptor)
     }
 
-    /// Waits for so many events.
-    fn events(&self, count: usize) -> Vec<(String, inotify::ReadFlags)> {
+    /// Waits until these events came.
+    fn wait_for(&self, expected: &[(&str, inotify::ReadFlags)]) {
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        let mut events = Vec::new();
+        let mut events: Vec<(String, inotify::ReadFlags)> = Vec::new();
+        let came = |events: &[(String, inotify::ReadFlags)], (name, kind): &(&str, inotify::ReadFlags)| {
+            events.iter().any(|(seen, how)| seen == name && how == kind)
+        };
         let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
-        while events.len() < count {
+        while !expected.iter().all(|one| came(&events, one)) {
             let left = deadline.saturating_duration_since(std::time::Instant::now());
             let left = rustix::event::Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: 1 };
             let mut ready = [rustix::event::PollFd::new(&self.0, rustix::event::PollFlags::IN)];
@@ -124,7 +127,6 @@ impl Watcher {
                 }
             }
         }
-        events
     }
 }
 
@@ -143,15 +145,12 @@ fn programs_that_watch_a_folder_are_woken_and_nothing_is_edited_by_it() {
     mount.peer.make("made");
     let digest = mount.peer.ledger.digest().unwrap();
     mount.send();
-    let events = watcher.events(4);
-    for expected in [
+    watcher.wait_for(&[
         ("changed", Seen::MODIFY),
         ("changed", Seen::CLOSE_WRITE),
         ("doomed", Seen::DELETE),
         ("made", Seen::CREATE),
-    ] {
-        assert!(events.contains(&(expected.0.into(), expected.1)), "{expected:?} in {events:?}");
-    }
+    ]);
     assert_eq!(mount.names(), BTreeSet::from(["changed".to_string(), "made".to_string()]));
     assert_eq!(fs::read_to_string(mount.path("changed")).unwrap(), "after, and longer");
     assert_eq!(mount.drive.digest().unwrap(), digest, "what is shown to watchers is no edit");

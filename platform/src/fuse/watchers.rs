@@ -130,17 +130,26 @@ impl Stage {
         self.shown
             .thread
             .store(rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs(), Ordering::Relaxed);
-        for changes in waiting {
+        for first in waiting {
+            let mut exchanges = vec![first];
+            // Somebody may have begun to watch since the last look.
+            if !self.watched.is_any_of(&exchanges) {
+                self.watched.wait_for_next_look();
+                exchanges.extend(waiting.try_iter());
+            }
             self.watched.look_again();
             let Some(drive) = self.drive.upgrade() else { return };
-            if self.watched.is_empty() {
-                continue;
+            if !self.watched.is_empty() {
+                exchanges.iter().for_each(|changes| self.show_all(&drive, changes));
             }
-            for change in changes.iter().take(SHOWN_OF_EXCHANGE_MAX) {
-                // The mount may end at any time, and programs change what was changed elsewhere: what cannot be shown is not.
-                if let Err(error) = self.show(&drive, change) {
-                    tracing::debug!(%error, "watchers of a folder learn nothing of a change");
-                }
+        }
+    }
+
+    fn show_all(&self, drive: &Drive, changes: &[Change]) {
+        for change in changes.iter().take(SHOWN_OF_EXCHANGE_MAX) {
+            // The mount may end at any time, and programs change what was changed elsewhere: what cannot be shown is not.
+            if let Err(error) = self.show(drive, change) {
+                tracing::debug!(%error, "watchers of a folder learn nothing of a change");
             }
         }
     }

@@ -9,9 +9,11 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::Dev;
+use vfs::Change;
 
 /// Between two looks at all processes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -39,6 +41,20 @@ impl Watched {
     /// Whether somebody watches this inode.
     pub fn has(&self, ino: u64) -> bool {
         self.inodes.contains(&ino)
+    }
+
+    /// Whether somebody watches a folder or inode of these changes.
+    pub fn is_any_of(&self, exchanges: &[Arc<[Change]>]) -> bool {
+        exchanges.iter().flat_map(|changes| changes.iter()).any(|change| match change {
+            Change::Entry { dir: ino, .. } | Change::Content(ino) => self.has(*ino),
+            _ => false,
+        })
+    }
+
+    /// Sleeps until [`Watched::look_again`] would look.
+    pub fn wait_for_next_look(&self) {
+        let since = self.looked.map_or(LOOK_EVERY, |looked| looked.elapsed());
+        std::thread::sleep(LOOK_EVERY.saturating_sub(since));
     }
 
     /// Looks at all processes, unless it did just now.
