@@ -1,5 +1,6 @@
 //! What another device does shows in a mounted drive at once, to every program.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 #[path = "../../vfs/tests/fixture/mod.rs"]
 mod fixture;

@@ -1,4 +1,5 @@
 //! What another device does shows in an open drive, and nothing that was written here is lost by it.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 mod fixture;
 
