@@ -91,6 +91,27 @@ fn who_reads_on_reads_the_version_he_opened() {
     assert_eq!(fs::read_to_string(mount.path("a")).unwrap(), "NEW BYTES");
 }
 
+#[test]
+fn an_old_reader_does_not_change_the_length_that_others_see() {
+    let mut mount = mount();
+    let ino = mount.peer.file("a", "old bytes");
+    mount.send();
+    let mut old = fs::File::open(mount.path("a")).unwrap();
+    for new in ["a new version, much longer", "short"] {
+        mount.peer.publish(ino, new);
+        mount.send();
+        let mut text = String::new();
+        old.rewind().unwrap();
+        old.read_to_string(&mut text).unwrap();
+        // The kernel knows one length, the new one: it cuts what it is given for the old reader, or fills it up with zeros. What
+        // must not happen is that he reads bytes of the new version.
+        assert!("old bytes".starts_with(text.trim_end_matches('\0')), "{text:?}");
+        mount.drive.wait_until_told();
+        assert_eq!(fs::metadata(mount.path("a")).unwrap().len(), new.len() as u64);
+        assert_eq!(fs::read_to_string(mount.path("a")).unwrap(), new);
+    }
+}
+
 /// What a watcher of the mount's root is told, as names of events, until nothing more comes.
 struct Watcher(std::os::fd::OwnedFd);
 
