@@ -1,101 +1,16 @@
 //! What another device does shows in an open drive, and nothing that was written here is lost by it.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 mod fixture;
 
-use std::sync::Arc;
-
-use fixture::{Fixture, READ_WRITE, noise, read, read_file, sync_all, write, write_file};
-use ledger::keys::{DeviceKey, Keyring, UserKeys};
+use fixture::peer::{Peer, now};
+use fixture::{READ_WRITE, entropy, read, read_file, sync_all, write, write_file};
+use ledger::keys::{DeviceKey, UserKeys};
 use ledger::roster::DeviceClaim;
-use ledger::{
-    Content, Frontier, HeldReason, Ino as PeerIno, Ledger, MemoryBacking, NewVersion, Now, Time as LedgerTime,
-};
-use vfs::{Change, Drive, Error, Handle, Kind, OpenFlags, ROOT, wait};
+use ledger::{Frontier, HeldReason};
+use vfs::{Change, Drive, Error, Handle, OpenFlags, ROOT, wait};
 
 const READ: OpenFlags = OpenFlags { read: true, write: false, append: false, truncate: false, direct: false };
-
-fn now() -> Now {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    Now { wall: LedgerTime { secs: since.as_secs().cast_signed(), nanos: since.subsec_nanos() } }
-}
-
-fn entropy(seed: u64) -> impl FnMut(&mut [u8]) {
-    let mut turn = seed;
-    move |out: &mut [u8]| {
-        turn += 1;
-        out.copy_from_slice(&noise(turn, out.len()));
-    }
-}
-
-/// Another device: a bare ledger that founded the workspace.
-struct Peer {
-    ledger: Ledger,
-    told: Frontier,
-}
-
-impl Peer {
-    /// The peer, and a drive on a device that joined it.
-    fn with_drive() -> (Self, Arc<Drive>) {
-        let (peer, fixture) = Self::with_fixture();
-        let drive = fixture.open();
-        let mut peer = peer;
-        peer.send(&drive);
-        (peer, drive)
-    }
-
-    fn with_fixture() -> (Self, Fixture) {
-        let user = UserKeys::generate(&mut entropy(1));
-        let keyring = Keyring::generate(&user.id(), &mut entropy(50));
-        let (own, other) = (DeviceKey::generate(&mut entropy(100)), DeviceKey::generate(&mut entropy(200)));
-        let backing = Box::new(MemoryBacking::default());
-        let mut ledger = Ledger::create(backing, own, &user, keyring.clone(), "drive", now()).unwrap();
-        let claim = DeviceClaim::new(&other, user.id(), keyring.workspace);
-        ledger
-            .change_roster(now(), |roster, keyring| {
-                Ok(vec![roster.add_device(&user, keyring, claim, "second")?])
-            })
-            .unwrap();
-        let records = ledger.roster_records();
-        let fixture = Fixture::joining(&other, user, keyring, records);
-        (Self { ledger, told: Frontier::default() }, fixture)
-    }
-
-    /// Transactions since the last time.
-    fn news(&mut self) -> Vec<Vec<u8>> {
-        if let Some(batch) = self.ledger.freeze(now()).unwrap() {
-            self.ledger.writer().write(&batch).unwrap();
-            self.ledger.thaw(batch);
-        }
-        let news = self.ledger.transactions_since(&self.told, usize::MAX).unwrap();
-        self.told = self.ledger.frontier();
-        news
-    }
-
-    fn send(&mut self, drive: &Drive) {
-        let news = self.news();
-        let outcome = drive.accept(&news).unwrap();
-        assert_eq!(outcome.applied as usize, news.len(), "{outcome:?}");
-    }
-
-    fn make(&mut self, name: &str) -> PeerIno {
-        let node =
-            ledger::NewNode { kind: Kind::File, mode: 0o644, uid: 1000, gid: 1000, rdev: 0, target: b"" };
-        self.ledger.create_node(now(), ledger::ROOT, name.as_bytes(), node).unwrap().ino
-    }
-
-    fn publish(&mut self, ino: PeerIno, text: &str) {
-        let base = self.ledger.inode(ino).unwrap().and_then(|inode| inode.head).map(|head| head.version);
-        let content = Content::Inline(text.as_bytes().to_vec());
-        let version = NewVersion { base, size: text.len() as u64, mtime: now().wall, content };
-        self.ledger.publish(now(), ino, version).unwrap();
-    }
-
-    fn file(&mut self, name: &str, text: &str) -> PeerIno {
-        let ino = self.make(name);
-        self.publish(ino, text);
-        ino
-    }
-}
 
 fn open(drive: &Drive, name: &str, flags: OpenFlags) -> vfs::Opened {
     drive.open(drive.resolve(name.as_bytes()).unwrap(), flags).unwrap()

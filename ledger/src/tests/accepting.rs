@@ -129,3 +129,48 @@ fn what_is_held_is_bounded() {
     }
     assert_eq!(devices[1].held().len(), crate::HELD_TRANSACTIONS_MAX);
 }
+
+#[test]
+fn many_at_once_in_any_order_come_to_the_same_tree() {
+    let cast = Cast::new();
+    let mut devices = cast.devices(3);
+    for n in 0..40 {
+        let device = &mut devices[n % 2];
+        file(device, at(1000), ROOT, &format!("f{n}"));
+        commit(device, at(1000));
+    }
+    let [a, b, _] = &mut devices[..] else { panic!() };
+    sync(a, b, at(2000));
+    let mut missing = b.transactions_since(&Frontier::default(), usize::MAX).unwrap();
+    // From the newest to the oldest, some of them twice, with what is no transaction among them.
+    missing.reverse();
+    missing.extend_from_within(..5);
+    missing.insert(3, b"garbage".to_vec());
+    let mut fresh = cast.join(2);
+    let all = fresh.accept_all(at(3000), &missing).unwrap();
+    assert_eq!((all.duplicate, all.held.len(), all.refused.len()), (5, 0, 1));
+    assert_eq!(all.applied as usize, missing.len() - 6);
+    assert!(all.changed.names.contains(&(ROOT, b"f39".to_vec())));
+    assert_eq!(fresh.digest().unwrap(), b.digest().unwrap());
+    // What was taken in stands after it was written, too.
+    commit(&mut fresh, at(3000));
+    assert_eq!(fresh.frontier(), b.frontier());
+}
+
+#[test]
+fn records_by_themselves_vouch_for_a_device_once() {
+    let cast = Cast::new();
+    let mut devices = cast.devices(2);
+    let mut joined = cast.join(5);
+    let mut records = devices[0].roster_records();
+    // Parents come late.
+    records.reverse();
+    let taken = joined.accept_records(at(1000), &records).unwrap();
+    assert_eq!((taken.new + taken.held) as usize, records.len());
+    assert_eq!(joined.roster().digest(), devices[0].roster().digest());
+    let again = joined.accept_records(at(1000), &records).unwrap();
+    assert_eq!((again.new, again.held, again.refused), (0, 0, 0));
+    assert_eq!(joined.accept_records(at(1000), &[vec![1, 2, 3]]).unwrap().refused, 1);
+    sync(&mut devices[0], &mut joined, at(2000));
+    assert_eq!(joined.roster_records().len(), records.len());
+}

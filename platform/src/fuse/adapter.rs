@@ -21,6 +21,7 @@ use super::errno::errno;
 use super::fills::Fills;
 use super::notices::Notices;
 use super::quick_wake::QuickWake;
+use super::watchers::Shown;
 use super::{content, directories, names, privileges, xattr};
 
 /// How long the kernel may believe a name or an attribute without asking. Changes that do not come through this mount
@@ -59,6 +60,7 @@ pub struct Adapter {
     pub(super) notices: Notices,
     pub(super) quick_wake: QuickWake,
     pub(super) fills: Arc<Fills>,
+    pub(super) shown: Arc<Shown>,
 }
 
 impl Adapter {
@@ -115,7 +117,13 @@ impl Filesystem for Adapter {
 
     // Names
 
-    fn lookup(&self, _caller: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+    fn lookup(&self, caller: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        if let Some(answer) = self.shown.looked_up(caller, parent, name) {
+            return match answer {
+                Some(attr) => reply.entry(&Duration::ZERO, &attr, GENERATION),
+                None => reply.error(Errno::ENOENT),
+            };
+        }
         names::lookup(self, parent, name, reply);
     }
 
@@ -132,6 +140,9 @@ impl Filesystem for Adapter {
         rdev: u32,
         reply: ReplyEntry,
     ) {
+        if self.shown.is_at(caller) {
+            return entry(reply, self.drive().lookup(parent.0, name.as_bytes()));
+        }
         let Some(kind) = kind(mode) else { return reply.error(Errno::EINVAL) };
         let node = new_node(caller, kind, mode, rdev, &[]);
         entry(reply, self.drive().make_node(parent.0, name.as_bytes(), node));
@@ -146,11 +157,17 @@ impl Filesystem for Adapter {
         _umask: u32,
         reply: ReplyEntry,
     ) {
+        if self.shown.is_at(caller) {
+            return entry(reply, self.drive().lookup(parent.0, name.as_bytes()));
+        }
         let node = new_node(caller, Kind::Directory, mode, 0, &[]);
         entry(reply, self.drive().make_node(parent.0, name.as_bytes(), node));
     }
 
     fn symlink(&self, caller: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        if self.shown.is_at(caller) {
+            return entry(reply, self.drive().lookup(parent.0, name.as_bytes()));
+        }
         let node = new_node(caller, Kind::Symlink, 0o777, 0, target.as_os_str().as_bytes());
         entry(reply, self.drive().make_node(parent.0, name.as_bytes(), node));
     }
@@ -172,11 +189,17 @@ impl Filesystem for Adapter {
         entry(reply, self.drive().link(ino.0, parent.0, name.as_bytes()));
     }
 
-    fn unlink(&self, _caller: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+    fn unlink(&self, caller: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        if self.shown.is_at(caller) {
+            return reply.ok();
+        }
         empty(reply, self.drive().unlink(parent.0, name.as_bytes()));
     }
 
-    fn rmdir(&self, _caller: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+    fn rmdir(&self, caller: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        if self.shown.is_at(caller) {
+            return reply.ok();
+        }
         empty(reply, self.drive().remove_dir(parent.0, name.as_bytes()));
     }
 
@@ -225,6 +248,9 @@ impl Filesystem for Adapter {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
+        if self.shown.is_at(caller) {
+            return attributes(reply, self.drive().attr(ino.0));
+        }
         let mut change = AttrChange {
             mode: mode.map(|mode| mode & 0o7777),
             uid,
@@ -288,7 +314,10 @@ impl Filesystem for Adapter {
 
     // Content
 
-    fn open(&self, _caller: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, caller: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        if self.shown.is_at(caller) {
+            return content::open_for_show(reply);
+        }
         content::open(self, ino, flags, reply);
     }
 

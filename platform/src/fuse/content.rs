@@ -24,6 +24,11 @@ pub fn open(adapter: &Adapter, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen)
     }
 }
 
+/// A file that is opened for show: no handle of the drive, and nothing to be told when it is closed.
+pub fn open_for_show(reply: ReplyOpen) {
+    reply.opened(FileHandle(u64::MAX), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
+}
+
 /// What the kernel may do with an open file. A file that cannot be written needs no call when it is closed. `O_DIRECT`
 /// needs nothing: the kernel honours it by itself.
 pub fn opened_flags(flags: OpenFlags, by_drive: &Opened) -> FopenFlags {

@@ -4,6 +4,7 @@
 //!   mount() ─▶ mountpoint   the folder is fit, dead mounts are gone
 //!          └─▶ session      fuser's threads ─▶ adapter ─▶ vfs::Drive
 //!                           notices: what changed elsewhere, told to the kernel
+//!                           watchers: programs that watch folders are woken for it
 //!                           quick_wake: while it is busy, processors do not sleep deeply
 //!   Mounted::unmount() ─▶ unmount
 //! ```
@@ -24,6 +25,7 @@ mod privileges;
 mod quick_wake;
 mod session;
 mod unmount;
+mod watchers;
 mod xattr;
 
 pub use session::{Mounted, mount};

@@ -14,6 +14,7 @@ use fuser::{INodeNo, Notifier};
 use vfs::{Change, Drive, Ino, Kind, ROOT};
 
 use super::fills::Fills;
+use super::watchers::Watchers;
 
 /// Notices of the adapter itself that may wait.
 const MAX_WAITING_NOTICES: usize = 1024;
@@ -45,6 +46,7 @@ pub fn start(
     told: Receiver<Change>,
     notifier: Notifier,
     fills: Arc<Fills>,
+    watchers: Watchers,
 ) -> io::Result<()> {
     let mut changes = drive.subscribe();
     let nearby = drive.nearby();
@@ -57,7 +59,10 @@ pub fn start(
                     Err(_) => return,
                 },
                 recv(changes) -> change => match change {
-                    Ok(change) => kernel.forget(&change),
+                    Ok(change) => {
+                        kernel.forget(&change);
+                        watchers.show(change);
+                    }
                     // A closed drive changes no more; the mount is about to end.
                     Err(_) => changes = never(),
                 },

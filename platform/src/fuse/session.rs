@@ -17,6 +17,7 @@ use super::mountpoint::{self, SUBTYPE};
 use super::notices::{self, Notices};
 use super::quick_wake::QuickWake;
 use super::unmount;
+use super::watchers::{self, Shown};
 use crate::mount::{MountError, MountOptions};
 
 /// What the kernel reads ahead in a file that is read in order, in KiB. Its own 128 cost a third of the speed.
@@ -47,15 +48,23 @@ pub fn mount(drive: Arc<Drive>, options: &MountOptions) -> Result<Mounted, Mount
     let (own_notices, told) = Notices::channel();
     let fills = Arc::<Fills>::default();
     let quick_wake = QuickWake::new(options.quick_wake);
-    let adapter =
-        Adapter { drive: Arc::clone(&drive), notices: own_notices, quick_wake, fills: Arc::clone(&fills) };
+    let shown = Arc::<Shown>::default();
+    let adapter = Adapter {
+        drive: Arc::clone(&drive),
+        notices: own_notices,
+        quick_wake,
+        fills: Arc::clone(&fills),
+        shown: Arc::clone(&shown),
+    };
     let failed = |error: &io::Error| explain(&mountpoint, error);
     let session = Session::new(adapter, &mountpoint, &config(options)).map_err(|error| failed(&error))?;
     let device = mountpoint::mounted_on(&mountpoint).map(|entry| entry.device).unwrap_or_default();
     let notifier = session.notifier();
     let session = session.spawn().map_err(|error| failed(&error))?;
     // From here on a failure drops the session, which unmounts.
-    notices::start(drive, told, notifier, fills).map_err(|error| failed(&error))?;
+    let watchers = watchers::start(&drive, notifier.clone(), shown, &mountpoint, &device)
+        .map_err(|error| failed(&error))?;
+    notices::start(drive, told, notifier, fills, watchers).map_err(|error| failed(&error))?;
     let end = watch(session, mountpoint.clone()).map_err(|error| failed(&error))?;
     raise_read_ahead(&device);
     Ok(Mounted { mountpoint, device, end })

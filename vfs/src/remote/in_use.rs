@@ -76,6 +76,11 @@ impl Core {
             state.elsewhere.revives = true;
         }
         self.show_newest(ino, &mut state);
+        if state.dirty.is_some() {
+            // What was synced is kept as changes to the version it was made on; it becomes a version of its own before that is
+            // no longer the one that shows after a start.
+            self.queue(&node, &mut state);
+        }
         self.nodes.release(&node, state);
     }
 

@@ -68,6 +68,23 @@ impl Drive {
         Ok(outcome(all, frontier))
     }
 
+    /// The path of an inode from the root, if a name leads to it.
+    #[must_use]
+    pub fn path_of(&self, ino: Ino) -> Option<Vec<u8>> {
+        self.core.ledger.read().path(ino).ok().flatten()
+    }
+
+    /// Directories and names that lead to an inode.
+    #[must_use]
+    pub fn names_of(&self, ino: Ino) -> Vec<(Ino, Vec<u8>)> {
+        self.core.ledger.read().parents(ino).unwrap_or_default()
+    }
+
+    /// Waits until every listener has handled what it was told so far (two seconds at most). Not for threads that answer a kernel.
+    pub fn wait_until_told(&self) {
+        self.core.changes.wait_until_handled();
+    }
+
     /// Tries again what waits, for a clock that has come closer or a key that has come.
     ///
     /// # Errors
