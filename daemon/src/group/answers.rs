@@ -18,6 +18,8 @@ use super::{Group, Keys};
 const WAIT_AT_ONCE: Duration = Duration::from_secs(15);
 /// Chunks of one file that are looked for at most.
 const CHUNKS_ASKED_MAX: usize = 1 << 20;
+/// How long a first link may take.
+const LINK_WAIT: Duration = Duration::from_secs(5);
 /// How long the driver may take to answer.
 const VIEW_WAIT: Duration = Duration::from_secs(5);
 /// Why nothing here is ever safe.
@@ -188,8 +190,12 @@ impl Group {
         let frontier = drive.frontier();
         let own = self.device.id();
         let all = |known: &Known| {
-            let mut behind =
-                frontier.0.iter().filter(|(device, sequence)| known.safe_through(device, own) < **sequence);
+            // Of a device that was taken out nobody can say more than it did: `status` counts its files, nobody waits for them.
+            let belongs = |device: &DeviceId| known.members.device(device).is_some();
+            let mut behind = frontier
+                .0
+                .iter()
+                .filter(|(device, sequence)| belongs(device) && known.safe_through(device, own) < **sequence);
             behind.next().is_none().then_some(())
         };
         match self.shared.wait(WAIT_AT_ONCE, all) {
@@ -238,11 +244,11 @@ impl Group {
         {
             return waited;
         }
-        let known = self.shared.known();
-        if self.is_alone(&known) {
+        if self.is_alone(&self.shared.known()) {
             return yes();
         }
-        if known.online.is_empty() {
+        // Links of a daemon that has just started take a moment.
+        if self.shared.wait(LINK_WAIT, |known| (!known.online.is_empty()).then_some(())).is_none() {
             return no(
                 "no other device is online: start it, or look at `peerdrive status` for why it is not reached",
             );

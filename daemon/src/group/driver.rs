@@ -104,6 +104,7 @@ pub struct Driver {
     facts_unsaved_since: Option<Instant>,
     own_facts: Option<Facts>,
     own_facts_due: Option<Instant>,
+    own_facts_told: Instant,
     looked_around: Instant,
     fetches: HashMap<u64, vfs::FetchDone>,
     next_ticket: u64,
@@ -130,6 +131,7 @@ impl Driver {
             facts_unsaved_since: None,
             own_facts: None,
             own_facts_due: Some(now),
+            own_facts_told: now,
             looked_around: now,
             fetches: HashMap::new(),
             next_ticket: 0,
@@ -378,6 +380,7 @@ impl Driver {
         if self.own_facts.as_ref().is_some_and(|before| is_as_good(before, &facts)) {
             return;
         }
+        self.own_facts_told = Instant::now();
         self.own_facts = Some(facts.clone());
         // A clock that was set back must not make facts look old: they follow those issued before.
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -486,7 +489,8 @@ impl Driver {
                 Output::SafeThrough { sequence } => {
                     self.parts.shared.set_own_safe_through(sequence);
                     self.tell_safety();
-                    self.own_facts_due.get_or_insert_with(|| Instant::now() + FACTS_PAUSE);
+                    let due = Instant::now().max(self.own_facts_told + FACTS_PAUSE);
+                    self.own_facts_due.get_or_insert(due);
                 }
                 Output::PeerFrontier { peer, frontier } => self.parts.shared.set_frontier(peer, frontier),
             }

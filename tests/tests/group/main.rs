@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod computers;
+mod hosting;
 mod pairing;
 mod parting;
 mod sharing;

@@ -66,3 +66,17 @@ fn a_removed_device_gets_nothing_more() {
     assert!(!computers.mount(2).join("after.txt").exists());
     assert!(!computers.mount(0).join("late.txt").exists());
 }
+
+#[test]
+fn a_ticket_joins_and_another_person_keeps_his_own_keys() {
+    let computers = Computers::apart(2, &[]);
+    let invited = computers.daemons[0].json(&["invite", "--ticket", "--role", "writer"]);
+    let user = computers.daemons[1].json(&["keys", "recovery"])["phrase"].clone();
+    let joined = computers.daemons[1].json(&["join", invited["ticket"].as_str().unwrap()]);
+    assert_eq!(joined["role"], "writer");
+    assert_eq!(computers.daemons[1].json(&["keys", "recovery"])["phrase"], user, "his keys stay his");
+    fs::write(computers.mount(1).join("from a writer"), "hello").unwrap();
+    computers.sees(0, "from a writer", b"hello");
+    let refused = computers.daemons[1].command(["invite", "--role", "writer"]);
+    assert_eq!(refused.status.code(), Some(1), "a writer does not invite others");
+}
