@@ -108,8 +108,8 @@ pub fn prepare_joined(
     name: &str,
     records: &[Vec<u8>],
 ) -> Result<(), String> {
-    vfs::make_joined(Arc::new(OsDisk), folder, device, user, keyring, name, records)
-        .map_err(|error| error.to_string())
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk);
+    vfs::make_joined(&disk, folder, device, user, keyring, name, records).map_err(|error| error.to_string())
 }
 
 /// Makes the sealed logs of a host that joins.

@@ -251,6 +251,7 @@ impl Begun {
             name: self.settings.computer_name(),
             listen: self.settings.listen,
             discovery: self.settings.discovery,
+            port_mapping: self.settings.port_mapping,
             contribute_bytes: self.given.contribute.0,
             rates: self.given.rates(),
             target: usize::try_from(self.settings.target).unwrap_or(usize::MAX),

@@ -156,7 +156,7 @@ impl Core {
 /// # Errors
 /// [`OpenError`]: what the disk or the ledger says, or records that are not this workspace's.
 pub fn make_joined(
-    disk: Arc<dyn Disk>,
+    disk: &Arc<dyn Disk>,
     folder: &Path,
     device: &DeviceKey,
     user: &UserKeys,
@@ -168,7 +168,7 @@ pub fn make_joined(
     let in_tree = |source: LedgerError| OpenError::Tree { path: path.clone(), source };
     let key = SectorKey::new(keyring.database_key);
     let on_disk = |source| OpenError::TreeFile { path: path.clone(), source };
-    let file = DatabaseFile::open(&disk, &path, Some(&key)).map_err(on_disk)?;
+    let file = DatabaseFile::open(disk, &path, Some(&key)).map_err(on_disk)?;
     let backing = RedbBacking::open(file, CACHE_BYTES).map_err(|error| in_tree(error.into()))?;
     let mut ledger = Ledger::join(Box::new(backing), device.clone(), user, keyring.clone(), name, now())
         .map_err(in_tree)?;

@@ -63,6 +63,8 @@ pub enum Told {
     Fresh,
     /// The roster may have changed.
     RosterChanged,
+    /// Where the router lets others in.
+    External(Option<SocketAddr>),
     /// What this computer gives changed.
     Given { contribute_bytes: u64 },
     /// Somebody wants to know who holds these chunks.
@@ -103,6 +105,7 @@ pub struct Driver {
     facts: BTreeMap<DeviceId, Vec<u8>>,
     facts_unsaved_since: Option<Instant>,
     own_facts: Option<Facts>,
+    external: Option<SocketAddr>,
     own_facts_due: Option<Instant>,
     own_facts_told: Instant,
     looked_around: Instant,
@@ -130,6 +133,7 @@ impl Driver {
             facts: BTreeMap::new(),
             facts_unsaved_since: None,
             own_facts: None,
+            external: None,
             own_facts_due: Some(now),
             own_facts_told: now,
             looked_around: now,
@@ -213,6 +217,7 @@ impl Driver {
         }
         if now.duration_since(self.looked_around) >= LOOK_AROUND {
             self.looked_around = now;
+            self.parts.workers.give_care();
             self.own_facts_due.get_or_insert(now);
         }
         if self.own_facts_due.is_some_and(|due| due <= now) {
@@ -250,6 +255,10 @@ impl Driver {
             Told::LogAdvanced => self.log_advanced(),
             Told::Fresh => self.fresh(),
             Told::RosterChanged => self.refresh_members(),
+            Told::External(address) => {
+                self.external = address;
+                self.own_facts_due.get_or_insert(Instant::now());
+            }
             Told::Given { contribute_bytes } => {
                 self.parts.contribute_bytes = contribute_bytes;
                 self.own_facts_due.get_or_insert(Instant::now());
@@ -373,7 +382,11 @@ impl Driver {
             used_bytes: usage.pack_bytes,
             full: usage.can_store_bytes < FULL_BELOW_BYTES,
             site: self.parts.site.clone(),
-            addresses: addresses::own(self.parts.endpoint.address()),
+            addresses: self
+                .external
+                .into_iter()
+                .chain(addresses::own(self.parts.endpoint.address()))
+                .collect(),
             safe_through: self.parts.shared.own_safe_through(),
             capabilities: 0,
         };

@@ -25,14 +25,19 @@ const CHUNK_THREADS: usize = 2;
 /// Stack of each.
 const STACK_BYTES: usize = 512 << 10;
 
-/// A job and its number.
-type Numbered = (u64, Job);
+/// What a thread is given.
+enum Task {
+    /// A job and its number.
+    Job(u64, Job),
+    /// What waits for a clock that comes closer, or a key, is tried again.
+    RetryHeld,
+}
 
 /// The threads.
 pub struct Workers {
-    logs: Sender<Numbered>,
-    now: Sender<Numbered>,
-    later: Sender<Numbered>,
+    logs: Sender<Task>,
+    now: Sender<Task>,
+    later: Sender<Task>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -41,13 +46,13 @@ impl Workers {
     ///
     /// # Errors
     /// No thread could be started.
-    pub fn start(kept: &Kept, done: Arc<dyn Fn(u64, JobResult) + Send + Sync>) -> io::Result<Self> {
+    pub fn start(kept: &Kept, done: &Arc<dyn Fn(u64, JobResult) + Send + Sync>) -> io::Result<Self> {
         let (logs, logs_queue) = unbounded();
         let (now, now_queue) = unbounded();
         let (later, later_queue) = unbounded();
-        let mut threads = vec![start("group-logs", kept, &done, logs_queue, never())?];
+        let mut threads = vec![start("group-logs", kept, done, logs_queue, never())?];
         for _ in 0..CHUNK_THREADS {
-            threads.push(start("group-chunks", kept, &done, now_queue.clone(), later_queue.clone())?);
+            threads.push(start("group-chunks", kept, done, now_queue.clone(), later_queue.clone())?);
         }
         Ok(Self { logs, now, later, threads })
     }
@@ -64,7 +69,13 @@ impl Workers {
             _ => &self.later,
         };
         // The threads end only when these ends are dropped.
-        let _ = queue.send((number, job));
+        let _ = queue.send(Task::Job(number, job));
+    }
+
+    /// Queues what is to be done now and then.
+    pub fn give_care(&self) {
+        // As above.
+        let _ = self.logs.send(Task::RetryHeld);
     }
 
     /// Ends the threads; what is queued is still done.
@@ -82,8 +93,8 @@ fn start(
     name: &str,
     kept: &Kept,
     done: &Arc<dyn Fn(u64, JobResult) + Send + Sync>,
-    first: Receiver<Numbered>,
-    second: Receiver<Numbered>,
+    first: Receiver<Task>,
+    second: Receiver<Task>,
 ) -> io::Result<JoinHandle<()>> {
     let (kept, done) = (kept.clone(), Arc::clone(done));
     let work = move || {
@@ -96,8 +107,11 @@ fn start(
                     Err(_) => { second = never(); continue }
                 },
             };
-            let Some((number, job)) = next else { return };
-            done(number, run(&kept, job));
+            match next {
+                Some(Task::Job(number, job)) => done(number, run(&kept, job)),
+                Some(Task::RetryHeld) => kept.logs.retry_held(),
+                None => return,
+            }
         }
     };
     std::thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(work)
@@ -106,7 +120,7 @@ fn start(
 fn run(kept: &Kept, job: Job) -> JobResult {
     let store = &*kept.store;
     match job {
-        Job::Read { id, .. } => JobResult::Chunk(read(store, &id)),
+        Job::Read { id, .. } => read(store, &id),
         Job::Store { id, bytes, why } => JobResult::Stored(keep(store, &id, &bytes, why)),
         Job::Flush => {
             JobResult::Flushed(store.flush().inspect_err(|error| tracing::warn!(%error, "flush")).is_ok())
@@ -182,14 +196,12 @@ fn set_all(
     })
 }
 
-fn read(store: &ChunkStore, id: &ChunkId) -> Option<Bytes> {
+fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {
     match store.export(id) {
-        Ok(sealed) => Some(Bytes::from(sealed)),
-        Err(StoreError::NotFound(_)) => None,
-        Err(error) => {
-            tracing::warn!(%id, %error, "a chunk cannot be given to a peer");
-            None
-        }
+        Ok(sealed) => JobResult::Chunk(Some(Bytes::from(sealed))),
+        Err(StoreError::NotFound(_)) => JobResult::Chunk(None),
+        // It is here and cannot be read: nobody may take it for gone.
+        Err(error) => failed("a chunk cannot be given to a peer", &error),
     }
 }
 

@@ -53,6 +53,9 @@ pub trait Logs: Send + Sync {
     /// The roster is another one than before: what it hands over is to be kept.
     fn roster_changed(&self) {}
 
+    /// Tries again what waits for a clock that has come closer, or a key that has come.
+    fn retry_held(&self) {}
+
     /// Up to where each device's log is safe.
     fn set_safe_through(&self, _has_peers: bool, _safe: BTreeMap<DeviceId, u64>) {}
 }

@@ -36,6 +36,7 @@ use std::time::Duration;
 use chunkstore::ChunkId;
 use ledger::identity::WorkspaceId;
 use ledger::keys::{DeviceKey, UserKeys};
+use ledger::roster::Roster;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -83,7 +84,7 @@ pub enum Keys {
 impl Keys {
     fn workspace_name(&self) -> Option<String> {
         match self {
-            Self::Drive { drive, .. } => drive.roster(|roster, keyring| roster.workspace_name(keyring)),
+            Self::Drive { drive, .. } => drive.roster(Roster::workspace_name),
             Self::Host { .. } => None,
         }
     }
@@ -116,6 +117,8 @@ pub struct Start {
     pub name: String,
     pub listen: Option<SocketAddr>,
     pub discovery: bool,
+    /// The router is asked to let others in.
+    pub port_mapping: bool,
     pub contribute_bytes: u64,
     pub rates: Rates,
     pub target: usize,
@@ -196,8 +199,9 @@ impl Group {
         let sightings = Sightings::default();
         let kept = start.keys.kept(start.workspace, &start.workspace_folder);
         let results = tell.clone();
-        let workers =
-            Workers::start(&kept, Arc::new(move |job, result| results.tell(Told::Done(job, result))))?;
+        let done: Arc<dyn Fn(u64, swarm::JobResult) + Send + Sync> =
+            Arc::new(move |job, result| results.tell(Told::Done(job, result)));
+        let workers = Workers::start(&kept, &done)?;
         let mut seed = [0; 8];
         entropy::fill(&mut seed);
         let (driver, incoming) = Driver::new(Parts {
@@ -226,6 +230,9 @@ impl Group {
         handle.spawn(take(arrivals, tell.clone(), Arc::clone(&inviter)));
         if start.discovery {
             discover(&handle, &endpoint, start.workspace, &tell, &sightings, &inviter);
+        }
+        if start.port_mapping {
+            handle.spawn(keep_port_open(endpoint.address().port(), tell.clone()));
         }
         let joiner = Arc::new(Joiner {
             folder: start.folder,
@@ -446,6 +453,15 @@ fn discover(
         Err(error) => {
             tracing::warn!(%error, "other computers cannot be found by themselves; --peer and known addresses still work");
         }
+    }
+}
+
+/// Asks the router for a port, and tells where that leads whenever it changes.
+async fn keep_port_open(port: u16, tell: Tell) {
+    let mut mapping = PortMapping::start(port);
+    loop {
+        tell.tell(Told::External(mapping.external()));
+        mapping.changed().await;
     }
 }
 

@@ -64,6 +64,12 @@ impl Logs for DriveLogs {
         self.drive.set_safety(Safety { peers: has_peers, safe_through });
     }
 
+    fn retry_held(&self) {
+        if let Err(error) = self.drive.retry_held() {
+            tracing::warn!(%error, "changes that wait could not be tried again");
+        }
+    }
+
     fn roster_changed(&self) {
         let Some(keyring) = self.drive.keyring_if_changed() else { return };
         if let Err(error) = identity::replace_keyring(&self.folder, &keyring, &self.user) {

@@ -64,6 +64,8 @@ pub struct Settings {
     pub posix_owners: bool,
     /// Processors are kept awake while the drive is busy.
     pub quick_wake: bool,
+    /// The router is asked to let other computers in.
+    pub port_mapping: bool,
     /// How much is logged.
     pub log: LogLevel,
 }
@@ -86,6 +88,7 @@ impl Default for Settings {
             panel: None,
             allow_other: false,
             quick_wake: true,
+            port_mapping: false,
             posix_owners: false,
             log: LogLevel::Warn,
         }

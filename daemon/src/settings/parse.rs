@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::Settings;
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 18] = [
     "name",
     "mountpoint",
     "contribute",
@@ -26,6 +26,7 @@ pub(super) const KEYS: [&str; 17] = [
     "allow_other",
     "posix_owners",
     "quick_wake",
+    "port_mapping",
     "log",
 ];
 /// A key that differs in more letters than this is no typing mistake.
@@ -70,6 +71,7 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "allow_other" => settings.allow_other = truth(value)?,
         "posix_owners" => settings.posix_owners = truth(value)?,
         "quick_wake" => settings.quick_wake = truth(value)?,
+        "port_mapping" => settings.port_mapping = truth(value)?,
         "log" => settings.log = written(value)?,
         _ => return Err(unknown(key)),
     }
@@ -183,6 +185,7 @@ mod tests {
             up = "5M"
             down = "off"
             target = 2
+            site = "cellar"
             history = "7d"
             cache = "128M"
             listen = "0.0.0.0:4001"
@@ -190,6 +193,7 @@ mod tests {
             panel = "off"
             allow_other = true
             quick_wake = false
+            port_mapping = true
             posix_owners = true
             log = "info"
         "#;
@@ -201,6 +205,7 @@ mod tests {
             up: ByteRate(5 << 20),
             down: ByteRate(0),
             target: 2,
+            site: "cellar".into(),
             history: Span(7 * 86_400),
             cache: ByteSize(128 << 20),
             listen: Some("0.0.0.0:4001".parse().unwrap()),
@@ -208,6 +213,7 @@ mod tests {
             panel: Some(Panel::Off),
             allow_other: true,
             quick_wake: false,
+            port_mapping: true,
             posix_owners: true,
             log: LogLevel::Info,
         };
