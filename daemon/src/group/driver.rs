@@ -482,6 +482,8 @@ impl Driver {
                         done(result.map_err(|error| to_vfs(&error)));
                     }
                 }
+                // Nobody asks yet.
+                Output::Holders { .. } => {}
                 Output::FactsLearned(signed) => self.keep_facts(&signed),
                 Output::SafeThrough { sequence } => {
                     self.parts.shared.set_own_safe_through(sequence);

@@ -26,6 +26,7 @@ pub(super) enum Waiting {
     Requeue { partitions: Vec<u16> },
     LogSince { at: At },
     Accept { at: At, bytes: usize },
+    Count { at: At, question: u32, weight: usize },
     RosterMarks { at: At },
     RosterCompare { at: At, theirs: Vec<RecordMark> },
 }
@@ -64,6 +65,7 @@ impl Node {
             Waiting::Requeue { partitions } => self.requeued(partitions, &result),
             Waiting::LogSince { at } => self.log_read(at, result),
             Waiting::Accept { at, bytes } => self.accepted(at, bytes, &result),
+            Waiting::Count { at, question, weight } => self.counted(at, question, weight, &result),
             Waiting::RosterMarks { at } => self.tell_roster_marks(at, result),
             Waiting::RosterCompare { at, theirs } => self.send_missing_records(at, theirs, result),
         }

@@ -62,6 +62,8 @@ pub(super) struct Link {
     pub rtt: Millis,
     /// The peer's hello has come.
     pub greeted: bool,
+    /// What its release can do, as its hello says.
+    pub capabilities: u32,
     pub hello: Backoff,
     pub beat: Backoff,
     /// When facts, roster marks and a question for the frontier may be sent again.
@@ -84,6 +86,8 @@ pub(super) struct Guest {
     pub accepting_bytes: usize,
     /// Chunks it asked for that are being read.
     pub reads: usize,
+    /// Chunks it wants counted, and that are being looked up.
+    pub counting_ids: usize,
     /// Its roster marks are being compared.
     pub comparing: bool,
     /// Chunks asked of it that have not come, about so many bytes.
@@ -211,6 +215,7 @@ impl Link {
             generation,
             rtt,
             greeted: false,
+            capabilities: 0,
             hello: Backoff::new(now, HELLO_EVERY_MS, HELLO_EVERY_MAX_MS),
             beat: Backoff::new(now + BEAT_EVERY_MS + jitter, BEAT_EVERY_MS, BEAT_EVERY_MAX_MS + jitter),
             facts_exchange: exchange,

@@ -19,6 +19,7 @@ impl Node {
             held_down,
             flush,
             self.fetches.next_wake(),
+            self.holders.next_wake(),
             self.walk.next_wake(self.now),
             self.hosts.next_wake(),
         ];
@@ -48,6 +49,7 @@ impl Node {
         self.end_hold_down();
         self.pump_flush();
         self.fetches_due();
+        self.holders_due();
     }
 
     fn peer_on_time(&mut self, slot: Slot) {

@@ -68,6 +68,11 @@ impl Disk {
         have
     }
 
+    /// Looks without touching anything.
+    pub fn count(&self, ids: &[ChunkId]) -> Vec<bool> {
+        ids.iter().map(|id| self.chunks.contains_key(id)).collect()
+    }
+
     pub fn replicated(&mut self, ids: &[ChunkId], keep: bool) {
         for id in ids {
             if let Some(held) = self.chunks.get_mut(id) {

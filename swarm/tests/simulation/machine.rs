@@ -47,6 +47,8 @@ pub struct Machine {
     pub tickets: BTreeMap<u64, ChunkId>,
     pub next_ticket: u64,
     pub fetched: Vec<(ChunkId, Result<(), FetchError>)>,
+    /// Answers to who holds what: ticket, holders, asked, silent.
+    pub holders: Vec<(u64, Vec<(DeviceId, u64)>, u32, u32)>,
     pub jobs: usize,
 }
 
@@ -75,6 +77,7 @@ impl Machine {
             tickets: BTreeMap::new(),
             next_ticket: 0,
             fetched: Vec::new(),
+            holders: Vec::new(),
             jobs: 0,
         }
     }
@@ -124,6 +127,7 @@ impl Machine {
                 JobResult::Flushed(true)
             }
             Job::Have { ids } => JobResult::Have(self.disk.have(&ids)),
+            Job::Count { ids } => JobResult::Have(self.disk.count(&ids)),
             Job::Replicated { ids, keep } => {
                 self.disk.replicated(&ids, keep);
                 JobResult::Ok

@@ -8,24 +8,24 @@ use crate::network::Weather;
 use crate::verdict::live_chunks;
 use crate::world::World;
 
-const MINUTE_MS: u64 = 60_000;
+pub const MINUTE_MS: u64 = 60_000;
 
-fn host(contributed_gib: u64) -> Kind {
+pub fn host(contributed_gib: u64) -> Kind {
     Kind { blind: false, contributed: contributed_gib << 30, site: String::new(), room: usize::MAX }
 }
 
-fn started(kinds: &[Kind]) -> World {
+pub fn started(kinds: &[Kind]) -> World {
     let mut world = World::new(1, kinds, Settings::default());
     (0..kinds.len()).for_each(|index| world.boot(index));
     world.settle(MINUTE_MS);
     world
 }
 
-fn hosts(count: usize) -> Vec<Kind> {
+pub fn hosts(count: usize) -> Vec<Kind> {
     vec![host(10); count]
 }
 
-fn bytes(number: u64, len: usize) -> Bytes {
+pub fn bytes(number: u64, len: usize) -> Bytes {
     let mut bytes = vec![0; len];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     bytes.into()
