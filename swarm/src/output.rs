@@ -91,7 +91,8 @@ pub enum FetchError {
 /// for.
 #[derive(Debug)]
 pub enum Job {
-    /// Read the sealed bytes of a chunk → [`JobResult::Chunk`]. They are for `peer`: while much waits to be sent there, the driver
+    /// Read the sealed bytes of a chunk → [`JobResult::Chunk`], or [`JobResult::Failed`] when it is here and cannot be read.
+    /// They are for `peer`: while much waits to be sent there, the driver
     /// should let the read wait.
     Read {
         /// Which.
@@ -203,7 +204,7 @@ pub enum StoreRefusal {
 /// How a job ended.
 #[derive(Debug)]
 pub enum JobResult {
-    /// Of `Read`; `None` when it is not here.
+    /// Of `Read`; `None` when it is not here, since it was given up: nothing lacks copies of it then. Never for a damaged one.
     Chunk(Option<Bytes>),
     /// Of `Store`.
     Stored(Result<(), StoreRefusal>),

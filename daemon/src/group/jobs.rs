@@ -106,7 +106,7 @@ fn start(
 fn run(kept: &Kept, job: Job) -> JobResult {
     let store = &*kept.store;
     match job {
-        Job::Read { id, .. } => JobResult::Chunk(read(store, &id)),
+        Job::Read { id, .. } => read(store, &id),
         Job::Store { id, bytes, why } => JobResult::Stored(keep(store, &id, &bytes, why)),
         Job::Flush => {
             JobResult::Flushed(store.flush().inspect_err(|error| tracing::warn!(%error, "flush")).is_ok())
@@ -186,13 +186,14 @@ fn set_all(
     })
 }
 
-fn read(store: &ChunkStore, id: &ChunkId) -> Option<Bytes> {
+/// What is damaged is not gone: it still lacks copies.
+fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {
     match store.export(id) {
-        Ok(sealed) => Some(Bytes::from(sealed)),
-        Err(StoreError::NotFound(_)) => None,
+        Ok(sealed) => JobResult::Chunk(Some(Bytes::from(sealed))),
+        Err(StoreError::NotFound(_)) => JobResult::Chunk(None),
         Err(error) => {
             tracing::warn!(%id, %error, "a chunk cannot be given to a peer");
-            None
+            JobResult::Failed
         }
     }
 }

@@ -8,6 +8,7 @@
 //! fetch.rs     chunks that are read here        serve.rs     the other side of it
 //! safety.rs    what is safe                     status.rs    what a person sees
 //! timers.rs    what is due                      holders.rs   who holds what
+//! unreadable.rs  chunks of the outbox that are damaged here
 //! ```
 
 mod backoff;
@@ -28,6 +29,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unreadable;
 mod walk;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -20,6 +20,7 @@ impl Node {
             flush,
             self.fetches.next_wake(),
             self.holders.next_wake(),
+            self.outbox.unreadable.next_wake(),
             self.walk.next_wake(self.now),
             self.hosts.next_wake(),
         ];
@@ -50,6 +51,7 @@ impl Node {
         self.pump_flush();
         self.fetches_due();
         self.holders_due();
+        self.look_at_unreadable();
     }
 
     fn peer_on_time(&mut self, slot: Slot) {
