@@ -140,7 +140,7 @@ impl Node {
             Message::Beat(digests) => self.compare_digests(slot, &digests),
             Message::Frontier { whole, logs } => self.take_frontier(slot, whole, logs),
             Message::Taken(logs) => self.take_taken(slot, &logs),
-            Message::AskFrontier => self.tell_frontier(slot),
+            Message::AskFrontier => self.answer_frontier(slot),
             Message::Facts(all) => self.take_facts(slot, &all),
             Message::Lost(device) => self.told_lost(slot, device),
             Message::RecordHashes(marks) => self.compare_roster_marks(slot, marks),
@@ -182,6 +182,10 @@ impl Node {
         let again = !first && !heard && link.hello.take(now);
         if let Some(facts) = facts {
             self.take_facts(slot, &[facts]);
+        }
+        // They may have ended the link.
+        if !self.peers.get(slot).is_greeted() {
+            return;
         }
         if first {
             self.greet(slot);

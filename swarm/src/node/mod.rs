@@ -21,6 +21,7 @@ mod hosts;
 mod jobs;
 mod log_sync;
 mod outbox;
+mod pace;
 mod peer;
 mod push;
 mod safety;

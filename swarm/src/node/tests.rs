@@ -14,6 +14,9 @@ use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
 use crate::wire::{Answer, CAN_COUNT, Digests, Message};
 
+mod ordering;
+mod pace;
+
 const PEERS: u8 = 3;
 
 static KEYS: LazyLock<Vec<DeviceKey>> = LazyLock::new(|| {

@@ -344,3 +344,25 @@ fn who_became_lost_while_all_were_off_is_repaired_too() {
     }
     world.settle(MINUTE_MS);
 }
+
+#[test]
+fn facts_that_came_too_fast_are_known_by_all_in_the_end() {
+    let mut world = started(&hosts(3));
+    for _ in 0..200 {
+        let now = world.now;
+        let facts = world.machines[1].facts(now);
+        world.feed(1, Input::OwnFacts(facts));
+        world.run(5);
+    }
+    let last = world.machines[1].facts(world.now);
+    let issued = last.facts().issued_ms;
+    world.feed(1, Input::OwnFacts(last));
+    let device = world.machines[1].device();
+    let known = |world: &World, index: usize| {
+        world.machines[index].known.get(&device).map(|facts| facts.facts().issued_ms)
+    };
+    world.run(10);
+    assert!(known(&world, 0) < Some(issued), "not all of them at once");
+    world.run(10_000);
+    assert_eq!([known(&world, 0), known(&world, 2)], [Some(issued); 2]);
+}
