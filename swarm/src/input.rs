@@ -80,6 +80,14 @@ pub enum Input {
         /// Which.
         ticket: u64,
     },
+    /// Somebody wants to know which hosts hold these chunks: answered by [`Output::Holders`](crate::Output::Holders), always.
+    WhoHas {
+        /// Named in the answer.
+        ticket: u64,
+        /// Which, each once. At most [`HOLDERS_MAX_IDS`](crate::HOLDERS_MAX_IDS) in all open questions, of which each counts
+        /// 512 at least: beyond, nobody is asked.
+        ids: Vec<ChunkId>,
+    },
     /// A job ended.
     Done {
         /// Which.

@@ -10,6 +10,9 @@ use thiserror::Error;
 use crate::facts::SignedFacts;
 use crate::input::Lane;
 
+/// Most ids in all open questions for who holds them, 1 MiB.
+pub const HOLDERS_MAX_IDS: usize = 32 << 10;
+
 /// One request to the driver.
 #[derive(Debug)]
 pub enum Output {
@@ -42,6 +45,17 @@ pub enum Output {
         ticket: u64,
         /// `Ok`: the chunk is in the store.
         result: Result<(), FetchError>,
+    },
+    /// Who holds the chunks of a [`WhoHas`](crate::Input::WhoHas), within 3 s.
+    Holders {
+        /// Whose.
+        ticket: u64,
+        /// Every host that answered, and how many of the chunks it holds, for good or as cache. This device is not among them.
+        holders: Vec<(DeviceId, u64)>,
+        /// So many connected hosts were asked: none when there were too many ids.
+        asked: u32,
+        /// So many connected hosts gave no answer: what they hold is not known.
+        silent: u32,
     },
     /// Newer facts of a member: to be kept on disk, and its addresses to be tried.
     FactsLearned(SignedFacts),
@@ -77,7 +91,8 @@ pub enum FetchError {
 /// for.
 #[derive(Debug)]
 pub enum Job {
-    /// Read the sealed bytes of a chunk → [`JobResult::Chunk`]. They are for `peer`: while much waits to be sent there, the driver
+    /// Read the sealed bytes of a chunk → [`JobResult::Chunk`], or [`JobResult::Failed`] when it is here and cannot be read.
+    /// They are for `peer`: while much waits to be sent there, the driver
     /// should let the read wait.
     Read {
         /// Which.
@@ -101,6 +116,12 @@ pub enum Job {
     /// Which of these are held, whole and durable (the driver flushes first) → [`JobResult::Have`]. They were offered by placement:
     /// those held only as cache become placed.
     Have {
+        /// Which.
+        ids: Vec<ChunkId>,
+    },
+    /// Which of these are held in any way, durable or not → [`JobResult::Have`]. Nothing changes: cache stays cache, nothing is
+    /// flushed.
+    Count {
         /// Which.
         ids: Vec<ChunkId>,
     },
@@ -183,13 +204,13 @@ pub enum StoreRefusal {
 /// How a job ended.
 #[derive(Debug)]
 pub enum JobResult {
-    /// Of `Read`; `None` when it is not here.
+    /// Of `Read`; `None` when it is not here, since it was given up: nothing lacks copies of it then. Never for a damaged one.
     Chunk(Option<Bytes>),
     /// Of `Store`.
     Stored(Result<(), StoreRefusal>),
     /// Of `Flush`: whether it succeeded.
     Flushed(bool),
-    /// Of `Have`: one answer for each id.
+    /// Of `Have` and `Count`: one answer for each id.
     Have(Vec<bool>),
     /// Of `Unreplicated`.
     Ids(Vec<ChunkId>),

@@ -32,6 +32,11 @@ pub(crate) const PARTS_MAX: usize = 4096;
 /// Most receipts in one message.
 pub(crate) const RECEIPTS_MAX: usize = 8192;
 
+/// Most chunks in one question for who holds them.
+pub(crate) const COUNT_MAX_CHUNKS: usize = 4096;
+/// In a hello's capabilities: it answers [`Message::Count`]. Who does not know a message ends the link over it.
+pub(crate) const CAN_COUNT: u32 = 1;
+
 /// A chunk's id as it travels.
 pub(crate) type RawId = [u8; 32];
 /// Enough of a record's hash to tell records apart.
@@ -77,6 +82,10 @@ pub(crate) enum Message {
     NotHere(RawId),
     /// How far logs were taken in, durable or not yet: more may be sent.
     Taken(Vec<(DeviceId, u64)>),
+    /// How many of these chunks are there? Only to who says [`CAN_COUNT`].
+    Count { question: u32, ids: Vec<RawId> },
+    /// So many; `None`: it cannot be told.
+    Counted { question: u32, held: Option<u32> },
 }
 
 /// Digests of what two members should have in common.
@@ -154,6 +163,7 @@ impl Message {
             Self::RecordHashes(hashes) => hashes.len() <= RECORD_HASHES_MAX,
             Self::Records(lengths) | Self::Transactions(lengths) => lengths.len() <= PARTS_MAX,
             Self::Offer { ids, .. } => ids.len() <= OFFER_MAX_CHUNKS,
+            Self::Count { ids, .. } => ids.len() <= COUNT_MAX_CHUNKS,
             Self::Want { answers, .. } => answers.len() <= OFFER_MAX_CHUNKS,
             Self::Chunks(items) => items.len() <= OFFER_MAX_CHUNKS,
             Self::Receipt { kept, refused } => kept.len() + refused.len() <= RECEIPTS_MAX,

@@ -101,7 +101,9 @@ impl ui::api::Group for Group {
         let here = here.iter().filter(|held| **held).count() as u64;
         let mut holders = vec![Holding { device: self.device.id().to_text(), chunks: here }];
         holders.extend(
-            self.ask_peers().into_iter().map(|(device, chunks)| Holding { device: device.to_text(), chunks }),
+            self.ask_peers(ids)
+                .into_iter()
+                .map(|(device, chunks)| Holding { device: device.to_text(), chunks }),
         );
         Ok(holders)
     }
@@ -268,9 +270,9 @@ impl Group {
     }
 
     /// How many of these chunks the peers that are online hold.
-    fn ask_peers(&self) -> Vec<(DeviceId, u64)> {
+    fn ask_peers(&self, ids: Vec<chunkstore::ChunkId>) -> Vec<(DeviceId, u64)> {
         let (answer, answered) = tokio::sync::oneshot::channel();
-        self.tell.tell(Told::Holders { answer });
+        self.tell.tell(Told::Holders { ids, answer });
         let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
         answered.ok().and_then(Result::ok).unwrap_or_default()
     }

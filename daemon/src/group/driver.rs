@@ -45,6 +45,9 @@ const PEERS_FILE_PAUSE: Duration = Duration::from_secs(5);
 /// Room below which this host says that it is full, bytes.
 const FULL_BELOW_BYTES: u64 = 64 << 20;
 
+/// Who asks which hosts hold some chunks: each that answers, and how many.
+pub type HoldersAnswer = oneshot::Sender<Vec<(DeviceId, u64)>>;
+
 /// What the driver is told by others than the links.
 pub enum Told {
     /// A peer called.
@@ -68,7 +71,7 @@ pub enum Told {
     /// What this computer gives changed.
     Given { contribute_bytes: u64 },
     /// Somebody wants to know who holds these chunks.
-    Holders { answer: oneshot::Sender<Vec<(DeviceId, u64)>> },
+    Holders { ids: Vec<chunkstore::ChunkId>, answer: HoldersAnswer },
     /// Somebody wants to know.
     View(oneshot::Sender<(View, BTreeMap<DeviceId, PeerPath>)>),
     /// End.
@@ -110,6 +113,7 @@ pub struct Driver {
     own_facts_told: Instant,
     looked_around: Instant,
     fetches: HashMap<u64, vfs::FetchDone>,
+    questions: HashMap<u64, HoldersAnswer>,
     next_ticket: u64,
     jobs: HashMap<u64, usize>,
     storing_bytes: usize,
@@ -138,6 +142,7 @@ impl Driver {
             own_facts_told: now,
             looked_around: now,
             fetches: HashMap::new(),
+            questions: HashMap::new(),
             next_ticket: 0,
             jobs: HashMap::new(),
             storing_bytes: 0,
@@ -263,9 +268,11 @@ impl Driver {
                 self.parts.contribute_bytes = contribute_bytes;
                 self.own_facts_due.get_or_insert(Instant::now());
             }
-            Told::Holders { answer } => {
-                // Who asked may have given up.
-                let _ = answer.send(Vec::new());
+            Told::Holders { ids, answer } => {
+                let ticket = self.ticket();
+                self.questions.retain(|_, answer| !answer.is_closed());
+                self.questions.insert(ticket, answer);
+                self.handle(Input::WhoHas { ticket, ids });
             }
             Told::View(answer) => {
                 // Who asked may have given up.
@@ -461,10 +468,14 @@ impl Driver {
         if self.fetches.len() >= FETCHES_MAX {
             return done(Err(vfs::FetchError::TimedOut));
         }
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
+        let ticket = self.ticket();
         self.fetches.insert(ticket, done);
         self.handle(Input::Fetch { ticket, id, urgency });
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
     }
 
     fn done(&mut self, job: u64, result: JobResult) {
@@ -496,6 +507,13 @@ impl Driver {
                 Output::Fetched { ticket, result } => {
                     if let Some(done) = self.fetches.remove(&ticket) {
                         done(result.map_err(|error| to_vfs(&error)));
+                    }
+                }
+                // Nobody asks yet.
+                Output::Holders { ticket, holders, .. } => {
+                    if let Some(answer) = self.questions.remove(&ticket) {
+                        // Who asked may have given up.
+                        let _ = answer.send(holders);
                     }
                 }
                 Output::FactsLearned(signed) => self.keep_facts(&signed),

@@ -129,6 +129,10 @@ fn run(kept: &Kept, job: Job) -> JobResult {
             Ok(held) => JobResult::Have(held),
             Err(error) => failed("what is held cannot be told", &error),
         },
+        Job::Count { ids } => match store.have(&ids) {
+            Ok(held) => JobResult::Have(held),
+            Err(error) => failed("what is held cannot be counted", &error),
+        },
         Job::Replicated { ids, keep } => told(replicated(store, &ids, keep)),
         Job::Unreplicated { after, max } => match store.unreplicated(after, max) {
             Ok(ids) => JobResult::Ids(ids),

@@ -41,7 +41,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use transport::{
-    Announced, Arrival, Arrivals, Discovery, Endpoint, EndpointConfig, FoundStream, Identity, Rates,
+    Announced, Arrival, Arrivals, Discovery, Endpoint, EndpointConfig, FoundStream, Identity, PortMapping,
+    Rates,
 };
 use ui::answers::{Invitation, InviteRequest, JoinRequest, Joined};
 use ui::api::Refusal;

@@ -18,6 +18,17 @@ const RECORDS_FRAME_BYTES: usize = 1 << 20;
 /// Facts in one frame.
 const FACTS_FRAME_BYTES: usize = 128 << 10;
 
+/// What becomes of facts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Belief {
+    New,
+    /// Known, or of nobody who counts.
+    Old,
+    /// Their device said too much lately.
+    TooSoon,
+    Forged,
+}
+
 impl Node {
     pub(super) fn take_own_facts(&mut self, facts: SignedFacts) {
         let message = Message::Facts(vec![facts.as_bytes().to_vec()]);
@@ -32,6 +43,8 @@ impl Node {
         facts.truncate(DEVICES_MAX);
         self.hosts.known = facts;
         self.hosts.known_told = true;
+        // Also when they are none: whoever comes next is new, and no part of what was before.
+        self.hosts.dirty = true;
         self.absorb_known_facts();
     }
 
@@ -51,26 +64,52 @@ impl Node {
                 self.counters.bad_messages += 1;
                 continue;
             };
-            if self.learn(facts.clone()) {
-                self.send_all(&Message::Facts(vec![bytes.clone()]), Some(from));
-                self.hosts.learned.push(facts);
+            match self.learn(facts.clone()) {
+                Belief::New => {
+                    self.send_all(&Message::Facts(vec![bytes.clone()]), Some(from));
+                    self.hosts.learned.push(facts);
+                }
+                Belief::TooSoon => self.hasten_beat(from),
+                // Nobody passes on what did not convince him.
+                Belief::Forged => {
+                    return self.bad_frame(from, "it told facts that their device did not sign");
+                }
+                Belief::Old => {}
             }
         }
     }
 
-    /// Believes facts that are newer and signed by a member. Whether they were.
-    fn learn(&mut self, facts: SignedFacts) -> bool {
+    /// Believes facts that are newer and signed by a member, as long as they do not come too fast.
+    fn learn(&mut self, facts: SignedFacts) -> Belief {
         let said = facts.facts();
-        let Some(slot) = self.peers.slot(&said.device).filter(|slot| *slot != ME) else { return false };
+        let Some(slot) = self.peers.slot(&said.device).filter(|slot| *slot != ME) else { return Belief::Old };
         let peer = self.peers.get(slot);
-        let Some(member) = peer.member else { return false };
+        let Some(member) = peer.member else { return Belief::Old };
         let newer = peer.facts().is_none_or(|known| known.issued_ms < said.issued_ms);
-        if !newer || facts.verify(&member.key, &self.workspace).is_err() {
-            return false;
+        if !newer {
+            return Belief::Old;
         }
-        self.peers.get_mut(slot).facts = Some(facts);
+        // Before the signature is looked at: that is work too, and forged facts must not use up the pace of true ones.
+        if !peer.facts_pace.allows(self.now) {
+            return Belief::TooSoon;
+        }
+        if facts.verify(&member.key, &self.workspace).is_err() {
+            return Belief::Forged;
+        }
+        let now = self.now;
+        let peer = self.peers.get_mut(slot);
+        peer.facts_pace.take(now);
+        peer.facts = Some(facts);
         self.hosts.dirty = true;
-        true
+        Belief::New
+    }
+
+    /// What was not believed now shows in the digests, and is told again.
+    fn hasten_beat(&mut self, slot: Slot) {
+        let now = self.now;
+        if let Some(link) = self.peers.link(slot) {
+            link.beat.hasten(now);
+        }
     }
 
     /// Hands newly learned facts to the disk, but only after the chunks that the change concerns were marked: after a crash

@@ -12,7 +12,7 @@ use ledger::identity::DeviceId;
 use super::Node;
 use super::peer::{DEVICES_MAX, Link, ME, Slot};
 use crate::input::{Lane, Member, Millis};
-use crate::wire::{Digests, Message, MessageError, frontier_digest};
+use crate::wire::{CAN_COUNT, Digests, Message, MessageError, frontier_digest};
 
 const JITTER_MS: Millis = 500;
 
@@ -105,6 +105,7 @@ impl Node {
         self.hosting.forget(slot);
         self.outbox.unassigned = true;
         self.fetch_peer_gone(slot);
+        self.holders_peer_gone(slot);
     }
 
     pub(super) fn take_frame(&mut self, device: DeviceId, lane: Lane, frame: &Bytes) {
@@ -139,7 +140,7 @@ impl Node {
             Message::Beat(digests) => self.compare_digests(slot, &digests),
             Message::Frontier { whole, logs } => self.take_frontier(slot, whole, logs),
             Message::Taken(logs) => self.take_taken(slot, &logs),
-            Message::AskFrontier => self.tell_frontier(slot),
+            Message::AskFrontier => self.answer_frontier(slot),
             Message::Facts(all) => self.take_facts(slot, &all),
             Message::Lost(device) => self.told_lost(slot, device),
             Message::RecordHashes(marks) => self.compare_roster_marks(slot, marks),
@@ -151,6 +152,8 @@ impl Node {
             Message::Receipt { kept, refused } => self.take_receipt(slot, &kept, &refused),
             Message::Get { id, now } => self.serve(slot, id, now),
             Message::Chunk { id, .. } => self.take_fetched(slot, id, parts),
+            Message::Count { question, ids } => self.take_count(slot, question, &ids),
+            Message::Counted { question, held } => self.take_counted(slot, question, held),
             Message::NotHere(id) => self.take_not_here(slot, id),
         }
     }
@@ -162,21 +165,27 @@ impl Node {
         let Some(link) = &mut self.peers.get_mut(slot).link else { return };
         link.hello.grow(now);
         let heard = link.greeted;
-        let hello = Message::Hello { workspace: self.workspace, capabilities: 0, heard, digests, facts };
+        let hello =
+            Message::Hello { workspace: self.workspace, capabilities: CAN_COUNT, heard, digests, facts };
         self.send(slot, &hello);
     }
 
     fn take_hello(&mut self, slot: Slot, hello: Message) {
-        let Message::Hello { workspace, heard, digests, facts, .. } = hello else { return };
+        let Message::Hello { workspace, capabilities, heard, digests, facts } = hello else { return };
         if workspace != self.workspace {
             return self.bad_frame(slot, "it belongs to another workspace");
         }
         let now = self.now;
         let Some(link) = &mut self.peers.get_mut(slot).link else { return };
+        link.capabilities = capabilities;
         let first = !std::mem::replace(&mut link.greeted, true);
         let again = !first && !heard && link.hello.take(now);
         if let Some(facts) = facts {
             self.take_facts(slot, &[facts]);
+        }
+        // They may have ended the link.
+        if !self.peers.get(slot).is_greeted() {
+            return;
         }
         if first {
             self.greet(slot);

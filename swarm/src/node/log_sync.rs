@@ -149,6 +149,14 @@ impl Node {
         }
     }
 
+    /// A peer that asks too often gets no answer: it asks again, less and less often.
+    pub(super) fn answer_frontier(&mut self, slot: Slot) {
+        let now = self.now;
+        if self.peers.link(slot).is_some_and(|link| link.frontier_pace.take(now)) {
+            self.tell_frontier(slot);
+        }
+    }
+
     fn acknowledge(&mut self, slot: Slot) {
         let Some(link) = self.peers.link(slot) else { return };
         let known = &link.log.acknowledged;

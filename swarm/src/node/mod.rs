@@ -7,18 +7,21 @@
 //! push.rs      offers, chunks, receipts         hosting.rs   the other side of it
 //! fetch.rs     chunks that are read here        serve.rs     the other side of it
 //! safety.rs    what is safe                     status.rs    what a person sees
-//! timers.rs    what is due
+//! timers.rs    what is due                      holders.rs   who holds what
+//! unreadable.rs  chunks of the outbox that are damaged here
 //! ```
 
 mod backoff;
 mod fetch;
 mod gossip;
 mod greeting;
+mod holders;
 mod hosting;
 mod hosts;
 mod jobs;
 mod log_sync;
 mod outbox;
+mod pace;
 mod peer;
 mod push;
 mod safety;
@@ -27,6 +30,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unreadable;
 mod walk;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -36,6 +40,7 @@ use ledger::Frontier;
 use ledger::identity::{DeviceId, WorkspaceId};
 
 use self::fetch::Fetches;
+use self::holders::Holders;
 use self::hosting::Hosting;
 use self::hosts::Hosts;
 use self::jobs::Jobs;
@@ -70,6 +75,7 @@ pub struct Node {
     safety: Safety,
     hosting: Hosting,
     fetches: Fetches,
+    holders: Holders,
     counters: Counters,
 }
 
@@ -97,6 +103,7 @@ impl Node {
             safety: Safety::default(),
             hosting: Hosting::default(),
             fetches: Fetches::default(),
+            holders: Holders::default(),
             counters: Counters::default(),
         }
     }
@@ -129,6 +136,7 @@ impl Node {
             Input::Fresh { ids, overflowed } => self.take_fresh(ids, overflowed),
             Input::Fetch { ticket, id, urgency } => self.fetch(ticket, id, urgency),
             Input::CancelFetch { ticket } => self.cancel_fetch(ticket),
+            Input::WhoHas { ticket, ids } => self.who_has(ticket, &ids),
             Input::Done { job, result } => self.done(job, result),
             Input::DeclareLost { device } => self.declare_lost(device),
         }

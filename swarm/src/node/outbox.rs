@@ -12,6 +12,7 @@ use chunkstore::ChunkId;
 use super::Node;
 use super::jobs::Waiting;
 use super::peer::{ME, Slot};
+use super::unreadable::Unreadable;
 use crate::input::Millis;
 use crate::output::Job;
 use crate::settings::COPIES_MAX;
@@ -44,6 +45,7 @@ pub(super) struct Outbox {
     positions: HashMap<ChunkId, u64>,
     next: u64,
     parked: BTreeSet<u64>,
+    pub unreadable: Unreadable,
     /// Peers came or went, or owners changed: the queues must be made anew.
     pub unassigned: bool,
     /// Chunks were let go from memory because there were too few hosts.
@@ -103,7 +105,12 @@ impl Outbox {
         if let Some(entry) = self.entries.remove(&position) {
             self.positions.remove(&entry.id);
             self.parked.remove(&position);
+            self.unreadable.remove(position);
         }
+    }
+
+    pub(super) fn id_at(&self, position: u64) -> Option<ChunkId> {
+        self.entries.get(&position).map(|entry| entry.id)
     }
 
     fn insert(&mut self, id: ChunkId) -> u64 {
@@ -180,13 +187,23 @@ impl Node {
         Some(owners.iter().filter(lacks).copied().collect())
     }
 
+    /// What it lacks is looked at anew.
+    pub(super) fn resettle(&mut self, position: u64) {
+        let Some(missing) = self.missing(position) else { return };
+        let under_way = missing.iter().any(|slot| self.peers.get(*slot).is_greeted());
+        self.settle_entry(position, &missing, under_way);
+    }
+
     fn settle_entry(&mut self, position: u64, missing: &[Slot], under_way: bool) {
         let Some(entry) = self.outbox.entries.get(&position) else { return };
-        let enough = self.hosts.owners(entry.id.partition()).len() >= self.settings.copies_min();
-        if missing.is_empty() && enough {
+        let owners = self.hosts.owners(entry.id.partition());
+        let enough = owners.len() >= self.settings.copies_min();
+        // What cannot be read here is no copy.
+        let mine_counts = !owners.contains(&ME) || !self.outbox.unreadable.contains(position);
+        if missing.is_empty() && enough && mine_counts {
             self.outbox.replicated.push(entry.id);
             self.outbox.forget(position);
-        } else if under_way {
+        } else if under_way || !mine_counts {
             self.outbox.parked.remove(&position);
         } else {
             self.outbox.parked.insert(position);
@@ -197,9 +214,7 @@ impl Node {
     pub(super) fn confirm(&mut self, position: u64, slot: Slot) {
         let Some(entry) = self.outbox.entries.get_mut(&position) else { return };
         entry.confirm(slot, self.hosts.owners(entry.id.partition()));
-        let missing = self.missing(position).unwrap_or_default();
-        let under_way = missing.iter().any(|slot| self.peers.get(*slot).is_greeted());
-        self.settle_entry(position, &missing, under_way);
+        self.resettle(position);
         self.bound_parked();
     }
 

@@ -7,6 +7,7 @@ use ledger::identity::DeviceId;
 
 use super::backoff::Backoff;
 use super::log_sync::LogFlow;
+use super::pace::Pace;
 use super::push::PushFlow;
 use crate::facts::{Facts, SignedFacts};
 use crate::input::{Member, Millis};
@@ -26,6 +27,12 @@ const BEAT_EVERY_MS: Millis = 1_000;
 const BEAT_EVERY_MAX_MS: Millis = 32_000;
 const EXCHANGE_EVERY_MS: Millis = 2_000;
 const EXCHANGE_EVERY_MAX_MS: Millis = 300_000;
+/// Who keeps to the exchange above asks less often.
+const FRONTIERS_AT_ONCE: u64 = 4;
+const FRONTIER_TOLD_EVERY_MS: Millis = 1_000;
+/// New facts may change who owns what, and are passed on to all.
+const FACTS_AT_ONCE: u64 = 8;
+const FACTS_BELIEVED_EVERY_MS: Millis = 500;
 
 /// All devices that were ever on the roster since start.
 #[derive(Default)]
@@ -40,6 +47,8 @@ pub(super) struct Peer {
     /// As the roster has it; `None` when it is not, or not any more.
     pub member: Option<Member>,
     pub facts: Option<SignedFacts>,
+    /// How often newer ones are believed.
+    pub facts_pace: Pace,
     /// When it was last heard, or became known.
     pub seen_at: Millis,
     /// How long it had not been heard at that time: before this node started.
@@ -62,12 +71,16 @@ pub(super) struct Link {
     pub rtt: Millis,
     /// The peer's hello has come.
     pub greeted: bool,
+    /// What its release can do, as its hello says.
+    pub capabilities: u32,
     pub hello: Backoff,
     pub beat: Backoff,
     /// When facts, roster marks and a question for the frontier may be sent again.
     pub facts_exchange: Backoff,
     pub roster_exchange: Backoff,
     pub frontier_question: Backoff,
+    /// How often the peer's question for the frontier is answered.
+    pub frontier_pace: Pace,
     pub log: LogFlow,
     pub push: PushFlow,
     pub guest: Guest,
@@ -84,6 +97,8 @@ pub(super) struct Guest {
     pub accepting_bytes: usize,
     /// Chunks it asked for that are being read.
     pub reads: usize,
+    /// Chunks it wants counted, and that are being looked up.
+    pub counting_ids: usize,
     /// Its roster marks are being compared.
     pub comparing: bool,
     /// Chunks asked of it that have not come, about so many bytes.
@@ -154,6 +169,7 @@ impl Peer {
             device,
             member: None,
             facts: None,
+            facts_pace: Pace::new(FACTS_AT_ONCE, FACTS_BELIEVED_EVERY_MS),
             seen_at: now,
             silent_before: 0,
             declared_lost: false,
@@ -211,11 +227,13 @@ impl Link {
             generation,
             rtt,
             greeted: false,
+            capabilities: 0,
             hello: Backoff::new(now, HELLO_EVERY_MS, HELLO_EVERY_MAX_MS),
             beat: Backoff::new(now + BEAT_EVERY_MS + jitter, BEAT_EVERY_MS, BEAT_EVERY_MAX_MS + jitter),
             facts_exchange: exchange,
             roster_exchange: exchange,
             frontier_question: exchange,
+            frontier_pace: Pace::new(FRONTIERS_AT_ONCE, FRONTIER_TOLD_EVERY_MS),
             log: LogFlow::new(now),
             push: PushFlow::new(now, window),
             guest: Guest { usual_bytes: 64 << 10, usual_ms: 20, ..Guest::default() },

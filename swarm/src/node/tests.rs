@@ -12,7 +12,10 @@ use super::*;
 use crate::facts::{Facts, SignedFacts};
 use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
-use crate::wire::{Answer, Digests, Message};
+use crate::wire::{Answer, CAN_COUNT, Digests, Message};
+
+mod ordering;
+mod pace;
 
 const PEERS: u8 = 3;
 
@@ -47,7 +50,7 @@ fn facts(number: u8, issued: u64, full: bool) -> SignedFacts {
 fn hello(number: u8) -> Message {
     let digests = Digests { roster: [0; 32], facts: [0; 16], frontier: [0; 16] };
     let facts = Some(facts(number, 1, false).as_bytes().to_vec());
-    Message::Hello { workspace: workspace(), capabilities: 0, heard: true, digests, facts }
+    Message::Hello { workspace: workspace(), capabilities: CAN_COUNT, heard: true, digests, facts }
 }
 
 fn node() -> Node {
@@ -78,6 +81,7 @@ enum Step {
     Advance(u8, u64),
     NewFacts(u8, u64, bool),
     Lost(u8),
+    WhoHas(Vec<u8>),
 }
 
 fn chunk(number: u8) -> Bytes {
@@ -113,6 +117,11 @@ fn message() -> impl Strategy<Value = Message> {
             }
         }),
         Just(Message::AskFrontier),
+        (0..9_u32, prop::option::of(any::<u32>()))
+            .prop_map(|(question, held)| Message::Counted { question, held }),
+        (0..9_u32, prop::collection::vec(0..20_u8, 0..6)).prop_map(|(question, ids)| {
+            Message::Count { question, ids: ids.iter().map(|number| id(*number).0).collect() }
+        }),
         (0..=PEERS).prop_map(|number| Message::Lost(key(number).id())),
         prop::collection::vec(any::<[u8; 16]>(), 0..3).prop_map(Message::RecordHashes),
         (0..4_u32, ids).prop_map(|(batch, ids)| {
@@ -146,6 +155,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..=PEERS, 1..9_u64, any::<bool>())
             .prop_map(|(peer, issued, full)| Step::NewFacts(peer, issued, full)),
         1 => peer().prop_map(Step::Lost),
+        1 => prop::collection::vec(0..20_u8, 0..6).prop_map(Step::WhoHas),
     ]
 }
 
@@ -181,7 +191,9 @@ fn work(job: &Job, fails: bool) -> JobResult {
         Job::Store { bytes, .. } if bytes.len() > 600 => JobResult::Stored(Err(StoreRefusal::Full)),
         Job::Store { .. } => JobResult::Stored(Ok(())),
         Job::Flush => JobResult::Flushed(true),
-        Job::Have { ids } => JobResult::Have(ids.iter().map(|id| id.0[0] % 2 == 0).collect()),
+        Job::Have { ids } | Job::Count { ids } => {
+            JobResult::Have(ids.iter().map(|id| id.0[0] % 2 == 0).collect())
+        }
         Job::Replicated { .. } | Job::Requeue { .. } | Job::AcceptRecords { .. } => JobResult::Ok,
         Job::Unreplicated { .. } => JobResult::Ids((0..15).map(id).collect()),
         Job::LogSince { .. } => JobResult::Transactions(vec![chunk(9)]),
@@ -198,6 +210,8 @@ struct Driver {
     jobs: VecDeque<(u64, Job)>,
     tickets: Vec<u64>,
     next_ticket: u64,
+    /// Who asked for holders, and until when an answer is due.
+    asking: BTreeMap<u64, u64>,
 }
 
 impl Driver {
@@ -215,6 +229,15 @@ impl Driver {
                     let at = self.tickets.iter().position(|known| *known == ticket);
                     self.tickets
                         .remove(at.expect("a ticket is answered once, and not after it was cancelled"));
+                }
+                Output::Holders { ticket, holders, asked, silent } => {
+                    let until = self.asking.remove(&ticket).expect("each question is answered once");
+                    assert!(self.now <= until, "in time");
+                    assert!(
+                        holders.iter().all(|(_, held)| *held <= 6),
+                        "more than was asked for: {holders:?}"
+                    );
+                    assert!(asked == 0 || holders.len() as u32 + silent == asked);
                 }
                 _ => {}
             }
@@ -270,6 +293,13 @@ impl Driver {
                 let all = Message::Facts(vec![facts(peer, issued, full).as_bytes().to_vec()]);
                 self.step(Step::Say(1, all, Vec::new()));
             }
+            Step::WhoHas(numbers) => {
+                self.next_ticket += 1;
+                // As late as the clock strides, which the driver would not let it.
+                self.asking.insert(self.next_ticket, self.now + 3_000 + 25 * 3_600_000);
+                let ids = numbers.iter().map(|number| id(*number)).collect();
+                self.feed(Input::WhoHas { ticket: self.next_ticket, ids });
+            }
             Step::Lost(peer) => self.feed(Input::DeclareLost { device: key(peer).id() }),
         }
     }
@@ -286,6 +316,7 @@ proptest! {
             jobs: VecDeque::new(),
             tickets: Vec::new(),
             next_ticket: 0,
+            asking: BTreeMap::new(),
         };
         for step in steps {
             driver.step(step);
@@ -303,6 +334,7 @@ proptest! {
                 driver.feed(Input::Done { job, result: work(&what, false) });
             }
         }
+        prop_assert!(driver.asking.is_empty(), "left without answer: {:?}", driver.asking);
         prop_assert!(driver.tickets.is_empty(), "left waiting: {:?}", driver.tickets);
     }
 }

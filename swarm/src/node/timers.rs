@@ -19,6 +19,8 @@ impl Node {
             held_down,
             flush,
             self.fetches.next_wake(),
+            self.holders.next_wake(),
+            self.outbox.unreadable.next_wake(),
             self.walk.next_wake(self.now),
             self.hosts.next_wake(),
         ];
@@ -48,6 +50,8 @@ impl Node {
         self.end_hold_down();
         self.pump_flush();
         self.fetches_due();
+        self.holders_due();
+        self.look_at_unreadable();
     }
 
     fn peer_on_time(&mut self, slot: Slot) {

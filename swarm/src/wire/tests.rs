@@ -48,6 +48,8 @@ fn all() -> Vec<(Message, Vec<Bytes>)> {
         (Message::Chunk { id: [9; 32], bytes: 5 }, vec![part("chunk")]),
         (Message::NotHere([9; 32]), vec![]),
         (Message::Taken(vec![(device(1), 300)]), vec![]),
+        (Message::Count { question: 300, ids: vec![[6; 32], [7; 32]] }, vec![]),
+        (Message::Counted { question: 300, held: Some(2) }, vec![]),
     ]
 }
 
@@ -87,6 +89,8 @@ const GOLDEN: &[&str] = &[
     "010e[09x32]056368756e6b",
     "010f[09x32]",
     "0110[01x33]ac02",
+    "0111ac0202[06x32][07x32]",
+    "0112ac020102",
 ];
 
 #[test]
@@ -115,6 +119,7 @@ fn what_is_no_message_is_refused() {
 fn lists_beyond_their_bounds_are_refused() {
     let over = [
         Message::Offer { batch: 0, ids: vec![[0; 32]; OFFER_MAX_CHUNKS + 1] },
+        Message::Count { question: 0, ids: vec![[0; 32]; COUNT_MAX_CHUNKS + 1] },
         Message::Want { batch: 0, answers: vec![Answer::Have; OFFER_MAX_CHUNKS + 1] },
         Message::Chunks(vec![((0, 0), [0; 32], 0); OFFER_MAX_CHUNKS + 1]),
         Message::Receipt { kept: vec![(0, 0); RECEIPTS_MAX], refused: vec![(0, 0)] },
@@ -133,6 +138,7 @@ fn lists_beyond_their_bounds_are_refused() {
 fn the_largest_messages_fit_their_lanes() {
     let most = [
         Message::Offer { batch: u32::MAX, ids: vec![[0; 32]; OFFER_MAX_CHUNKS] },
+        Message::Count { question: u32::MAX, ids: vec![[0; 32]; COUNT_MAX_CHUNKS] },
         Message::Receipt { kept: vec![(u32::MAX, u16::MAX); RECEIPTS_MAX], refused: Vec::new() },
         Message::Frontier { whole: true, logs: vec![(device(0), u64::MAX); FRONTIER_MAX_DEVICES] },
         Message::Facts(vec![vec![0; FACTS_MAX_BYTES]; FACTS_MAX_IN_MESSAGE]),
@@ -157,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_is_safe(index in 0..17_usize, at: prop::sample::Index, change in 1..=255_u8) {
+    fn a_changed_byte_is_safe(index in 0..19_usize, at: prop::sample::Index, change in 1..=255_u8) {
         let (message, parts) = &all()[index];
         let mut bytes = frame(message, parts).to_vec();
         let at = at.index(bytes.len());

@@ -1,6 +1,6 @@
 //! Chunks of one machine. What is not flushed is lost in a crash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use chunkstore::ChunkId;
@@ -18,6 +18,8 @@ pub struct Disk {
     pub chunks: BTreeMap<ChunkId, Held>,
     pub used: usize,
     pub limit: usize,
+    /// Held, and not to be read.
+    pub damaged: BTreeSet<ChunkId>,
 }
 
 impl Disk {
@@ -60,12 +62,17 @@ impl Disk {
         let mut have = Vec::new();
         for id in ids {
             let held = self.chunks.get_mut(id);
-            have.push(held.is_some());
+            have.push(held.is_some() && !self.damaged.contains(id));
             if let Some(held) = held {
                 held.placed = true;
             }
         }
         have
+    }
+
+    /// Looks without touching anything.
+    pub fn count(&self, ids: &[ChunkId]) -> Vec<bool> {
+        ids.iter().map(|id| self.is_good(id)).collect()
     }
 
     pub fn replicated(&mut self, ids: &[ChunkId], keep: bool) {
@@ -90,13 +97,18 @@ impl Disk {
         }
     }
 
+    /// Whether it is here and can be read.
+    fn is_good(&self, id: &ChunkId) -> bool {
+        self.chunks.contains_key(id) && !self.damaged.contains(id)
+    }
+
     pub fn durable(&self, id: &ChunkId) -> bool {
-        self.chunks.get(id).is_some_and(|held| held.flushed)
+        self.is_good(id) && self.chunks.get(id).is_some_and(|held| held.flushed)
     }
 
     /// Durable and not to be given up.
     pub fn placed(&self, id: &ChunkId) -> bool {
-        self.chunks.get(id).is_some_and(|held| held.flushed && held.placed)
+        self.durable(id) && self.chunks.get(id).is_some_and(|held| held.placed)
     }
 
     pub fn crash(&mut self) {

@@ -22,6 +22,9 @@ pub struct Kind {
     pub room: usize,
 }
 
+/// Ticket, holders, asked, silent.
+pub type Answer = (u64, Vec<(DeviceId, u64)>, u32, u32);
+
 pub struct Machine {
     pub index: usize,
     pub kind: Kind,
@@ -47,6 +50,8 @@ pub struct Machine {
     pub tickets: BTreeMap<u64, ChunkId>,
     pub next_ticket: u64,
     pub fetched: Vec<(ChunkId, Result<(), FetchError>)>,
+    /// Answers to who holds what.
+    pub holders: Vec<Answer>,
     pub jobs: usize,
 }
 
@@ -75,6 +80,7 @@ impl Machine {
             tickets: BTreeMap::new(),
             next_ticket: 0,
             fetched: Vec::new(),
+            holders: Vec::new(),
             jobs: 0,
         }
     }
@@ -115,6 +121,7 @@ impl Machine {
     /// What the disk answers.
     pub fn work(&mut self, now: u64, job: Job) -> JobResult {
         match job {
+            Job::Read { id, .. } if self.disk.damaged.contains(&id) => JobResult::Failed,
             Job::Read { id, .. } => {
                 JobResult::Chunk(self.disk.chunks.get(&id).map(|held| held.bytes.clone()))
             }
@@ -124,6 +131,7 @@ impl Machine {
                 JobResult::Flushed(true)
             }
             Job::Have { ids } => JobResult::Have(self.disk.have(&ids)),
+            Job::Count { ids } => JobResult::Have(self.disk.count(&ids)),
             Job::Replicated { ids, keep } => {
                 self.disk.replicated(&ids, keep);
                 JobResult::Ok

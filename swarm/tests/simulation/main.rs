@@ -8,6 +8,7 @@
 //!  disk.rs      chunks, flushed or not, and what is known of them
 //!  network.rs   latency, bandwidth, loss, duplication, reordering, partition
 //!  workload.rs  what people do, and what goes wrong
+//!  scenarios.rs, holders.rs, damage.rs   groups in which one thing happens
 //!  verdict.rs   what must hold while it runs, and after it became quiet
 //!  cast.rs      keys
 //! ```
@@ -19,7 +20,9 @@
 
 mod cables;
 mod cast;
+mod damage;
 mod disk;
+mod holders;
 mod log;
 mod machine;
 mod network;

@@ -8,24 +8,24 @@ use crate::network::Weather;
 use crate::verdict::live_chunks;
 use crate::world::World;
 
-const MINUTE_MS: u64 = 60_000;
+pub const MINUTE_MS: u64 = 60_000;
 
-fn host(contributed_gib: u64) -> Kind {
+pub fn host(contributed_gib: u64) -> Kind {
     Kind { blind: false, contributed: contributed_gib << 30, site: String::new(), room: usize::MAX }
 }
 
-fn started(kinds: &[Kind]) -> World {
+pub fn started(kinds: &[Kind]) -> World {
     let mut world = World::new(1, kinds, Settings::default());
     (0..kinds.len()).for_each(|index| world.boot(index));
     world.settle(MINUTE_MS);
     world
 }
 
-fn hosts(count: usize) -> Vec<Kind> {
+pub fn hosts(count: usize) -> Vec<Kind> {
     vec![host(10); count]
 }
 
-fn bytes(number: u64, len: usize) -> Bytes {
+pub fn bytes(number: u64, len: usize) -> Bytes {
     let mut bytes = vec![0; len];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     bytes.into()
@@ -343,4 +343,26 @@ fn who_became_lost_while_all_were_off_is_repaired_too() {
         world.feed(index, Input::Silent(vec![(device, 25 * 60 * MINUTE_MS)]));
     }
     world.settle(MINUTE_MS);
+}
+
+#[test]
+fn facts_that_came_too_fast_are_known_by_all_in_the_end() {
+    let mut world = started(&hosts(3));
+    for _ in 0..200 {
+        let now = world.now;
+        let facts = world.machines[1].facts(now);
+        world.feed(1, Input::OwnFacts(facts));
+        world.run(5);
+    }
+    let last = world.machines[1].facts(world.now);
+    let issued = last.facts().issued_ms;
+    world.feed(1, Input::OwnFacts(last));
+    let device = world.machines[1].device();
+    let known = |world: &World, index: usize| {
+        world.machines[index].known.get(&device).map(|facts| facts.facts().issued_ms)
+    };
+    world.run(10);
+    assert!(known(&world, 0) < Some(issued), "not all of them at once");
+    world.run(10_000);
+    assert_eq!([known(&world, 0), known(&world, 2)], [Some(issued); 2]);
 }

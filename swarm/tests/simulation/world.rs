@@ -164,6 +164,9 @@ impl World {
                 }
                 machine.fetched.push((id, result));
             }
+            Output::Holders { ticket, holders, asked, silent } => {
+                self.machines[index].holders.push((ticket, holders, asked, silent));
+            }
             Output::FactsLearned(facts) => {
                 self.machines[index].known.insert(facts.facts().device, facts);
             }

@@ -110,7 +110,10 @@ impl Node {
         flow.reads -= 1;
         let Some(position) = flow.position(place) else { return };
         match result {
-            JobResult::Chunk(Some(bytes)) => self.gather(at.0, place, position, bytes),
+            JobResult::Chunk(Some(bytes)) => {
+                self.note_readable(position);
+                self.gather(at.0, place, position, bytes);
+            }
             JobResult::Chunk(None) => {
                 flow.finish(place);
                 self.outbox.forget(position);
@@ -118,6 +121,7 @@ impl Node {
             _ => {
                 flow.finish(place);
                 flow.later.push_back((now + ASK_AGAIN_MS, position));
+                self.note_unreadable(position);
             }
         }
     }

@@ -1,0 +1,66 @@
+//! Chunks that cannot be read where they were put are never called safe.
+
+use chunkstore::ChunkId;
+
+use crate::scenarios::{MINUTE_MS, bytes, hosts, started};
+use crate::world::World;
+
+/// The first of so many hosts put a chunk, and then cannot read it.
+fn damaged(count: usize) -> (World, ChunkId) {
+    let mut world = started(&hosts(count));
+    let id = world.machines[0].disk.put(bytes(1, 500));
+    world.machines[0].disk.damaged.insert(id);
+    world.machines[0].fresh.push(id);
+    world.feed(0, swarm::Input::Fresh { ids: vec![id], overflowed: false });
+    edit(&mut world);
+    (world, id)
+}
+
+fn edit(world: &mut World) {
+    let before = world.machines[0].node.view(world.now).own_sequence;
+    while world.machines[0].node.view(world.now).own_sequence == before {
+        world.edit_somewhere();
+        world.run(1_000);
+    }
+}
+
+fn lag(world: &World) -> (bool, bool) {
+    let view = world.machines[0].node.view(world.now);
+    (view.safe_through < view.own_sequence, view.outbox_chunks > 0)
+}
+
+#[test]
+fn what_nobody_can_read_is_never_safe() {
+    let (mut world, _) = damaged(3);
+    world.run(10 * MINUTE_MS);
+    assert_eq!(lag(&world), (true, true));
+    world.crash(0);
+    world.boot(0);
+    world.run(10 * MINUTE_MS);
+    assert_eq!(lag(&world), (true, true), "nor after a restart");
+    world.machines[0].disk.damaged.clear();
+    world.settle(5 * MINUTE_MS);
+}
+
+#[test]
+fn an_own_copy_that_cannot_be_read_does_not_count_with_those_of_others() {
+    let (mut world, id) = damaged(2);
+    world.run(MINUTE_MS);
+    assert_eq!(lag(&world), (true, true));
+    // The other one has it now, by whatever way: that is one copy, and two are needed.
+    world.machines[1].disk.put(bytes(1, 500));
+    world.run(10 * MINUTE_MS);
+    assert!(world.machines[1].disk.durable(&id));
+    assert_eq!(lag(&world), (true, true));
+    world.machines[0].disk.damaged.clear();
+    world.settle(MINUTE_MS);
+}
+
+#[test]
+fn one_damaged_chunk_does_not_hold_up_the_copies_of_others() {
+    let (mut world, _) = damaged(3);
+    let ids: Vec<_> = (10..200).map(|number| world.put_chunk(0, bytes(number, 400))).collect();
+    world.run(MINUTE_MS);
+    assert!(ids.iter().all(|id| world.machines[1].disk.placed(id) && world.machines[2].disk.placed(id)));
+    assert_eq!(world.machines[0].node.view(world.now).outbox_chunks, 1);
+}
