@@ -17,6 +17,7 @@ const NEEDED: [(&str, &str); 23] = [
     ("git", "git"),
     ("rsync", "rsync"),
     ("attr", "setfattr"),
+    ("iproute2", "ip"),
     ("acl", "setfacl"),
     ("e2fsprogs", "lsattr"),
     // pjdfstest is linked with it.

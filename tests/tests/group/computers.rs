@@ -30,7 +30,7 @@ impl Computers {
         let start = |at: usize| {
             let start = Start::default().at(&network.place(at)).arg("--name").arg(format!("computer{at}"));
             let start = start.arg("--contribute").arg(GIVEN).env("PEERDRIVE_TEST", "1");
-            settings.iter().fold(start, |start, setting| start.arg(setting)).start()
+            settings.iter().fold(start, Start::arg).start()
         };
         let daemons = (0..number).map(start).collect();
         Self { network, daemons }

@@ -61,12 +61,12 @@ fn assert_nowhere(folder: &Path, text: &str) {
 fn assert_nowhere_bytes(folder: &Path, secret: &[u8]) {
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_dir() {
+        for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+            if entry.file_type().expect("a kind").is_dir() {
                 folders.push(entry.path());
                 continue;
             }
-            let content = fs::read(entry.path()).unwrap();
+            let content = fs::read(entry.path()).expect("a readable file");
             assert!(
                 content.windows(secret.len()).all(|window| window != secret),
                 "{}",
