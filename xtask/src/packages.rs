@@ -9,7 +9,7 @@ use crate::programs::on_path;
 use crate::run::{run, say};
 
 /// A package, and a file or program that shows that it (or something as good) is there.
-const NEEDED: [(&str, &str); 23] = [
+const NEEDED: [(&str, &str); 24] = [
     // The mount of plain users.
     ("fuse3", "fusermount3"),
     // Programs whose work on the drive is compared.
