@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ledger::identity::DeviceId;
-use ledger::roster::DeviceClaim;
+use ledger::roster::{DeviceClaim, Roster, RosterRecord};
 use ledger::transaction::SealedTransaction;
 use ledger::{Accepted, Backing, Batch, Frontier, Ledger, MemoryBacking, StoreError, Table};
 
@@ -61,8 +61,9 @@ pub enum Log {
 }
 
 /// Sealed logs without the keys to them.
-#[derive(Default)]
 pub struct Blind {
+    /// Durable at once.
+    roster: Roster,
     rows: BTreeMap<(DeviceId, u64), (Bytes, [u8; 32])>,
     written: BTreeMap<DeviceId, u64>,
 }
@@ -105,6 +106,33 @@ impl Log {
         match self {
             Self::Member { ledger, .. } => ledger.frontier(),
             Self::Blind(blind) => Frontier(blind.written.clone()),
+        }
+    }
+
+    fn roster(&self) -> &Roster {
+        match self {
+            Self::Member { ledger, .. } => ledger.roster(),
+            Self::Blind(blind) => &blind.roster,
+        }
+    }
+
+    pub fn roster_digest(&self) -> [u8; 32] {
+        self.roster().digest()
+    }
+
+    pub fn records(&self) -> Vec<Bytes> {
+        self.roster().records().map(|record| Bytes::copy_from_slice(record.as_bytes())).collect()
+    }
+
+    pub fn accept_records(&mut self, now: u64, records: &[Bytes]) {
+        match self {
+            Self::Member { ledger, .. } => {
+                let records: Vec<_> = records.iter().map(|record| record.to_vec()).collect();
+                ledger.accept_records(wall(now), &records).unwrap();
+            }
+            Self::Blind(blind) => records.iter().for_each(|record| {
+                blind.roster.apply(RosterRecord::parse(record).unwrap()).unwrap();
+            }),
         }
     }
 
@@ -177,6 +205,11 @@ impl Log {
 }
 
 impl Blind {
+    pub fn new() -> Self {
+        let roster = Roster::new(CAST.keyring.workspace);
+        Self { roster, rows: BTreeMap::new(), written: BTreeMap::new() }
+    }
+
     fn newest(&self) -> BTreeMap<DeviceId, u64> {
         self.rows.keys().copied().collect()
     }
