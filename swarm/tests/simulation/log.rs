@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ledger::identity::DeviceId;
-use ledger::roster::{DeviceClaim, Roster, RosterRecord};
+use ledger::keys::{DeviceKey, Keyring};
+use ledger::roster::{DeviceClaim, Roster, RosterError, RosterRecord};
 use ledger::transaction::SealedTransaction;
 use ledger::{Accepted, Backing, Batch, Frontier, Ledger, MemoryBacking, StoreError, Table};
 
@@ -39,6 +40,14 @@ impl Backing for Shared {
     }
 }
 
+/// A change of the roster: this device is added.
+pub fn added(
+    device: &DeviceKey,
+) -> impl FnOnce(&mut Roster, &mut Keyring) -> Result<Vec<RosterRecord>, RosterError> {
+    let claim = DeviceClaim::new(device, CAST.user.id(), CAST.keyring.workspace);
+    move |roster, keyring| Ok(vec![roster.add_device(&CAST.user, keyring, claim, "another")?])
+}
+
 /// What became of transactions.
 #[derive(Default)]
 pub struct Taken {
@@ -57,7 +66,7 @@ impl Taken {
 
 pub enum Log {
     Member { ledger: Box<Ledger>, backing: Shared },
-    Blind(Blind),
+    Blind(Box<Blind>),
 }
 
 /// Sealed logs without the keys to them.
@@ -77,11 +86,7 @@ impl Log {
         let mut ledger =
             Ledger::create(over, device, &CAST.user, CAST.keyring.clone(), "drive", now).unwrap();
         for device in &CAST.devices[1..count] {
-            let claim = DeviceClaim::new(device, CAST.user.id(), CAST.keyring.workspace);
-            let add = |roster: &mut ledger::roster::Roster, keyring: &mut ledger::keys::Keyring| {
-                Ok(vec![roster.add_device(&CAST.user, keyring, claim, "another")?])
-            };
-            ledger.change_roster(now, add).unwrap();
+            ledger.change_roster(now, added(device)).unwrap();
         }
         Self::Member { ledger: Box::new(ledger), backing }
     }

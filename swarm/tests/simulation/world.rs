@@ -57,7 +57,7 @@ impl World {
         let make = |index: usize, kind: &Kind, random: &mut Random| {
             let log = match (index, kind.blind) {
                 (0, _) => Log::found(kinds.len()),
-                (_, true) => Log::Blind(crate::log::Blind::new()),
+                (_, true) => Log::Blind(Box::new(crate::log::Blind::new())),
                 (_, false) => Log::join(index),
             };
             Machine::new(index, kind.clone(), log, &settings, random.next())
