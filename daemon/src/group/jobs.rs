@@ -63,9 +63,10 @@ impl Workers {
             Job::LogSince { .. } | Job::Accept { .. } | Job::RosterRecords | Job::AcceptRecords { .. } => {
                 &self.logs
             }
-            Job::Read { for_whom: Priority::Reader, .. } | Job::Store { why: Reason::Cached, .. } => {
-                &self.now
-            }
+            // A count is short, and a person waits for it.
+            Job::Read { for_whom: Priority::Reader, .. }
+            | Job::Store { why: Reason::Cached, .. }
+            | Job::Count { .. } => &self.now,
             _ => &self.later,
         };
         // The threads end only when these ends are dropped.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use chunkstore::ChunkId;
 
 use super::Node;
@@ -15,21 +16,60 @@ pub(super) type At = (Slot, u64);
 
 /// Who waits for a job.
 pub(super) enum Waiting {
-    ServeRead { at: At, id: ChunkId, urgency: Urgency },
-    PushRead { at: At, place: Place },
-    HostStore { at: At, place: Place, id: ChunkId, bytes: usize },
-    FetchStore { from: Slot, id: ChunkId },
+    ServeRead {
+        at: At,
+        id: ChunkId,
+        urgency: Urgency,
+    },
+    PushRead {
+        at: At,
+        place: Place,
+    },
+    HostStore {
+        at: At,
+        place: Place,
+        id: ChunkId,
+        bytes: usize,
+    },
+    /// `placed`: the chunk, while it is being kept for good.
+    FetchStore {
+        from: Slot,
+        id: ChunkId,
+        placed: Option<Bytes>,
+    },
     Flush,
-    Have { at: At, batch: u32, ids: Vec<ChunkId> },
+    Have {
+        at: At,
+        batch: u32,
+        ids: Vec<ChunkId>,
+    },
     Replicated,
-    LookAgain { position: u64 },
+    LookAgain {
+        position: u64,
+    },
     Walk,
-    Requeue { partitions: Vec<u16> },
-    LogSince { at: At },
-    Accept { at: At, bytes: usize },
-    Count { at: At, question: u32, weight: usize },
-    RosterMarks { at: At },
-    RosterCompare { at: At, theirs: Vec<RecordMark> },
+    Requeue {
+        partitions: Vec<u16>,
+    },
+    LogSince {
+        at: At,
+    },
+    Accept {
+        at: At,
+        bytes: usize,
+    },
+    Count {
+        at: At,
+        question: u32,
+        weight: usize,
+    },
+    RosterMarks {
+        at: At,
+    },
+    RosterCompare {
+        at: At,
+        theirs: Vec<RecordMark>,
+    },
 }
 
 /// Jobs that are under way.
@@ -58,7 +98,7 @@ impl Node {
             Waiting::ServeRead { at, id, urgency } => self.serve_read(at, id, urgency, result),
             Waiting::PushRead { at, place } => self.push_read(at, place, result),
             Waiting::HostStore { at, place, id, bytes } => self.host_stored(at, place, id, bytes, &result),
-            Waiting::FetchStore { from, id } => self.fetch_stored(from, id, &result),
+            Waiting::FetchStore { from, id, placed } => self.fetch_stored(from, id, placed, &result),
             Waiting::Flush => self.flushed(matches!(result, JobResult::Flushed(true))),
             Waiting::Have { at, batch, ids } => self.offer_looked_up(at, batch, &ids, result),
             Waiting::Replicated => self.outbox.clearing -= 1,

@@ -16,7 +16,7 @@ impl World {
         machine.node = Node::new(machine.device(), CAST.keyring.workspace, self.settings.clone(), seed);
         let known = machine.known.values().cloned().collect();
         let facts = machine.facts(self.now);
-        let (digest, frontier) = (machine.roster_digest(), machine.log.frontier());
+        let (digest, frontier) = (machine.log.roster_digest(), machine.log.frontier());
         let first = [
             Input::Members(members),
             Input::OwnFacts(facts),

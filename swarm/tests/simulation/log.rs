@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ledger::identity::DeviceId;
-use ledger::roster::DeviceClaim;
+use ledger::keys::{DeviceKey, Keyring};
+use ledger::roster::{DeviceClaim, Roster, RosterError, RosterRecord};
 use ledger::transaction::SealedTransaction;
 use ledger::{Accepted, Backing, Batch, Frontier, Ledger, MemoryBacking, StoreError, Table};
 
@@ -39,6 +40,14 @@ impl Backing for Shared {
     }
 }
 
+/// A change of the roster: this device is added.
+pub fn added(
+    device: &DeviceKey,
+) -> impl FnOnce(&mut Roster, &mut Keyring) -> Result<Vec<RosterRecord>, RosterError> {
+    let claim = DeviceClaim::new(device, CAST.user.id(), CAST.keyring.workspace);
+    move |roster, keyring| Ok(vec![roster.add_device(&CAST.user, keyring, claim, "another")?])
+}
+
 /// What became of transactions.
 #[derive(Default)]
 pub struct Taken {
@@ -57,12 +66,13 @@ impl Taken {
 
 pub enum Log {
     Member { ledger: Box<Ledger>, backing: Shared },
-    Blind(Blind),
+    Blind(Box<Blind>),
 }
 
 /// Sealed logs without the keys to them.
-#[derive(Default)]
 pub struct Blind {
+    /// Durable at once.
+    roster: Roster,
     rows: BTreeMap<(DeviceId, u64), (Bytes, [u8; 32])>,
     written: BTreeMap<DeviceId, u64>,
 }
@@ -76,11 +86,7 @@ impl Log {
         let mut ledger =
             Ledger::create(over, device, &CAST.user, CAST.keyring.clone(), "drive", now).unwrap();
         for device in &CAST.devices[1..count] {
-            let claim = DeviceClaim::new(device, CAST.user.id(), CAST.keyring.workspace);
-            let add = |roster: &mut ledger::roster::Roster, keyring: &mut ledger::keys::Keyring| {
-                Ok(vec![roster.add_device(&CAST.user, keyring, claim, "another")?])
-            };
-            ledger.change_roster(now, add).unwrap();
+            ledger.change_roster(now, added(device)).unwrap();
         }
         Self::Member { ledger: Box::new(ledger), backing }
     }
@@ -105,6 +111,33 @@ impl Log {
         match self {
             Self::Member { ledger, .. } => ledger.frontier(),
             Self::Blind(blind) => Frontier(blind.written.clone()),
+        }
+    }
+
+    fn roster(&self) -> &Roster {
+        match self {
+            Self::Member { ledger, .. } => ledger.roster(),
+            Self::Blind(blind) => &blind.roster,
+        }
+    }
+
+    pub fn roster_digest(&self) -> [u8; 32] {
+        self.roster().digest()
+    }
+
+    pub fn records(&self) -> Vec<Bytes> {
+        self.roster().records().map(|record| Bytes::copy_from_slice(record.as_bytes())).collect()
+    }
+
+    pub fn accept_records(&mut self, now: u64, records: &[Bytes]) {
+        match self {
+            Self::Member { ledger, .. } => {
+                let records: Vec<_> = records.iter().map(|record| record.to_vec()).collect();
+                ledger.accept_records(wall(now), &records).unwrap();
+            }
+            Self::Blind(blind) => records.iter().for_each(|record| {
+                blind.roster.apply(RosterRecord::parse(record).unwrap()).unwrap();
+            }),
         }
     }
 
@@ -177,6 +210,11 @@ impl Log {
 }
 
 impl Blind {
+    pub fn new() -> Self {
+        let roster = Roster::new(CAST.keyring.workspace);
+        Self { roster, rows: BTreeMap::new(), written: BTreeMap::new() }
+    }
+
     fn newest(&self) -> BTreeMap<DeviceId, u64> {
         self.rows.keys().copied().collect()
     }

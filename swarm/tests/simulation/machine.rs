@@ -1,8 +1,7 @@
 //! One computer of the group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use chunkstore::ChunkId;
 use ledger::identity::DeviceId;
 use swarm::placement::{HostWeight, weight_of};
@@ -37,7 +36,6 @@ pub struct Machine {
     pub log: Log,
     pub disk: Disk,
     pub known: BTreeMap<DeviceId, SignedFacts>,
-    pub records: BTreeSet<Bytes>,
     issued: u64,
     pub full: bool,
     /// Chunks put since the last commit.
@@ -69,7 +67,6 @@ impl Machine {
             log,
             disk,
             known: BTreeMap::new(),
-            records: BTreeSet::new(),
             issued: 0,
             full: false,
             fresh: Vec::new(),
@@ -110,14 +107,6 @@ impl Machine {
         HostWeight { device: self.device(), weight, site: self.kind.site.clone(), full: self.full }
     }
 
-    pub fn roster_digest(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        self.records.iter().for_each(|record| {
-            hasher.update(record);
-        });
-        *hasher.finalize().as_bytes()
-    }
-
     /// What the disk answers.
     pub fn work(&mut self, now: u64, job: Job) -> JobResult {
         match job {
@@ -150,9 +139,9 @@ impl Machine {
                 frontier_now.0.extend(taken.newest);
                 JobResult::Accepted { frontier_now, refused: taken.refused, held: taken.held }
             }
-            Job::RosterRecords => JobResult::Records(self.records.iter().cloned().collect()),
+            Job::RosterRecords => JobResult::Records(self.log.records()),
             Job::AcceptRecords { records } => {
-                self.records.extend(records);
+                self.log.accept_records(now, &records);
                 JobResult::Ok
             }
         }

@@ -254,6 +254,21 @@ fn a_fetch_goes_on_with_the_next_when_one_goes_away() {
 }
 
 #[test]
+fn an_owner_without_room_can_still_read() {
+    let mut world = started(&hosts(2));
+    let id = world.put_chunk(0, bytes(1, 5_000));
+    world.edit_somewhere();
+    world.settle(MINUTE_MS);
+    let disk = &mut world.machines[1].disk;
+    disk.chunks.remove(&id);
+    disk.limit = 0;
+    world.fetch(1, id, Urgency::Now);
+    world.run(1_000);
+    assert_eq!(world.machines[1].fetched.pop(), Some((id, Ok(()))));
+    assert!(!world.machines[1].disk.chunks[&id].placed);
+}
+
+#[test]
 fn wrong_bytes_are_counted_and_fetched_elsewhere() {
     let mut kinds = hosts(4);
     kinds[3].contributed = 0;

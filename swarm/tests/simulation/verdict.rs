@@ -99,7 +99,7 @@ impl World {
                 let (a, b) = (machine.log.frontier(), first.log.frontier());
                 return Some(format!("logs of {} and {} differ: {a:?} {b:?}", machine.index, first.index));
             }
-            if machine.records != first.records {
+            if machine.log.roster_digest() != first.log.roster_digest() {
                 return Some(format!("rosters of {} and {} differ", machine.index, first.index));
             }
         }

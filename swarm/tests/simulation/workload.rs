@@ -4,7 +4,8 @@ use bytes::Bytes;
 use ledger::{Content, Kind as NodeKind, Ledger, NewNode, NewVersion, ROOT, Rename};
 use swarm::Urgency;
 
-use crate::cast::wall;
+use crate::cast::{CAST, wall};
+use crate::log::added;
 use crate::network::Weather;
 use crate::verdict::live_chunks;
 use crate::world::World;
@@ -17,7 +18,8 @@ impl World {
         for _ in 0..steps {
             let pause = self.random.within(20, 1500);
             self.run(pause);
-            match self.random.below(if trouble { 14 } else { 10 }) {
+            match self.random.below(if trouble { 15 } else { 10 }) {
+                14 => self.welcome_somewhere(),
                 0..=7 => self.edit_somewhere(),
                 8 | 9 => self.read_somewhere(),
                 10 | 11 => self.break_something(),
@@ -54,6 +56,22 @@ impl World {
         // Names that are taken or missing are part of life.
         let _ = edit(ledger, now, choice, &format!("n{name}"), &format!("n{other}"), content);
         self.commit_soon(index);
+    }
+
+    /// Somebody adds a device that never starts: the roster grows in several places at once.
+    fn welcome_somewhere(&mut self) {
+        let Some(index) = self.someone_up() else { return };
+        let newcomers = &CAST.devices[self.machines.len()..];
+        if newcomers.is_empty() {
+            return;
+        }
+        let device = &newcomers[self.random.index(newcomers.len())];
+        let now = wall(self.now);
+        // Who has no roster yet, or has this device on it, cannot.
+        if self.machines[index].log.ledger().unwrap().change_roster(now, added(device)).is_ok() {
+            self.tell_roster(index);
+            self.commit_soon(index);
+        }
     }
 
     fn filled(&mut self, mut bytes: Vec<u8>) -> Bytes {

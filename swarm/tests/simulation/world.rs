@@ -57,7 +57,7 @@ impl World {
         let make = |index: usize, kind: &Kind, random: &mut Random| {
             let log = match (index, kind.blind) {
                 (0, _) => Log::found(kinds.len()),
-                (_, true) => Log::Blind(crate::log::Blind::default()),
+                (_, true) => Log::Blind(Box::new(crate::log::Blind::new())),
                 (_, false) => Log::join(index),
             };
             Machine::new(index, kind.clone(), log, &settings, random.next())
@@ -83,10 +83,6 @@ impl World {
             disconnects: Vec::new(),
             events_done: 0,
         };
-        for record in 0..20_u8 {
-            let holder = world.random.index(count);
-            world.machines[holder].records.insert(Bytes::from(vec![record; 100]));
-        }
         world.machines[0].commit(1);
         world
     }
@@ -251,8 +247,7 @@ impl World {
     }
 
     fn work(&mut self, index: usize, id: u64, job: Job) {
-        let (accepting, roster) =
-            (matches!(job, Job::Accept { .. }), matches!(job, Job::AcceptRecords { .. }));
+        let accepting = matches!(job, Job::Accept { .. } | Job::AcceptRecords { .. });
         let now = self.now;
         let machine = &mut self.machines[index];
         machine.jobs -= 1;
@@ -262,15 +257,17 @@ impl World {
         self.feed(index, Input::Done { job: id, result });
         if accepting {
             self.commit_soon(index);
-        }
-        if roster {
-            let digest = self.machines[index].roster_digest();
-            self.feed(index, Input::RosterDigest(digest));
+            self.tell_roster(index);
         }
         if ran_full {
             let facts = self.machines[index].facts(now);
             self.feed(index, Input::OwnFacts(facts));
         }
+    }
+
+    pub fn tell_roster(&mut self, index: usize) {
+        let digest = self.machines[index].log.roster_digest();
+        self.feed(index, Input::RosterDigest(digest));
     }
 
     pub fn commit_soon(&mut self, index: usize) {

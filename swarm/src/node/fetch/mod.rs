@@ -155,11 +155,11 @@ impl Node {
         let Some(bytes) = parts.into_iter().next() else { return };
         self.note_service(slot, id, bytes.len());
         self.release(slot, id);
-        let why =
-            if self.hosts.owners(id.partition()).contains(&ME) { Reason::Placed } else { Reason::Cached };
+        let placed = self.hosts.owners(id.partition()).contains(&ME).then(|| bytes.clone());
+        let why = if placed.is_some() { Reason::Placed } else { Reason::Cached };
         if let Some(fetch) = self.fetches.by_id.get_mut(&id).filter(|fetch| !fetch.storing) {
             fetch.storing = true;
-            self.job(Job::Store { id, bytes, why }, Waiting::FetchStore { from: slot, id });
+            self.job(Job::Store { id, bytes, why }, Waiting::FetchStore { from: slot, id, placed });
         }
         self.ask_queued();
     }
@@ -200,8 +200,19 @@ impl Node {
         true
     }
 
-    pub(super) fn fetch_stored(&mut self, from: Slot, id: ChunkId, result: &JobResult) {
+    pub(super) fn fetch_stored(
+        &mut self,
+        from: Slot,
+        id: ChunkId,
+        placed: Option<Bytes>,
+        result: &JobResult,
+    ) {
         let Some(fetch) = self.fetches.by_id.get_mut(&id) else { return };
+        // Who has no room left to keep it can still read it.
+        if let (JobResult::Stored(Err(StoreRefusal::Full)), Some(bytes)) = (result, placed) {
+            let store = Job::Store { id, bytes, why: Reason::Cached };
+            return self.job(store, Waiting::FetchStore { from, id, placed: None });
+        }
         fetch.storing = false;
         match result {
             JobResult::Stored(Ok(())) => {
