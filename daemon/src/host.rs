@@ -29,6 +29,8 @@ pub struct Running {
     pub mountpoint: Option<PathBuf>,
     pub name: String,
     pub given: Mutex<Given>,
+    /// Whether what is given holds copies for others, or only a cache.
+    pub keeps_replicas: bool,
     pub stop: Stop,
     /// One passphrase at a time: each costs 64 MiB.
     pub keys: Mutex<()>,
@@ -100,7 +102,8 @@ impl Host for Running {
                 ..self.store.limits()
             }),
         }
-        self.group.set_given(next.contribute.0, next.rates());
+        let given_to_others = if self.keeps_replicas { next.contribute.0 } else { 0 };
+        self.group.set_given(given_to_others, next.rates());
         Ok(self.told(next))
     }
 

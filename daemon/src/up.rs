@@ -252,7 +252,7 @@ impl Begun {
             listen: self.settings.listen,
             discovery: self.settings.discovery,
             port_mapping: self.settings.port_mapping,
-            contribute_bytes: self.given.contribute.0,
+            contribute_bytes: if self.settings.replicas { self.given.contribute.0 } else { 0 },
             rates: self.given.rates(),
             target: usize::try_from(self.settings.target).unwrap_or(usize::MAX),
             site: self.settings.site.clone(),
@@ -271,6 +271,7 @@ impl Begun {
             mountpoint,
             name: self.settings.computer_name(),
             given: Mutex::new(self.given),
+            keeps_replicas: self.settings.replicas,
             stop: self.stop.clone(),
             keys: Mutex::new(()),
         })

@@ -1,5 +1,6 @@
 //! What people ask of the group: peers, devices, whether everything is safe, who holds what.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ledger::identity::DeviceId;
@@ -16,6 +17,8 @@ use super::{Group, Keys};
 
 /// How long one request waits; whoever wants to wait longer asks again.
 const WAIT_AT_ONCE: Duration = Duration::from_secs(15);
+/// Chunks asked for in one question: half of what the swarm takes, so that two may ask.
+const CHUNKS_IN_QUESTION: usize = swarm::HOLDERS_MAX_IDS / 2;
 /// Chunks of one file that are looked for at most.
 const CHUNKS_ASKED_MAX: usize = 1 << 20;
 /// How long a first link may take.
@@ -101,7 +104,7 @@ impl ui::api::Group for Group {
         let here = here.iter().filter(|held| **held).count() as u64;
         let mut holders = vec![Holding { device: self.device.id().to_text(), chunks: here }];
         holders.extend(
-            self.ask_peers(ids)
+            self.ask_peers(&ids)
                 .into_iter()
                 .map(|(device, chunks)| Holding { device: device.to_text(), chunks }),
         );
@@ -111,7 +114,7 @@ impl ui::api::Group for Group {
 
 impl Group {
     /// The swarm's own view, and how peers are reached. Empty while the group ends.
-    fn view(&self) -> (View, std::collections::BTreeMap<DeviceId, PeerPath>) {
+    fn view(&self) -> (View, BTreeMap<DeviceId, PeerPath>) {
         let (answer, answered) = tokio::sync::oneshot::channel();
         self.tell.tell(Told::View(answer));
         let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
@@ -270,11 +273,17 @@ impl Group {
     }
 
     /// How many of these chunks the peers that are online hold.
-    fn ask_peers(&self, ids: Vec<chunkstore::ChunkId>) -> Vec<(DeviceId, u64)> {
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        self.tell.tell(Told::Holders { ids, answer });
-        let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
-        answered.ok().and_then(Result::ok).unwrap_or_default()
+    fn ask_peers(&self, ids: &[chunkstore::ChunkId]) -> BTreeMap<DeviceId, u64> {
+        let mut holders = BTreeMap::new();
+        for part in ids.chunks(CHUNKS_IN_QUESTION) {
+            let (answer, answered) = tokio::sync::oneshot::channel();
+            self.tell.tell(Told::Holders { ids: part.to_vec(), answer });
+            let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
+            for (device, held) in answered.ok().and_then(Result::ok).unwrap_or_default() {
+                *holders.entry(device).or_default() += held;
+            }
+        }
+        holders
     }
 }
 

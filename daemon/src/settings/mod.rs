@@ -66,6 +66,8 @@ pub struct Settings {
     pub quick_wake: bool,
     /// The router is asked to let other computers in.
     pub port_mapping: bool,
+    /// Copies of the group's chunks are kept here; without, what was read here is cached.
+    pub replicas: bool,
     /// How much is logged.
     pub log: LogLevel,
 }
@@ -89,6 +91,7 @@ impl Default for Settings {
             allow_other: false,
             quick_wake: true,
             port_mapping: false,
+            replicas: true,
             posix_owners: false,
             log: LogLevel::Warn,
         }

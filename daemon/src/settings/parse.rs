@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::Settings;
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "name",
     "mountpoint",
     "contribute",
@@ -27,6 +27,7 @@ pub(super) const KEYS: [&str; 18] = [
     "posix_owners",
     "quick_wake",
     "port_mapping",
+    "replicas",
     "log",
 ];
 /// A key that differs in more letters than this is no typing mistake.
@@ -72,6 +73,7 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "posix_owners" => settings.posix_owners = truth(value)?,
         "quick_wake" => settings.quick_wake = truth(value)?,
         "port_mapping" => settings.port_mapping = truth(value)?,
+        "replicas" => settings.replicas = truth(value)?,
         "log" => settings.log = written(value)?,
         _ => return Err(unknown(key)),
     }
@@ -194,6 +196,7 @@ mod tests {
             allow_other = true
             quick_wake = false
             port_mapping = true
+            replicas = false
             posix_owners = true
             log = "info"
         "#;
@@ -214,6 +217,7 @@ mod tests {
             allow_other: true,
             quick_wake: false,
             port_mapping: true,
+            replicas: false,
             posix_owners: true,
             log: LogLevel::Info,
         };

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use tests::noise;
 use tests::tree::Tree;
+use tests::{eventually, noise};
 
 use crate::computers::Computers;
 
@@ -25,6 +25,9 @@ fn a_tree_is_the_same_everywhere_and_survives_its_writer() {
     fs::write(mount.join("large"), noise(9999, 24 << 20)).unwrap();
     let written = Tree::of(&mount);
     computers.safe(0);
+    let found = computers.daemons[0].json(&["where", mount.join("large").to_str().unwrap()]);
+    let held: Vec<_> = found["hosts"].as_array().unwrap().iter().map(|host| host["chunks"].clone()).collect();
+    assert_eq!(held, vec![found["chunks"].clone(); 3], "each of the three computers holds all of it");
     computers.sync(&[0]);
     let lost = computers.daemons.remove(0);
     let data = lost.data();
@@ -33,4 +36,28 @@ fn a_tree_is_the_same_everywhere_and_survives_its_writer() {
     for daemon in &computers.daemons {
         Tree::of(&daemon.mount()).assert_same(&written, "after the loss of its writer");
     }
+}
+
+#[test]
+fn a_computer_that_keeps_no_copies_reads_everything_and_what_it_writes_is_safe() {
+    let mut computers = Computers::paired(3, &[]);
+    let config = computers.daemons[2].data().join("config.toml");
+    let settings = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{settings}replicas = false\n")).unwrap();
+    computers.daemons[2].restart();
+    for at in 0..2 {
+        eventually("the others know that it keeps nothing", || {
+            let devices = computers.daemons[at].json(&["devices"]);
+            let mut devices = devices.as_array().unwrap().iter();
+            devices.any(|device| device["name"] == "computer2" && device["contributed"] == 0)
+        });
+    }
+    let content = noise(7, 12 << 20);
+    fs::write(computers.mount(0).join("theirs"), &content).unwrap();
+    computers.safe(0);
+    computers.sees(2, "theirs", &content);
+    let content = noise(8, 12 << 20);
+    fs::write(computers.mount(2).join("its own"), &content).unwrap();
+    computers.safe(2);
+    computers.sees(1, "its own", &content);
 }
