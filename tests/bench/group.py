@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Three PeerDrive computers on 127.0.0.1: how fast changes, files and copies get from one to the others.
+
+  group.py PEERDRIVE [--mib 1024] [--files 5000] [--creates 40] [--hosts 3]
+
+PEERDRIVE is the release binary. Everything lies in a temporary folder and is ended and removed."""
+import argparse, hashlib, os, signal, subprocess, tempfile, time
+
+MIB = 1 << 20
+
+
+class Computer:
+    def __init__(self, program, root, number):
+        self.program, self.number = program, number
+        self.data, self.mount = f'{root}/data{number}', f'{root}/mount{number}'
+        os.mkdir(self.mount)
+        self.process = subprocess.Popen(
+            [program, 'up', self.mount, '--data', self.data, '--no-discovery', '--panel', 'off', '--contribute', '20G',
+             '--listen', f'127.0.0.1:{22950 + number}'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        while self.process.stdout.readline().strip() != 'ready':
+            assert self.process.poll() is None, 'it did not start'
+
+    def ask(self, *args):
+        return subprocess.run([self.program, *args, '--data', self.data], check=True, capture_output=True, text=True).stdout.strip()
+
+    def ticks(self):
+        fields = open(f'/proc/{self.process.pid}/stat').read().rsplit(') ', 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    def resident_mib(self):
+        return int(open(f'/proc/{self.process.pid}/status').read().split('VmRSS:')[1].split()[0]) / 1024
+
+
+def sum_of(path):
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(MIB):
+            digest.update(block)
+    return digest.digest()
+
+
+def creates(one, two, count):
+    seen = []
+    for number in range(count):
+        began = time.perf_counter()
+        open(f'{one.mount}/create{number}', 'w').write('x')
+        while not os.path.exists(f'{two.mount}/create{number}'):
+            time.sleep(.001)
+        seen.append(time.perf_counter() - began)
+        time.sleep(.05)
+    seen.sort()
+    print(f'create seen on another computer: median {seen[count // 2] * 1e3:.0f} ms, 99th percentile {seen[count * 99 // 100] * 1e3:.0f} ms')
+
+
+def files(one, two, count):
+    contents = [os.urandom(4096) for _ in range(count)]
+    os.mkdir(f'{one.mount}/files')
+    began = time.perf_counter()
+    for number, content in enumerate(contents):
+        if number % 100 == 0:
+            os.mkdir(f'{one.mount}/files/{number // 100}')
+        with open(f'{one.mount}/files/{number // 100}/{number}', 'wb') as file:
+            file.write(content)
+    closed = time.perf_counter()
+    for number, content in enumerate(contents):
+        path = f'{two.mount}/files/{number // 100}/{number}'
+        while True:
+            try:
+                if open(path, 'rb').read() == content:
+                    break
+            except FileNotFoundError:
+                pass
+            time.sleep(.001)
+    read = time.perf_counter()
+    one.ask('wait', '--safe')
+    print(f'{count} x 4 KiB: written in {closed - began:.2f} s, all read on another computer {read - closed:.2f} s after the last close '
+          f'({count / (read - began):.0f} files/s), safe {time.perf_counter() - closed:.2f} s after it')
+
+
+def large(one, two, mib):
+    content = os.urandom(mib * MIB)
+    began = time.perf_counter()
+    with open(f'{one.mount}/large', 'wb') as file:
+        for at in range(0, len(content), MIB):
+            file.write(content[at:at + MIB])
+    written = time.perf_counter()
+    while not (os.path.exists(f'{two.mount}/large') and os.stat(f'{two.mount}/large').st_size == len(content)):
+        time.sleep(.002)
+    assert sum_of(f'{two.mount}/large') == hashlib.sha256(content).digest(), 'WRONG'
+    read = time.perf_counter()
+    one.ask('wait', '--safe')
+    print(f'{mib} MiB: written in {written - began:.2f} s, read and verified on another computer after {read - began:.2f} s '
+          f'({mib / (read - began):.0f} MiB/s), safe after {time.perf_counter() - began:.2f} s')
+
+
+def idle(computers, seconds):
+    time.sleep(10)
+    sent = lambda: int(next(line for line in open('/proc/net/dev') if 'lo:' in line).split()[1])
+    before, ticks = sent(), [computer.ticks() for computer in computers]
+    time.sleep(seconds)
+    used = [computer.ticks() - then for computer, then in zip(computers, ticks)]
+    resident = ', '.join(f'{computer.resident_mib():.0f}' for computer in computers)
+    print(f'idle: {(sent() - before) / seconds:.0f} B/s on loopback for all, {used} hundredths of a second of CPU in {seconds} s, '
+          f'{resident} MiB resident')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('peerdrive')
+    for name, default in (('mib', 1024), ('files', 5000), ('creates', 40), ('hosts', 3), ('idle', 30)):
+        parser.add_argument(f'--{name}', type=int, default=default)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir='/var/tmp') as root:
+        computers = [Computer(asked.peerdrive, root, number) for number in range(asked.hosts)]
+        try:
+            for other in computers[1:]:
+                began = time.perf_counter()
+                other.ask('join', computers[0].ask('invite'), '--peer', '127.0.0.1:22950')
+                print(f'joined in {time.perf_counter() - began:.2f} s')
+            time.sleep(2)
+            creates(computers[0], computers[1], asked.creates)
+            files(computers[0], computers[1], asked.files)
+            large(computers[0], computers[1], asked.mib)
+            idle(computers, asked.idle)
+        finally:
+            for computer in computers:
+                computer.process.send_signal(signal.SIGTERM)
+            for computer in computers:
+                computer.process.wait(30)
+
+
+main()
