@@ -3,8 +3,9 @@
 
 mod fixture;
 
+use fixture::group::{FakeGroup, Mood, PATIENCE};
 use fixture::peer::{Peer, now};
-use fixture::{READ_WRITE, entropy, read, read_file, sync_all, write, write_file};
+use fixture::{Fixture, READ_WRITE, entropy, noise, read, read_file, sync_all, write, write_file};
 use ledger::keys::{DeviceKey, UserKeys};
 use ledger::roster::DeviceClaim;
 use ledger::{Frontier, HeldReason};
@@ -183,4 +184,57 @@ fn members_are_durable_when_they_are_changed() {
     assert_eq!(again.roster(|roster, _| roster.devices().count()), 3);
     write_file(&again, ROOT, "b", b"still writable");
     wait(|reply| again.sync_all(reply)).unwrap();
+}
+
+/// A synced change to `f` that cannot be settled, and what the peer did meanwhile; then a restart, and the chunks can be had again.
+fn restarted_over(theirs: impl FnOnce(&mut Peer)) -> (std::sync::Arc<Drive>, Vec<u8>) {
+    let (mut peer, fixture): (Peer, Fixture) = Peer::with_fixture();
+    let drive = fixture.open();
+    peer.send(&drive);
+    let mut bytes = noise(1, 1 << 20);
+    write_file(&drive, ROOT, "f", &bytes);
+    sync_all(&drive);
+    peer.ledger
+        .accept_all(now(), &drive.transactions_since(&Frontier::default(), usize::MAX).unwrap())
+        .unwrap();
+    let group = FakeGroup::beside(&drive, Mood::Refuse);
+    group.take_all(&drive);
+    drive.join_group(group.clone());
+    let writer = open(&drive, "f", READ_WRITE);
+    write(&drive, writer.handle, 500_000, &[7; 10_000]);
+    bytes[500_000..510_000].fill(7);
+    wait(|reply| drive.fsync(writer.handle, false, reply)).unwrap();
+    theirs(&mut peer);
+    let news = peer.news();
+    drive.accept(&news).unwrap();
+    drive.release(writer.handle);
+    drive.close().unwrap();
+    drop(drive);
+    let drive = fixture.open();
+    drive.join_group(FakeGroup::with(group.theirs.clone(), &drive, Mood::Serve));
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while drive.own_sequence_pending() {
+        assert!(std::time::Instant::now() < deadline, "never settled");
+        sync_all(&drive);
+    }
+    (drive, bytes)
+}
+
+#[test]
+fn what_was_synced_on_a_version_that_was_replaced_elsewhere_is_a_conflict_after_a_restart() {
+    let (drive, bytes) = restarted_over(|peer| {
+        let ino = peer.ledger.lookup(ledger::ROOT, b"f").unwrap().unwrap().ino;
+        peer.publish(ino, "theirs");
+    });
+    let conflicts = drive.conflicts().unwrap();
+    assert_eq!(conflicts.len(), 1);
+    assert!(read_file(&drive, "f") == bytes, "two versions mixed");
+}
+
+#[test]
+fn what_was_synced_in_a_file_that_was_deleted_elsewhere_brings_it_back_after_a_restart() {
+    let (drive, bytes) = restarted_over(|peer| {
+        peer.ledger.unlink(now(), ledger::ROOT, b"f").unwrap();
+    });
+    assert!(read_file(&drive, "f") == bytes);
 }

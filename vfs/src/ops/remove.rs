@@ -50,6 +50,10 @@ impl Core {
             allowed(entry.kind)?;
             self.check_empty(&ledger, entry.ino, entry.kind)?;
             let gone = ledger.unlink(now(), dir, name).map_err(wrong)?;
+            if gone.nlink_left == 0 {
+                // In the same batch: rows of a file without a name bring it back at a start, as after a delete elsewhere.
+                self.drop_dirty_rows(&mut ledger, gone.ino)?;
+            }
             (gone, ledger.uncommitted_bytes())
         };
         if gone.nlink_left == 0 {
@@ -74,6 +78,7 @@ impl Core {
     pub(crate) fn let_go(&self, ino: Ino) {
         let Some(node) = self.nodes.get(ino) else { return };
         let mut state = node.lock();
+        state.rows_stale = true;
         if state.opens == 0
             && let Err(error) = self.forget_changes(ino, &mut state)
         {

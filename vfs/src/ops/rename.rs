@@ -104,9 +104,17 @@ impl Core {
                 (Some(target), Rename::Replace) => self.check_replace(&ledger, &source, target)?,
                 (None, _) => {}
             }
-            ledger.rename(now(), (dir, name), (to_dir, to_name), how).map_err(wrong)?.replaced
+            let gone = ledger
+                .rename(now(), (dir, name), (to_dir, to_name), how)
+                .map_err(wrong)?
+                .replaced
+                .filter(|gone| gone.nlink_left == 0);
+            if let Some(gone) = &gone {
+                self.drop_dirty_rows(&mut ledger, gone.ino)?;
+            }
+            gone
         };
-        if let Some(gone) = replaced.filter(|gone| gone.nlink_left == 0) {
+        if let Some(gone) = replaced {
             self.let_go(gone.ino);
         }
         self.committer.wake();

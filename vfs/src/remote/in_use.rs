@@ -62,6 +62,11 @@ impl Elsewhere {
         self.revives
     }
 
+    /// Found at a start: it was deleted elsewhere while changes made here were not settled.
+    pub(crate) fn revive(&mut self) {
+        self.revives = true;
+    }
+
     fn older_handles(&self) -> u32 {
         self.older.iter().map(|older| older.handles).sum()
     }

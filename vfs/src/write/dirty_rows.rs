@@ -1,19 +1,23 @@
 //! Dirty extents: what `fsync` keeps of a file that is not settled, as rows of the tree.
 //!
 //! ```text
-//! unsettled  inode (8, BE)               -> version 1 | base limit, size, mtime, ctime (postcard)
+//! unsettled  inode (8, BE)               -> version 2 | base limit, size, mtime, ctime, base version (postcard)
 //! extents    inode (8, BE) ‖ block (8, BE) -> start in block (2, LE) ‖ bytes
 //! ```
 //!
 //! A block is 4 KiB; a row holds the one run of bytes that is known of it. Rows are committed with everything else, so a small
-//! `fsync` is one commit and no chunk; settling replaces them by a version in one batch.
+//! `fsync` is one commit and no chunk; settling replaces them by a version in one batch. They name the version they were made on:
+//! laid over another one, the changes of two devices would mix.
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::sync::Arc;
 
-use ledger::{Ledger, LocalSpace};
+use ledger::identity::DeviceTag;
+use ledger::{Ledger, LedgerError, LocalSpace, Stamp, VersionId};
 use serde::{Deserialize, Serialize};
 
+use crate::content::manifest::Manifest;
 use crate::content::overlay::Source;
 use crate::content::view::FileContent;
 use crate::core::Core;
@@ -25,7 +29,9 @@ const ROWS_MAX_BYTES: usize = 1 << 20;
 /// Most rows' worth of bytes before a busy file is settled though it is not quiet. Bytes.
 pub(crate) const ROWS_BUSY_BYTES: usize = 16 << 20;
 const BLOCK_BYTES: u64 = 4096;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Rows without a base version; they are laid over whatever the file has.
+const VERSION_WITHOUT_BASE: u8 = 1;
 const UNSETTLED: LocalSpace = LocalSpace(1);
 const EXTENTS: LocalSpace = LocalSpace(2);
 /// Unsettled files read back at once at start.
@@ -39,6 +45,23 @@ struct Unsettled {
     size: u64,
     mtime: (i64, u32),
     ctime: (i64, u32),
+}
+
+/// The version that the rows were made on, behind the rest of the row: clock and device tag. None for a file without content.
+#[derive(Serialize, Deserialize)]
+struct Base(Option<(u64, u64)>);
+
+impl Base {
+    fn version(&self) -> Option<VersionId> {
+        self.0.map(|(clock, device)| VersionId(Stamp { clock, device: DeviceTag(device) }))
+    }
+}
+
+/// Reads an unsettled file's row; the base is lacking in rows of the first version.
+fn decode(row: &[u8]) -> Result<(Unsettled, Option<Base>), postcard::Error> {
+    let (head, rest) = postcard::take_from_bytes::<Unsettled>(row)?;
+    let base = if head.version == VERSION_WITHOUT_BASE { None } else { Some(postcard::from_bytes(rest)?) };
+    Ok((head, base))
 }
 
 impl Core {
@@ -68,6 +91,7 @@ impl Core {
             changed.into_iter().for_each(|(start, end)| state.fresh.add(start, end));
         }
         let rows = self.rows(state)?;
+        let replaces = state.replaces;
         let content = state.content();
         let head = Unsettled {
             version: VERSION,
@@ -76,8 +100,15 @@ impl Core {
             mtime: (dirty.mtime.secs, dirty.mtime.nanos),
             ctime: (dirty.ctime.secs, dirty.ctime.nanos),
         };
-        let head = postcard::to_stdvec(&head).expect("plain numbers always encode");
+        let head = postcard::to_stdvec(&(head, Base(replaces.map(|base| (base.0.clock, base.0.device.0)))))
+            .expect("plain numbers always encode");
         let mut ledger = self.ledger.write();
+        let shown = ledger.inode(ino).map_err(|error| self.ledger_error(&error))?;
+        if shown.is_none_or(|inode| inode.nlink == 0) && !state.elsewhere.revives() {
+            // Rows of a file that was deleted here would bring it back at the next start.
+            state.rows_stale = true;
+            return Ok(());
+        }
         let put = |ledger: &mut Ledger, space, key: &[u8], value: &[u8]| {
             ledger.local_put(space, key, value).map_err(|error| self.ledger_error(&error))
         };
@@ -202,25 +233,58 @@ impl Core {
         Ok(false)
     }
 
-    fn read_back(&self, ino: Ino, state: &mut State, head: &[u8]) -> Result<bool, Error> {
-        if self.is_deleted(ino)? {
-            return Ok(false);
+    /// Loads the version that rows were made on, in whose place the next one comes.
+    fn load_base(&self, ino: Ino, state: &mut State, base: Option<VersionId>) -> Result<(), Error> {
+        let kept = match base {
+            Some(version) => self.ledger.read().content_of(ino, version),
+            None => Ok((0, ledger::Content::Inline(Vec::new()))),
+        };
+        match kept {
+            Ok((size, content)) => {
+                let manifest = Manifest::load(&self.store, &content)?;
+                state.fixed = manifest.fixed();
+                state.content = Some(FileContent::settled(Arc::new(manifest), size));
+            }
+            Err(LedgerError::NotFound | LedgerError::Expired) => {
+                tracing::warn!(
+                    ino,
+                    "the version that synced changes were made on is no longer kept; they are laid over the newest, as a conflict"
+                );
+                self.load(ino, state)?;
+            }
+            Err(error) => return Err(self.ledger_error(&error)),
         }
-        if head.first() != Some(&VERSION) {
+        state.replaces = base;
+        Ok(())
+    }
+
+    fn read_back(&self, ino: Ino, state: &mut State, head: &[u8]) -> Result<bool, Error> {
+        if !matches!(head.first(), Some(&(VERSION | VERSION_WITHOUT_BASE))) {
             tracing::error!(
                 ino,
                 "an unsettled file was kept by a newer version; update before starting again"
             );
             return Err(Error::Unsupported);
         }
-        let head: Unsettled = match postcard::from_bytes(head) {
-            Ok(head) => head,
+        let (head, base) = match decode(head) {
+            Ok(decoded) => decoded,
             Err(error) => {
                 tracing::error!(ino, %error, "an unsettled file's row is damaged; its last version stands");
                 return Ok(false);
             }
         };
-        self.load(ino, state)?;
+        let deleted = self.is_deleted(ino)?;
+        match base {
+            None if deleted => return Ok(false),
+            None => self.load(ino, state)?,
+            Some(base) => {
+                self.load_base(ino, state, base.version())?;
+                // Who deletes a file here takes its rows along: it was deleted elsewhere.
+                if deleted {
+                    state.elsewhere.revive();
+                }
+            }
+        }
         let content = state.content();
         content.resize(head.base_limit.min(content.size));
         content.resize(head.size);
@@ -266,4 +330,34 @@ fn inode_of(key: &[u8]) -> Ino {
 
 fn block_of(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OLD: [u8; 7] = [1, 5, 6, 2, 3, 4, 5];
+
+    #[test]
+    fn rows_keep_their_bytes_and_old_ones_are_read() {
+        let (old, base) = decode(&OLD).unwrap();
+        assert!(base.is_none());
+        assert_eq!((old.base_limit, old.size, old.mtime, old.ctime), (5, 6, (1, 3), (2, 5)));
+        let new =
+            postcard::to_stdvec(&(Unsettled { version: VERSION, ..old }, Base(Some((300, 7))))).unwrap();
+        assert_eq!(new, [2, 5, 6, 2, 3, 4, 5, 1, 0xac, 2, 7]);
+        let version = decode(&new).unwrap().1.unwrap().version();
+        assert_eq!(version, Some(VersionId(Stamp { clock: 300, device: DeviceTag(7) })));
+        assert!(decode(&new[..7]).is_err(), "the base is cut off");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_safe_to_decode(row in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = decode(&row);
+        }
+    }
 }

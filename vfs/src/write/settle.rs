@@ -120,7 +120,8 @@ impl Core {
                     start + segment.len <= limit && matches!(segment.source, Source::Memory(_))
                 })
                 .count();
-            fixed = inside >= OVERWRITES_TO_FIXED || (inside > 0 && rounds + 1 >= ROUNDS_TO_FIXED);
+            fixed =
+                inside >= OVERWRITES_TO_FIXED || (inside > 0 && rounds.saturating_add(1) >= ROUNDS_TO_FIXED);
             if inside > 0 {
                 state.rounds_in_place = rounds.saturating_add(1);
             }
