@@ -284,6 +284,12 @@ impl Driver {
 
     // Links.
 
+    fn tell_online(&self) {
+        let online = self.links.devices();
+        self.parts.kept.logs.peers_wait(!online.is_empty());
+        self.parts.shared.set_online(online);
+    }
+
     fn arrived(&mut self, link: Link) {
         match self.keys.get(&link.sender.peer()) {
             Some(device) => self.connected(*device, link, false),
@@ -308,7 +314,7 @@ impl Driver {
         if taken != Taken::Superfluous {
             let rtt_ms = u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX);
             self.handle(Input::Connected { peer: device, rtt_ms });
-            self.parts.shared.set_online(self.links.devices());
+            self.tell_online();
         }
     }
 
@@ -316,7 +322,7 @@ impl Driver {
         tracing::debug!(%device, "a link ended");
         self.dialer.lost(Instant::now(), &device);
         self.handle(Input::Disconnected { peer: device });
-        self.parts.shared.set_online(self.links.devices());
+        self.tell_online();
     }
 
     fn frame(&mut self, came: Came) {
@@ -364,7 +370,7 @@ impl Driver {
             tracing::info!(%device, "a device that was removed is cut off");
             self.links.close(device, CloseReason::Removed);
             self.handle(Input::Disconnected { peer: *device });
-            self.parts.shared.set_online(self.links.devices());
+            self.tell_online();
         }
         let told = present.iter().map(|device| swarm::Member {
             device: device.id,
@@ -500,7 +506,7 @@ impl Driver {
                         self.dialer.lost(Instant::now(), &peer);
                         self.dialer.failed(Instant::now(), &peer, dice);
                         self.node.handle(self.now(), Input::Disconnected { peer });
-                        self.parts.shared.set_online(self.links.devices());
+                        self.tell_online();
                     }
                 }
                 Output::Job { id, job } => self.give(id, job),

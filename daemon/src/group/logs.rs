@@ -53,6 +53,9 @@ pub trait Logs: Send + Sync {
     /// The roster is another one than before: what it hands over is to be kept.
     fn roster_changed(&self) {}
 
+    /// Others wait for changes, or nobody does any more.
+    fn peers_wait(&self, _are_there: bool) {}
+
     /// Tries again what waits for a clock that has come closer, or a key that has come.
     fn retry_held(&self) {}
 

@@ -70,8 +70,6 @@ const NET_THREADS: usize = 2;
 const STACK_BYTES: usize = 512 << 10;
 /// How long the end of the network may take.
 const END_WAIT: Duration = Duration::from_secs(3);
-/// With peers, changes are sealed and sent within this time.
-const PACE: Duration = Duration::from_millis(25);
 
 /// What this computer keeps of the workspace, and which keys it has for it.
 #[derive(Clone)]
@@ -272,7 +270,6 @@ impl Group {
         match &self.keys {
             Keys::Drive { drive, .. } => {
                 drive.on_log_advance(advanced);
-                drive.commit_within(PACE);
                 drive.join_group(Arc::new(Fetcher { tell: self.tell.clone() }));
             }
             Keys::Host { host, .. } => host.on_log_advance(advanced),

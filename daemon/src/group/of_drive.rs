@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ledger::Frontier;
@@ -12,6 +13,9 @@ use vfs::{Drive, Safety};
 
 use super::logs::{Logs, Members, Taken};
 use crate::identity;
+
+/// With peers, changes are sealed and sent within this time.
+const PACE: Duration = Duration::from_millis(25);
 
 /// A drive, as the group sees it.
 pub struct DriveLogs {
@@ -62,6 +66,10 @@ impl Logs for DriveLogs {
     fn set_safe_through(&self, has_peers: bool, safe: BTreeMap<DeviceId, u64>) {
         let safe_through = safe.into_iter().map(|(device, sequence)| (device.tag(), sequence)).collect();
         self.drive.set_safety(Safety { peers: has_peers, safe_through });
+    }
+
+    fn peers_wait(&self, are_there: bool) {
+        self.drive.commit_within(if are_there { PACE } else { Duration::from_secs(1) });
     }
 
     fn retry_held(&self) {

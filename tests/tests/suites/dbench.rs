@@ -16,7 +16,10 @@ fn clients_of_a_file_server_find_what_they_left() {
     dbench.args(["-t", seconds, "-c", RECORD, "-D"]).arg(&place).arg(clients);
     let told = run(dbench);
     assert!(told.contains("Throughput"), "it did not come to its end\n{told}");
-    assert!(!told.contains("failed") && !told.contains("ERROR"), "{told}\n{}", daemon.log_tail());
+    // The system may have no semaphore for it, when much runs beside; then its clients start one after the other.
+    let complaint =
+        |line: &&str| line.contains("ERROR") || (line.contains("failed") && !line.contains("semaphore"));
+    assert_eq!(told.lines().find(complaint), None, "{told}\n{}", daemon.log_tail());
     let files = run(program("find").arg(&place).args(["-type", "f"]));
     assert_eq!(files, "", "it takes away every file that it made");
 }

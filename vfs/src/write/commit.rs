@@ -93,7 +93,7 @@ impl Committer {
 
     /// Commits sooner than usual from now on.
     pub(crate) fn set_pace(&self, pace: Duration) {
-        self.state.lock().pace = Some(pace.min(COMMIT_EVERY));
+        self.state.lock().pace = (pace < COMMIT_EVERY).then_some(pace);
         self.more.notify_one();
     }
 
