@@ -3,7 +3,7 @@
 use std::fs;
 
 use tests::tree::Tree;
-use tests::{eventually, noise};
+use tests::{eventually, is_long, noise};
 
 use crate::computers::Computers;
 
@@ -11,18 +11,20 @@ use crate::computers::Computers;
 fn a_tree_is_the_same_everywhere_and_survives_its_writer() {
     let mut computers = Computers::paired(3, &[]);
     let mount = computers.mount(0);
-    for folder in 0..20 {
+    // In the long form a gibibyte in 20,000 files.
+    let (folders, files, large_bytes) = if is_long() { (1000, 20, 512 << 20) } else { (20, 20, 24 << 20) };
+    for folder in 0..folders {
         let folder_path = mount.join(format!("folder{folder}"));
         fs::create_dir(&folder_path).unwrap();
-        for file in 0..20 {
+        for file in 0..files {
             fs::write(
                 folder_path.join(format!("file{file}")),
-                noise(folder * 100 + file, 3000 + 500 * file as usize),
+                noise(folder * 100 + file, 3000 + 2500 * file as usize),
             )
             .unwrap();
         }
     }
-    fs::write(mount.join("large"), noise(9999, 24 << 20)).unwrap();
+    fs::write(mount.join("large"), noise(999_999, large_bytes)).unwrap();
     let written = Tree::of(&mount);
     computers.safe(0);
     let found = computers.daemons[0].json(&["where", mount.join("large").to_str().unwrap()]);
