@@ -33,7 +33,7 @@ impl ui::api::Group for Group {
         let known = self.shared.known();
         let (view, paths) = self.view();
         let own = self.device.id();
-        let others = known.members.devices.iter().filter(|device| device.role.is_some() && device.id != own);
+        let others = known.members.present().filter(|device| device.id != own);
         others.map(|device| peer(device, &known, &view, paths.get(&device.id))).collect()
     }
 
@@ -41,13 +41,8 @@ impl ui::api::Group for Group {
         let known = self.shared.known();
         let (view, _) = self.view();
         let own = self.device.id();
-        let mut devices: Vec<Device> = known
-            .members
-            .devices
-            .iter()
-            .filter(|device| device.role.is_some())
-            .map(|device| self.device_told(device, &known, &view))
-            .collect();
+        let mut devices: Vec<Device> =
+            known.members.present().map(|device| self.device_told(device, &known, &view)).collect();
         devices.sort_by_key(|device| (device.device != own.to_text(), device.name.clone()));
         devices
     }
@@ -137,13 +132,12 @@ impl Group {
         let prefix = symbols(wanted);
         let members = self.shared.known().members;
         let mut found: Vec<MemberDevice> = members
-            .devices
-            .into_iter()
-            .filter(|device| device.role.is_some())
+            .present()
             .filter(|device| {
                 let by_id = prefix.len() >= 4 && symbols(&device.id.to_text()).starts_with(&prefix);
                 by_id || device.name.as_deref() == Some(wanted)
             })
+            .cloned()
             .collect();
         match (found.pop(), found.is_empty()) {
             (Some(device), true) => Ok(device),
@@ -175,15 +169,11 @@ impl Group {
         device.name.clone().unwrap_or_else(|| self.name.clone())
     }
 
-    fn is_alone(&self, known: &Known) -> bool {
-        known.members.devices.iter().filter(|device| device.role.is_some()).count() < 2
-    }
-
     fn wait_until_safe(&self, path: Option<&[u8]>) -> Waited {
         let Ok((drive, _)) = self.drive() else {
             return no("this computer keeps sealed data for others: ask on one of theirs");
         };
-        if self.is_alone(&self.shared.known()) {
+        if !self.shared.known().members.has_peers() {
             return no(ALONE);
         }
         if let Some(waited) = store_everything(drive) {
@@ -230,11 +220,8 @@ impl Group {
         let (known, (view, _)) = (self.shared.known(), self.view());
         let away: Vec<String> = known
             .members
-            .devices
-            .iter()
-            .filter(|device| {
-                device.role.is_some() && device.id != self.device.id() && !known.online.contains(&device.id)
-            })
+            .present()
+            .filter(|device| device.id != self.device.id() && !known.online.contains(&device.id))
             .map(name_of)
             .collect();
         let away =
@@ -249,7 +236,7 @@ impl Group {
         {
             return waited;
         }
-        if self.is_alone(&self.shared.known()) {
+        if !self.shared.known().members.has_peers() {
             return yes();
         }
         // Links of a daemon that has just started take a moment.

@@ -338,7 +338,7 @@ impl Driver {
             return self.dialer.not_needed(&device);
         }
         let (endpoint, tell) = (self.parts.endpoint.clone(), self.parts.tell.clone());
-        let key = PeerKey(*member.key.as_bytes());
+        let key = peer_key(&member.key);
         tokio::spawn(async move {
             let link = super::calling::first_that_answers(&endpoint, &addresses, key).await.map(Box::new);
             tell.tell(Told::Called { device, link });
@@ -356,13 +356,15 @@ impl Driver {
     // Members and facts.
 
     fn refresh_members(&mut self) {
-        let members = self.parts.kept.logs.members();
-        if members.digest == self.members.digest && !self.members.devices.is_empty() {
+        // Asked after every job that may have changed it: nothing more is done when it did not.
+        let known = !self.members.devices.is_empty();
+        if known && self.parts.kept.logs.roster_digest() == self.members.digest {
             return;
         }
+        let members = self.parts.kept.logs.members();
         self.parts.kept.logs.roster_changed();
-        let present: Vec<_> = members.devices.iter().filter(|device| device.role.is_some()).collect();
-        self.keys = present.iter().map(|device| (PeerKey(*device.key.as_bytes()), device.id)).collect();
+        let present: Vec<_> = members.present().collect();
+        self.keys = present.iter().map(|device| (peer_key(&device.key), device.id)).collect();
         self.parts.doors.set_members(self.keys.keys().copied().collect());
         let ids: BTreeSet<DeviceId> = present.iter().map(|device| device.id).collect();
         self.dialer.set_members(Instant::now(), &ids);
@@ -441,8 +443,7 @@ impl Driver {
         let known = self.parts.shared.known();
         let safe =
             known.members.devices.iter().map(|device| (device.id, known.safe_through(&device.id, self.me)));
-        let has_peers = known.members.devices.iter().filter(|device| device.role.is_some()).count() > 1;
-        self.parts.kept.logs.set_safe_through(has_peers, safe.collect());
+        self.parts.kept.logs.set_safe_through(known.members.has_peers(), safe.collect());
     }
 
     fn save_facts(&mut self) {
@@ -515,7 +516,6 @@ impl Driver {
                         done(result.map_err(|error| to_vfs(&error)));
                     }
                 }
-                // Nobody asks yet.
                 Output::Holders { ticket, holders, .. } => {
                     if let Some(answer) = self.questions.remove(&ticket) {
                         // Who asked may have given up.

@@ -47,6 +47,9 @@ pub trait Logs: Send + Sync {
     /// In words: the store failed.
     fn accept_records(&self, records: &[Vec<u8>]) -> Result<(), String>;
 
+    /// What [`Members::digest`] is now, without the work of telling them.
+    fn roster_digest(&self) -> [u8; 32];
+
     /// Who belongs to the workspace.
     fn members(&self) -> Members;
 
@@ -98,9 +101,19 @@ impl Members {
         Self { digest: roster.digest(), devices: devices.collect(), users: users.collect() }
     }
 
-    /// A device that belongs to the workspace now.
+    /// The devices that belong to the workspace now.
+    pub fn present(&self) -> impl Iterator<Item = &MemberDevice> {
+        self.devices.iter().filter(|device| device.role.is_some())
+    }
+
+    /// One of them.
     pub fn device(&self, id: &DeviceId) -> Option<&MemberDevice> {
-        self.devices.iter().find(|device| device.id == *id && device.role.is_some())
+        self.present().find(|device| device.id == *id)
+    }
+
+    /// Whether there are several.
+    pub fn has_peers(&self) -> bool {
+        self.present().nth(1).is_some()
     }
 }
 

@@ -59,6 +59,10 @@ impl Logs for DriveLogs {
         self.drive.accept_records(records).map(drop).map_err(|error| error.to_string())
     }
 
+    fn roster_digest(&self) -> [u8; 32] {
+        self.drive.roster(|roster, _| roster.digest())
+    }
+
     fn members(&self) -> Members {
         self.drive.roster(|roster, keyring| Members::of(roster, |device| device.name(keyring)))
     }

@@ -76,6 +76,10 @@ impl Logs for SealedHost {
         logs.commit().map_err(|error| error.to_string())
     }
 
+    fn roster_digest(&self) -> [u8; 32] {
+        self.logs.lock().roster().digest()
+    }
+
     fn members(&self) -> Members {
         Members::of(self.logs.lock().roster(), |_| None)
     }
