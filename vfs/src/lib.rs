@@ -3,6 +3,7 @@
 //! ```text
 //! Drive ── ops/       one operation a file: lookup, create, read, write, rename …
 //!   │      people/    what people ask: history, restore, status, where, scrub, doctor
+//!   │      by_path/   what is done to files beside a mount: list, search, move, copy, delete, upload
 //!   ├───── remote/    what other devices did: logs and records taken in, conflicts
 //!   ├───── node/      inodes in use: open, or with changes that are not settled
 //!   ├───── content/   settled pieces, unsettled changes over them, pages of long lists
@@ -16,6 +17,7 @@
 
 mod attr;
 mod believed_time;
+mod by_path;
 mod changes;
 mod content;
 mod core;
@@ -41,6 +43,7 @@ mod tree_file;
 mod write;
 
 pub use attr::{Attr, AttrChange, NewNode, Ownership, StatFs, TimeChange};
+pub use by_path::{Listed, ListedPage, PARTIAL_SUFFIX, Removed, Search, SearchFound};
 #[doc(hidden)]
 pub use content::page::decode_any as decode_page_for_fuzzing;
 pub use drive::{Drive, Open, OpenError, Settings, WorkspaceFiles};
@@ -56,6 +59,6 @@ pub use remote::{ConflictInfo, HeldAndRefused, RemoteOutcome};
 pub use request::{
     Allocate, Change, DirItem, Handle, OpenFlags, Opened, Reached, RenameMode, Reply, Seek, XattrMode, wait,
 };
-pub use safety::Safety;
+pub use safety::{FileSafety, Safety};
 pub use tree_file::make_joined;
 pub use write::journal::ReplayError;

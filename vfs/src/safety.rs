@@ -34,6 +34,38 @@ pub struct Safety {
     pub safe_through: Vec<(DeviceTag, u64)>,
 }
 
+/// How safe one file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileSafety {
+    /// On enough hosts.
+    Safe,
+    /// Not yet: it is being stored, or came from elsewhere and is still being copied.
+    OnItsWay,
+    /// On this computer alone, as far as anybody said.
+    OnlyHere,
+}
+
+/// What was said of safety at one moment, for a look at many files.
+pub(crate) struct SafetyView {
+    told: Told,
+    own: DeviceTag,
+}
+
+impl SafetyView {
+    /// How safe a file with this current version is.
+    pub(crate) fn of(&self, head: Option<VersionId>, unsettled: bool) -> FileSafety {
+        if self.told.safety.peers && !unsettled && self.told.is_safe(head) {
+            return FileSafety::Safe;
+        }
+        let is_own = head.is_none_or(|head| head.0.device == self.own);
+        if unsettled || (self.told.safety.peers && !is_own) {
+            FileSafety::OnItsWay
+        } else {
+            FileSafety::OnlyHere
+        }
+    }
+}
+
 /// Counts of files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SafetyCounts {
@@ -100,6 +132,12 @@ impl Drive {
 }
 
 impl Core {
+    /// What is said of safety now.
+    pub(crate) fn safety_view(&self) -> SafetyView {
+        self.renew_safety();
+        SafetyView { told: self.safety.told.lock().clone(), own: self.ledger.read().device().tag() }
+    }
+
     fn told_safety(&self, safety: Safety) {
         let ledger = self.ledger.read();
         let mut told = Told { safety, ..Told::default() };

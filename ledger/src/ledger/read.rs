@@ -33,6 +33,11 @@ impl Ledger {
         (clock > 0).then(|| Time::from_millis(clock >> 16))
     }
 
+    /// The clock of the newest edit: it grows with every one, whoever made it.
+    pub fn edit_clock(&self) -> u64 {
+        self.state.clock.last()
+    }
+
     /// What `name` stands for in `dir`.
     ///
     /// # Errors

@@ -17,4 +17,4 @@ mod sync;
 mod write;
 mod xattr;
 
-pub(crate) use lookup::NAME_MAX_BYTES;
+pub(crate) use lookup::{NAME_MAX_BYTES, check_name};

@@ -1,6 +1,6 @@
 //! Bringing back what was.
 
-use ledger::{DeletedEntry, VersionInfo as LedgerVersion};
+use ledger::{DeletedEntry, VersionId, VersionInfo as LedgerVersion};
 
 use super::version_text::{from_text, to_text};
 use super::{PeopleError, RestoreAt, Restored, shown, told};
@@ -99,61 +99,36 @@ impl Drive {
         let node =
             NewNode { kind: Kind::File, mode: old.mode, uid: old.uid, gid: old.gid, rdev: 0, target: b"" };
         let made = self.make_node(dir, name, node)?;
-        core.publish_copy(made.ino, version)?;
+        core.publish_copy(made.ino, (version.ino, version.id), version.size)?;
         core.changes.tell(&Change::Entry { dir, name: name.to_vec() });
         core.changes.tell(&Change::Content(made.ino));
         core.changes.tell(&Change::Attributes(dir));
         Ok(())
     }
-
-    /// The directory of a path, made again where it is missing.
-    fn directories_of(&self, path: &[u8]) -> Result<Ino, Error> {
-        let mut parts = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
-        parts.next_back();
-        let mut dir = crate::ROOT;
-        for name in parts {
-            dir = match self.lookup(dir, name) {
-                Ok(attr) => attr.ino,
-                Err(Error::NotFound) => {
-                    let above = self.core.inode(dir)?;
-                    let node = NewNode {
-                        kind: Kind::Directory,
-                        mode: above.mode,
-                        uid: above.uid,
-                        gid: above.gid,
-                        rdev: 0,
-                        target: b"",
-                    };
-                    let made = self.make_node(dir, name, node)?.ino;
-                    self.core.changes.tell(&Change::Entry { dir, name: name.to_vec() });
-                    self.core.changes.tell(&Change::Attributes(dir));
-                    made
-                }
-                Err(error) => return Err(error),
-            };
-        }
-        Ok(dir)
-    }
 }
 
 impl Core {
     fn restore_in_place(&self, version: &LedgerVersion) -> Result<(), Error> {
-        self.publish_copy(version.ino, version)?;
+        self.publish_copy(version.ino, (version.ino, version.id), version.size)?;
         self.changes.tell(&Change::Content(version.ino));
         Ok(())
     }
 
-    /// Publishes an old content as the next version of `ino`.
-    fn publish_copy(&self, ino: Ino, version: &LedgerVersion) -> Result<(), Error> {
+    /// Publishes the content that a version of a file has as the next version of `ino`.
+    pub(crate) fn publish_copy(
+        &self,
+        ino: Ino,
+        (of, version): (Ino, VersionId),
+        size: u64,
+    ) -> Result<(), Error> {
         self.nodes.with(ino, |_, state| {
             let mut ledger = self.ledger.write();
             let wrong = |error| self.ledger_error(&error);
-            let (_, content) = ledger.content_of(version.ino, version.id).map_err(wrong)?;
+            let (_, content) = ledger.content_of(of, version).map_err(wrong)?;
             self.note_live(&content);
             let base =
                 ledger.inode(ino).map_err(wrong)?.and_then(|inode| inode.head).map(|head| head.version);
-            let new =
-                ledger::NewVersion { base, size: version.size, mtime: crate::core::wall_time(), content };
+            let new = ledger::NewVersion { base, size, mtime: crate::core::wall_time(), content };
             ledger.publish(now(), ino, new).map_err(wrong)?;
             drop(ledger);
             // Whoever has the file open reads the new content from here on.

@@ -22,7 +22,7 @@ pub(super) fn of(changed: &Changed) -> Vec<Change> {
 
 impl Core {
     /// Tells the listeners, in one notice.
-    pub(super) fn tell_all(&self, notices: Vec<Change>) {
+    pub(crate) fn tell_all(&self, notices: Vec<Change>) {
         if !notices.is_empty() {
             self.changes.tell(&Change::Many(Arc::from(notices)));
         }
