@@ -46,4 +46,8 @@ impl Computer for ThisComputer {
     fn ask_secret(&self, question: &str) -> io::Result<Zeroizing<String>> {
         platform::terminal::ask_secret(question, &|| false)
     }
+
+    fn open_in_browser(&self, url: &str) -> io::Result<()> {
+        platform::browser::open(url)
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chunkstore::{ChunkStore, Limits};
 use transport::Rates;
 use ui::answers::{Contribution, ContributionChange, Finding, Keys};
-use ui::api::{Facts, Host, Refusal};
+use ui::api::{Facts, Host, Refusal, Room};
 use ui::units::{ByteRate, ByteSize};
 use vfs::Drive;
 use zeroize::Zeroizing;
@@ -31,6 +31,8 @@ pub struct Running {
     pub given: Mutex<Given>,
     /// Whether what is given holds copies for others, or only a cache.
     pub keeps_replicas: bool,
+    /// Copies wanted of everything.
+    pub target: u32,
     pub stop: Stop,
     /// One passphrase at a time: each costs 64 MiB.
     pub keys: Mutex<()>,
@@ -79,6 +81,7 @@ impl Host for Running {
             device: self.device.clone(),
             workspace: self.workspace.clone(),
             name: self.name.clone(),
+            target: self.target,
             mountpoint: self.mountpoint.clone(),
             resident_bytes: platform::memory::resident_bytes(),
         }
@@ -86,6 +89,11 @@ impl Host for Running {
 
     fn contribution(&self) -> Contribution {
         self.told(*locked(&self.given))
+    }
+
+    fn room(&self) -> Option<Room> {
+        let room = crate::drive::room(&self.folder).ok()?;
+        Some(Room { disk_bytes: room.disk_bytes, free_bytes: room.free_bytes })
     }
 
     fn contribute(&self, change: &ContributionChange) -> Result<Contribution, Refusal> {
@@ -134,6 +142,10 @@ impl Host for Running {
                 vec![Finding::problem(what, "restart it: `peerdrive down`, then `peerdrive up`")]
             }
         }
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        crate::entropy::fill(bytes);
     }
 
     fn stop(&self) {

@@ -15,7 +15,7 @@ use platform::stop_signal::StopSignals;
 use platform::{MountOptions, Mounted};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use ui::api::{ApiServer, Host};
+use ui::api::{Access, ApiServer, Host};
 use ui::cli::{Failure, Output, UpArguments};
 use ui::units::ByteSize;
 use vfs::Drive;
@@ -28,6 +28,7 @@ use crate::host::{Given, Running};
 use crate::identity::{IdentityError, Opener, Workspace};
 use crate::settings::{Settings, Value, first_contribution};
 use crate::stopping::{Reason, Stop, Stopped};
+use crate::web::Web;
 use crate::{drive, group, identity, idle, joining, logging, offline, stopping, web};
 
 /// How long the drive may take to answer through its mount.
@@ -36,8 +37,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const RUNTIME_WAIT: Duration = Duration::from_secs(3);
 /// Stack of the API's threads.
 const STACK_BYTES: usize = 512 << 10;
-/// Threads for API requests that touch the drive; they go when idle.
-const BLOCKING_THREADS: usize = 4;
+/// Threads for API requests that touch the drive, and for those that wait for the group; they go when idle.
+const BLOCKING_THREADS: usize = 24;
 /// Idle threads of the API end after this time.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(2);
 
@@ -64,11 +65,12 @@ fn run_until_ended(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let mut shows_start = true;
+    let mut web = Web::new();
     loop {
         let Some(begun) = Begun::begin(folder, arguments, stopped, stop.clone(), shows_start)? else {
             return Ok(());
         };
-        if begun.run(runtime, stopped, output)? != Reason::Joined {
+        if begun.run(runtime, stopped, &mut web, output)? != Reason::Joined {
             return Ok(());
         }
         shows_start = false;
@@ -170,10 +172,16 @@ impl Begun {
     }
 
     /// API, mount, `ready`; then waits, and ends in the other order.
-    fn run(self, runtime: &Runtime, stopped: &Stopped, output: &mut Output) -> Result<Reason, Failure> {
+    fn run(
+        self,
+        runtime: &Runtime,
+        stopped: &Stopped,
+        web: &mut Web,
+        output: &mut Output,
+    ) -> Result<Reason, Failure> {
         let mut shown = Shown::default();
         let worked = match stopped.asked() {
-            None => self.work(runtime, stopped, &mut shown, output),
+            None => self.work(runtime, stopped, (&mut shown, web), output),
             Some(reason) => Ok(reason),
         };
         let ended = self.end(runtime, shown);
@@ -185,11 +193,12 @@ impl Begun {
         &self,
         runtime: &Runtime,
         stopped: &Stopped,
-        shown: &mut Shown,
+        (shown, web): (&mut Shown, &mut Web),
         output: &mut Output,
     ) -> Result<Reason, Failure> {
-        let token = web::token(&self.folder).map_err(failed)?;
-        let server = runtime.block_on(web::listen(self.settings.panel)).map_err(failed)?;
+        let access = web.access(&self.folder, self.settings.panel).map_err(failed)?;
+        let server = runtime.block_on(web::listen(self.settings.panel, web.address)).map_err(failed)?;
+        web.address = Some(server.address());
         if let (Some(mountpoint), Some(drive)) = (&self.mountpoint, self.drive()) {
             shown.mounted = Some(mount(&drive, mountpoint, &self.settings)?);
         }
@@ -201,12 +210,12 @@ impl Begun {
         shown.group = Some(Arc::clone(&group));
         web::announce(&self.folder, &server).map_err(failed)?;
         if self.shows_start {
-            self.print(mountpoint.as_deref(), &server, &group, output)?;
+            self.print(mountpoint.as_deref(), &server, &access, &group, output)?;
         }
         let host = self.host(mountpoint, group);
         let (end, told) = watch::channel(false);
         shown.api = Some(end);
-        shown.serving = Some(runtime.spawn(server.serve(token, host, told)));
+        shown.serving = Some(runtime.spawn(server.serve(access, host, told)));
         let (awake, asleep) = channel();
         shown.idle = Some(awake);
         idle::start(self.store(), asleep).map_err(failed)?;
@@ -272,6 +281,7 @@ impl Begun {
             name: self.settings.computer_name(),
             given: Mutex::new(self.given),
             keeps_replicas: self.settings.replicas,
+            target: self.settings.target,
             stop: self.stop.clone(),
             keys: Mutex::new(()),
         })
@@ -281,6 +291,7 @@ impl Begun {
         &self,
         mountpoint: Option<&Path>,
         server: &ApiServer,
+        access: &Access,
         group: &Group,
         output: &mut Output,
     ) -> Result<(), Failure> {
@@ -292,6 +303,10 @@ impl Begun {
         output.line(format!("drive   {mounted}"))?;
         output.line(format!("data    {}", self.folder.root().display()))?;
         output.line(format!("API     http://{}/", server.address()))?;
+        if let Some(sessions) = &access.sessions {
+            let url = sessions.new_url(server.address());
+            output.line(format!("panel   {}", url.as_str()))?;
+        }
         output.line(format!("peers   {}", group.address()))?;
         output.line(format!("device  {}", self.device.id()))
     }

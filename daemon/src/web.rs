@@ -1,9 +1,11 @@
-//! The API's socket, token and address file.
+//! The API's socket, token and address file, and who is signed in at the panel.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use ui::api::{ApiServer, ApiToken, ServeError};
+use ui::api::{Access, ApiServer, ApiToken, ServeError, Sessions};
 use ui::cli::arguments::Panel;
 
 use crate::data_folder::DataFolder;
@@ -51,11 +53,38 @@ pub fn token(folder: &DataFolder) -> Result<ApiToken, WebError> {
     }
 }
 
-/// Listens as the settings say. Without a panel the commands still need a way in, on a port of its own.
+/// What outlives a drive that is closed to join another one: browsers stay signed in, at the same address.
+pub struct Web {
+    /// Browsers that are signed in.
+    pub sessions: Arc<Sessions>,
+    /// Where it listened before.
+    pub address: Option<SocketAddr>,
+}
+
+impl Web {
+    /// Nobody is signed in.
+    pub fn new() -> Self {
+        Self { sessions: Arc::new(Sessions::new(entropy::fill)), address: None }
+    }
+
+    /// Who may come in.
+    ///
+    /// # Errors
+    /// [`WebError`].
+    pub fn access(&self, folder: &DataFolder, panel: Option<Panel>) -> Result<Access, WebError> {
+        let sessions = (panel != Some(Panel::Off)).then(|| Arc::clone(&self.sessions));
+        Ok(Access { token: token(folder)?, sessions })
+    }
+}
+
+/// Listens where it did before, or as the settings say. Without a panel the commands still need a way in, on a port of its own.
 ///
 /// # Errors
 /// [`WebError::Serve`].
-pub async fn listen(panel: Option<Panel>) -> Result<ApiServer, WebError> {
+pub async fn listen(panel: Option<Panel>, before: Option<SocketAddr>) -> Result<ApiServer, WebError> {
+    if let Some(before) = before {
+        return Ok(ApiServer::bind(before).await?);
+    }
     let server = match panel {
         Some(Panel::At(address)) => ApiServer::bind(address).await,
         Some(Panel::Off) => ApiServer::bind_near(0).await,

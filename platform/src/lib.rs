@@ -17,8 +17,10 @@
 //! | [`memory`] | resident bytes, and giving freed ones back |
 //! | [`computer_name`] | what this computer is called |
 //! | [`terminal`] | asking for a secret |
+//! | [`browser`] | opening an address |
 //! | [`stop_signal`] | Ctrl+C and its kin |
 
+pub mod browser;
 pub mod computer_name;
 pub mod folder_use;
 #[cfg(target_os = "linux")]

@@ -44,6 +44,14 @@ impl Start {
         self
     }
 
+    /// Lets panel and API listen on this port of 127.0.0.1, the same at every start.
+    #[must_use]
+    pub fn panel_port(mut self, port: u16) -> Self {
+        let at = self.args.iter().position(|arg| arg == "--panel").expect("it is always given");
+        self.args[at + 1] = format!("127.0.0.1:{port}").into();
+        self
+    }
+
     /// Sets a variable of its environment.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {

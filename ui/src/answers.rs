@@ -2,11 +2,18 @@
 //!
 //! Sizes are bytes, times RFC 3339 in UTC. A path that is no UTF-8 is shown with replacement characters.
 
+mod files;
+mod panel;
+
+pub use files::{Count, Deleted, Entry, Folder, Found, FoundEntry, Undelete};
+pub use panel::{PanelLink, QrCode, QrRequest, Session, SignIn, Storage, TreeChanged};
+
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// `status`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// This device's id.
     pub device: String,
@@ -35,7 +42,7 @@ pub struct Status {
 }
 
 /// One drive in [`Status`].
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Workspace {
     /// Its id.
     pub id: String,
@@ -63,7 +70,7 @@ pub struct Workspace {
 }
 
 /// Another device in [`Status`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Peer {
     /// Its id.
     pub device: String,
@@ -94,7 +101,7 @@ pub struct Peer {
 }
 
 /// One entry of `devices`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Device {
     /// Its id.
     pub device: String,
@@ -114,7 +121,7 @@ pub struct Device {
 }
 
 /// `devices rename` and `devices revoke`: the request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DeviceChange {
     /// The device: its id, the beginning of it, or its name.
     pub device: String,
@@ -124,7 +131,7 @@ pub struct DeviceChange {
 }
 
 /// `invite`: the request.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct InviteRequest {
     /// Role of the person invited; none: a device of one's own.
     #[serde(default)]
@@ -135,7 +142,7 @@ pub struct InviteRequest {
 }
 
 /// `invite`: the answer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Invitation {
     /// What is typed on the other computer, on this network.
     pub code: Option<String>,
@@ -146,7 +153,7 @@ pub struct Invitation {
 }
 
 /// `join`: the request. One of the two.
-#[derive(Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[derive(Default, Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
 pub struct JoinRequest {
     /// Code or ticket.
     #[serde(default)]
@@ -160,7 +167,7 @@ pub struct JoinRequest {
 }
 
 /// `join`: the answer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Joined {
     /// The workspace's id.
     pub workspace: String,
@@ -173,7 +180,7 @@ pub struct Joined {
 }
 
 /// One entry of `log`, newest first.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
     /// When.
     pub time: String,
@@ -186,7 +193,7 @@ pub struct LogLine {
 }
 
 /// One entry of `history`, newest first.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Version {
     /// What `restore --at` takes.
     pub id: String,
@@ -205,7 +212,7 @@ pub struct Version {
 }
 
 /// One entry of `conflicts`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Conflict {
     /// The file.
     pub path: String,
@@ -214,14 +221,14 @@ pub struct Conflict {
 }
 
 /// `conflicts resolve`: the request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Resolve {
     /// The version to keep as what opens; the others stay in the history.
     pub version: String,
 }
 
 /// What `restore` asks for: one of the two.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RestoreAt {
     /// A version of `history`.
@@ -231,7 +238,7 @@ pub enum RestoreAt {
 }
 
 /// `restore`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Restored {
     /// Where the content is now.
     pub path: String,
@@ -242,7 +249,7 @@ pub struct Restored {
 }
 
 /// `where`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Whereabouts {
     /// The path.
     pub path: String,
@@ -263,7 +270,7 @@ pub struct Whereabouts {
 }
 
 /// One host of [`Whereabouts`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Holding {
     /// The host.
     pub device: String,
@@ -272,7 +279,7 @@ pub struct Holding {
 }
 
 /// What `wait` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitFor {
     /// On enough computers.
@@ -282,7 +289,7 @@ pub enum WaitFor {
 }
 
 /// `wait`: the request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Wait {
     /// What to wait for.
     pub until: WaitFor,
@@ -292,7 +299,7 @@ pub struct Wait {
 }
 
 /// `wait`: the answer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Waited {
     /// It is so.
     pub done: bool,
@@ -304,7 +311,7 @@ pub struct Waited {
 }
 
 /// `scrub`: the request.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct ScrubRequest {
     /// Bytes per second at most; none: as fast as the disk.
     #[serde(default)]
@@ -312,7 +319,7 @@ pub struct ScrubRequest {
 }
 
 /// `scrub`: how far it is, or what it found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Scrub {
     /// `idle` (never run since the start), `running`, `done`, `stopped` or `failed`.
     pub state: String,
@@ -331,7 +338,7 @@ pub struct Scrub {
 }
 
 /// One finding of `doctor`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// `fine`, `warning` or `problem`.
     pub severity: String,
@@ -365,7 +372,7 @@ impl Finding {
 }
 
 /// `contribute`: what to change.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ContributionChange {
     /// Bytes given at most.
     #[serde(default)]
@@ -382,7 +389,7 @@ pub struct ContributionChange {
 }
 
 /// `contribute`: what holds now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Contribution {
     /// Bytes given at most.
     pub contributed: u64,
@@ -397,7 +404,7 @@ pub struct Contribution {
 }
 
 /// `keys`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Keys {
     /// The user's id.
     pub user: String,
@@ -406,7 +413,7 @@ pub struct Keys {
 }
 
 /// `keys passphrase`: the request. Neither old nor new may be empty.
-#[derive(Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[derive(Default, Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
 pub struct PassphraseChange {
     /// The present one, if there is one.
     #[serde(default)]
@@ -417,7 +424,7 @@ pub struct PassphraseChange {
 }
 
 /// `keys recovery`: the request.
-#[derive(Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[derive(Default, Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
 pub struct RecoveryRequest {
     /// The passphrase, if there is one.
     #[serde(default)]
@@ -425,18 +432,18 @@ pub struct RecoveryRequest {
 }
 
 /// `keys recovery`: the answer.
-#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[derive(Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
 pub struct Recovery {
     /// The 24 words.
     pub phrase: String,
 }
 
 /// The answer of requests that have none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Done {}
 
 /// What went wrong, as `application/problem+json` (RFC 9457).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The status in words.
     pub title: String,

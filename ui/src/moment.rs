@@ -12,6 +12,11 @@ pub fn to_text(time: Time) -> String {
     timestamp(time).to_string()
 }
 
+/// The same for the system's own times.
+pub(crate) fn system_text(time: std::time::SystemTime) -> String {
+    Timestamp::try_from(time).unwrap_or(Timestamp::MAX).to_string()
+}
+
 /// The time of an RFC 3339 text.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ mod fixture;
 use std::time::{Duration, Instant};
 
 use fixture::{Fixture, noise, read, read_file, write, write_file};
-use vfs::{Change, Drive, Error, FileSafety, OpenFlags, ROOT, Search, wait};
+use vfs::{Change, Drive, Error, FileSafety, OpenFlags, ROOT, Search, Wanted, wait};
 
 const WRITE: OpenFlags = OpenFlags { read: true, write: true, append: false, truncate: false, direct: false };
 
@@ -25,7 +25,12 @@ fn names(drive: &Drive, path: &str) -> Vec<String> {
 }
 
 fn search<'a>(words: &'a str, under: &'a str) -> Search<'a> {
-    Search { words, under: under.as_bytes(), limit: 100, patience: Duration::from_secs(60) }
+    Search {
+        wanted: Wanted::Words(words),
+        under: under.as_bytes(),
+        limit: 100,
+        patience: Duration::from_secs(60),
+    }
 }
 
 #[test]
@@ -119,6 +124,8 @@ fn names_are_found_by_their_words() {
     let hurried = Search { patience: Duration::ZERO, ..search("jpg", "") };
     assert!(!drive.search(&hurried).unwrap().complete);
     assert!(drive.search(&search("  ", "")).unwrap().found.is_empty());
+    let at_risk = drive.search(&Search { wanted: Wanted::NotSafe, ..search("", "") }).unwrap();
+    assert_eq!((at_risk.found.len(), at_risk.complete), (2, true), "one computer alone is never safe");
 }
 
 #[test]

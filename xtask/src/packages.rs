@@ -9,7 +9,7 @@ use crate::programs::on_path;
 use crate::run::{run, say};
 
 /// A package, and a file or program that shows that it (or something as good) is there.
-const NEEDED: [(&str, &str); 24] = [
+const NEEDED: [(&str, &str); 26] = [
     // The mount of plain users.
     ("fuse3", "fusermount3"),
     // Programs whose work on the drive is compared.
@@ -41,6 +41,9 @@ const NEEDED: [(&str, &str); 24] = [
     ("python3.11", "/usr/bin/python3.11"),
     ("libpython3.11-testsuite", "/usr/lib/python3.11/test/test_os.py"),
     ("vim-tiny", "vim.tiny"),
+    // The panel is looked at in a real browser.
+    ("chromium", "chromium"),
+    ("chromium-driver", "chromedriver"),
 ];
 
 /// What only the long form of the tests needs: large programs that work on the drive.

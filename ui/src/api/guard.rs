@@ -3,18 +3,22 @@
 //! A web page in a browser on this computer can send requests to loopback. It cannot read the token, and three checks
 //! hold even if it could guess it: the Host must be the address that is listened on (so that no foreign name was
 //! pointed at loopback), an Origin must be this API's own, and Sec-Fetch-Site must not tell of a foreign page.
+//!
+//! Programs send the token of `api.token`; the panel has a session's cookie. A browser sends cookies of its own accord, so a change
+//! that comes with one must also say that it comes from the panel.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::problem::ApiError;
+use super::sessions::Sessions;
 
 /// Characters of a token: 32 random bytes in hexadecimal.
 pub const TOKEN_CHARS: usize = 64;
@@ -59,16 +63,33 @@ impl ApiToken {
 pub(super) struct Guard {
     pub(super) token: ApiToken,
     pub(super) address: SocketAddr,
+    /// None where there is no panel.
+    pub(super) sessions: Option<Arc<Sessions>>,
+}
+
+/// Who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// A program that has the token.
+    Program,
+    /// A browser in this session.
+    Session(u64),
 }
 
 impl Guard {
+    /// Name of the session's cookie. Cookies do not know ports, and several daemons run on one computer.
+    pub(super) fn cookie_name(&self) -> String {
+        format!("peerdrive-{}", self.address.port())
+    }
+
     /// The names by which this API may be called: its address, or `localhost` with its port.
     fn is_own(&self, authority: &str) -> bool {
         let port = self.address.port();
         authority == self.address.to_string() || authority.eq_ignore_ascii_case(&format!("localhost:{port}"))
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+    /// The request was meant for this API, and no foreign page sent it.
+    fn check_place(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let host = only(headers, &header::HOST)?;
         if !host.is_some_and(|host| self.is_own(host)) {
             let told = format!("ask http://{}, by that name", self.address);
@@ -81,14 +102,41 @@ impl Guard {
         if !origin.is_none_or(own_origin) || !own_site {
             return Err(ApiError::new(StatusCode::FORBIDDEN, "pages of other sites may not ask this API"));
         }
-        let token = only(headers, &header::AUTHORIZATION)?.and_then(|value| value.strip_prefix("Bearer "));
-        if !token.is_some_and(|token| self.token.is(token.as_bytes())) {
-            let told = "the token is missing or wrong: send the content of api.token in the data folder as \
-                        \"Authorization: Bearer TOKEN\"";
-            return Err(ApiError::new(StatusCode::UNAUTHORIZED, told));
-        }
         Ok(())
     }
+
+    fn check_caller(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        if let Some(given) = only(headers, &header::AUTHORIZATION)? {
+            let token = given.strip_prefix("Bearer ");
+            let is_right = token.is_some_and(|token| self.token.is(token.as_bytes()));
+            return if is_right { Ok(Caller::Program) } else { Err(unauthorized()) };
+        }
+        let session = self.sessions.as_ref().zip(self.cookie(headers));
+        let id = session.and_then(|(sessions, secret)| sessions.check(secret)).ok_or_else(unauthorized)?;
+        let reads = [Method::GET, Method::HEAD].contains(method);
+        if !reads && only(headers, &header::ORIGIN)?.is_none() {
+            return Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "a change in a session must say where it comes from: send Origin, or use the token",
+            ));
+        }
+        Ok(Caller::Session(id))
+    }
+
+    /// The session's secret, if the browser sent one.
+    fn cookie<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let name = self.cookie_name();
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs =
+            cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+fn unauthorized() -> ApiError {
+    let told = "not signed in: `peerdrive panel` prints a link for a browser; programs send the content of api.token in the data \
+                folder as \"Authorization: Bearer TOKEN\"";
+    ApiError::new(StatusCode::UNAUTHORIZED, told)
 }
 
 /// The value of a header that may stand there once at most.
@@ -101,30 +149,39 @@ fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Result<Option<
     }
 }
 
-/// Lets only rightful requests pass, and marks answers as nobody else's business.
-pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let mut response = match guard.check(request.headers()) {
+/// Lets only requests pass that were meant for this API, and marks answers as nobody else's business.
+pub(super) async fn guard_place(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let mut response = match guard.check_place(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // What a route says of itself stands: pages and files of the drive have rules of their own.
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     response
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_survives_its_file() {
-        let token = ApiToken::from_random(&[0xa7; 32]);
-        assert_eq!(token.as_str().len(), TOKEN_CHARS);
-        let file = format!("{}\n", token.as_str());
-        assert_eq!(ApiToken::parse(file.as_bytes()).unwrap().as_str(), token.as_str());
-        for wrong in [&b""[..], b"a7", &[0xff; 64], "g".repeat(64).as_bytes(), "a".repeat(65).as_bytes()] {
-            assert!(ApiToken::parse(wrong).is_none());
+/// Lets only those pass who have the token or a session, and tells routes who it is.
+pub(super) async fn guard_caller(
+    State(guard): State<Arc<Guard>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match guard.check_caller(request.method(), request.headers()) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
         }
+        Err(refused) => refused.into_response(),
     }
 }

@@ -23,6 +23,9 @@ pub trait Host: Send + Sync + 'static {
     /// What holds now.
     fn contribution(&self) -> Contribution;
 
+    /// What the disk under the data folder has; none where the system does not tell.
+    fn room(&self) -> Option<Room>;
+
     /// Changes what this computer gives, now and for later starts.
     ///
     /// # Errors
@@ -50,8 +53,20 @@ pub trait Host: Send + Sync + 'static {
     /// What the daemon itself finds worth telling; the drive's findings are added to it.
     fn examine(&self) -> Vec<Finding>;
 
+    /// Fills a buffer with bytes that nobody can guess.
+    fn random(&self, bytes: &mut [u8]);
+
     /// Asks the daemon to flush, unmount and end. Returns at once.
     fn stop(&self);
+}
+
+/// What a disk has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Its length, bytes.
+    pub disk_bytes: u64,
+    /// What is free on it, bytes.
+    pub free_bytes: u64,
 }
 
 /// What the daemon knows of itself.
@@ -65,6 +80,8 @@ pub struct Facts {
     pub name: String,
     /// The workspace's id.
     pub workspace: String,
+    /// Copies wanted of everything.
+    pub target: u32,
     /// Where the drive is mounted.
     pub mountpoint: Option<PathBuf>,
     /// Memory of the process, where the system tells.

@@ -2,29 +2,37 @@
 //!
 //! ```text
 //!   connection ─▶ server   bounded in number and time
-//!             └─▶ guard    right Host, right Origin, right token; else nothing is told
+//!             └─▶ guard    right Host, right Origin, right token or session; else nothing is told
 //!             └─▶ routes   one module per group of commands ─▶ Host, vfs::Drive
 //! ```
 //!
 //! Answers are the types of [`crate::answers`]; refusals are `application/problem+json`.
 
+mod content;
+mod entry;
 mod group;
 mod guard;
 mod host;
+mod open_file;
+mod panel;
 mod problem;
 mod query;
 mod routes;
 mod scrub_job;
 mod server;
+mod sessions;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod work;
+mod zip_stream;
 
 pub use group::Group;
 pub use guard::{ApiToken, TOKEN_CHARS};
-pub use host::{Facts, Host, Refusal};
+pub use host::{Facts, Host, Refusal, Room};
 pub(crate) use query::encode as encode_query;
-pub use server::{ApiServer, ServeError};
+pub use server::{Access, ApiServer, ServeError};
+pub use sessions::Sessions;
 
 /// Where all routes begin.
 pub const API_PREFIX: &str = "/api/v1";

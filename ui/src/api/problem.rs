@@ -9,7 +9,8 @@ use super::host::Refusal;
 use crate::answers::Problem;
 
 /// A request that was not met.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
 pub(super) struct ApiError {
     status: StatusCode,
     detail: String,
@@ -34,6 +35,30 @@ impl ApiError {
 impl From<PeopleError> for ApiError {
     fn from(error: PeopleError) -> Self {
         Self::refused(error.to_string())
+    }
+}
+
+impl From<vfs::Error> for ApiError {
+    fn from(error: vfs::Error) -> Self {
+        let (status, remedy) = match error {
+            vfs::Error::NotFound | vfs::Error::Stale => (StatusCode::NOT_FOUND, "look at the folder again"),
+            vfs::Error::Exists => (StatusCode::CONFLICT, "choose another name"),
+            vfs::Error::NotDirectory
+            | vfs::Error::IsDirectory
+            | vfs::Error::NotEmpty
+            | vfs::Error::Unsupported => (StatusCode::CONFLICT, "ask that of something else"),
+            vfs::Error::NameTooLong | vfs::Error::Invalid => (StatusCode::BAD_REQUEST, "choose another path"),
+            vfs::Error::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "take less at once"),
+            vfs::Error::NoSpace => {
+                (StatusCode::INSUFFICIENT_STORAGE, "raise the contribution, or free the disk")
+            }
+            vfs::Error::NotPermitted | vfs::Error::Denied => {
+                (StatusCode::FORBIDDEN, "nothing can be done here")
+            }
+            vfs::Error::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "see `peerdrive doctor`"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "see `peerdrive doctor`"),
+        };
+        Self::new(status, format!("{error}: {remedy}"))
     }
 }
 

@@ -29,6 +29,11 @@ pub(super) fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, Api
     number.map(Some).ok_or_else(|| ApiError::bad(format!("\"{name}\" must be a whole number")))
 }
 
+/// What [`encode`] made a text of; none if this is no such text.
+pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
+    decode(text, "").ok()
+}
+
 fn decode(text: &str, name: &str) -> Result<Vec<u8>, ApiError> {
     let wrong = || ApiError::bad(format!("\"{name}\" is not percent-encoded as it should be, or too long"));
     let mut bytes = Vec::with_capacity(text.len().min(MAX_PATH_BYTES));

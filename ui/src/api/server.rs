@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::guard::{ApiToken, Guard};
 use super::host::Host;
 use super::routes;
+use super::sessions::Sessions;
 use super::work::Api;
 
 /// Connections at a time; more wait in the system's queue.
@@ -43,6 +44,14 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// Who may come in.
+pub struct Access {
+    /// Programs with this token.
+    pub token: ApiToken,
+    /// Browsers with a session; none where there is no panel.
+    pub sessions: Option<Arc<Sessions>>,
 }
 
 /// The API's socket, bound; [`ApiServer::serve`] answers.
@@ -84,9 +93,9 @@ impl ApiServer {
     }
 
     /// Answers until `stop` becomes true; requests in work are then finished, for two seconds at most.
-    pub async fn serve(self, token: ApiToken, host: Arc<dyn Host>, mut stop: watch::Receiver<bool>) {
-        let guard = Arc::new(Guard { token, address: self.address });
-        let router = routes::router(Api::new(host), guard);
+    pub async fn serve(self, access: Access, host: Arc<dyn Host>, mut stop: watch::Receiver<bool>) {
+        let guard = Arc::new(Guard { token: access.token, address: self.address, sessions: access.sessions });
+        let router = routes::router(Api::new(host, stop.clone()), &guard);
         let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {

@@ -1,9 +1,13 @@
 //! The API over a real drive in memory, asked as any program on this computer could ask.
 
+mod files;
+mod sessions;
+mod uploads;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use chunkstore::Limits;
 use chunkstore::disk::MemoryDisk;
@@ -40,6 +44,7 @@ impl Host for TestHost {
             device: "DEVICE".into(),
             name: "box".into(),
             workspace: "WORKSPACE".into(),
+            target: 3,
             mountpoint: None,
             resident_bytes: Some(7),
         }
@@ -47,6 +52,10 @@ impl Host for TestHost {
 
     fn contribution(&self) -> Contribution {
         Contribution { contributed: 1, reserve: 2, up: 3, down: 4, used: 5 }
+    }
+
+    fn room(&self) -> Option<Room> {
+        Some(Room { disk_bytes: 1000, free_bytes: 500 })
     }
 
     fn contribute(&self, change: &ContributionChange) -> Result<Contribution, Refusal> {
@@ -73,6 +82,10 @@ impl Host for TestHost {
 
     fn examine(&self) -> Vec<Finding> {
         vec![Finding::fine("the test looks")]
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        random(bytes);
     }
 
     fn stop(&self) {
@@ -137,7 +150,14 @@ struct Served {
     address: SocketAddr,
     token: ApiToken,
     host: Arc<TestHost>,
+    sessions: Arc<Sessions>,
     stop: watch::Sender<bool>,
+}
+
+/// Another filling at each call.
+fn random(bytes: &mut [u8]) {
+    static TURN: AtomicU8 = AtomicU8::new(1);
+    bytes.fill(TURN.fetch_add(1, Ordering::SeqCst));
 }
 
 fn drive() -> Arc<Drive> {
@@ -191,8 +211,10 @@ impl Served {
         let token = ApiToken::from_random(&[9; 32]);
         let host = Arc::new(TestHost { drive: drive(), stopped: AtomicBool::new(false) });
         let (stop, told) = watch::channel(false);
-        runtime.spawn(server.serve(token.clone(), Arc::clone(&host) as Arc<dyn Host>, told));
-        Self { runtime: Some(runtime), address, token, host, stop }
+        let sessions = Arc::new(Sessions::new(random));
+        let access = Access { token: token.clone(), sessions: Some(Arc::clone(&sessions)) };
+        runtime.spawn(server.serve(access, Arc::clone(&host) as Arc<dyn Host>, told));
+        Self { runtime: Some(runtime), address, token, host, sessions, stop }
     }
 
     /// Sends exactly these lines and gives status, head and body.
@@ -205,8 +227,9 @@ impl Served {
         }
         text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
         stream.write_all(text.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, head.to_ascii_lowercase(), body.to_string())

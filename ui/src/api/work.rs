@@ -6,17 +6,22 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::StatusCode;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use vfs::Drive;
 
 use super::host::Host;
 use super::problem::ApiError;
 use super::scrub_job::ScrubJob;
+use super::uploads::Uploads;
 
 /// Requests that work on the drive at a time.
 const MAX_REQUESTS_AT_WORK: usize = 4;
 /// Requests that wait for the group at a time.
 const MAX_REQUESTS_WAITING: usize = 16;
+/// Folders packed at a time; each has a thread.
+const MAX_ZIPS: usize = 2;
+/// Pages that listen to events at a time.
+const MAX_LISTENERS: usize = 8;
 /// How long a request waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 
@@ -27,16 +32,31 @@ pub(super) struct Api {
     pub(super) scrub: Arc<ScrubJob>,
     turns: Arc<Semaphore>,
     waits: Arc<Semaphore>,
+    /// Turns true when the daemon ends: streams that would never end do then.
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) uploads: Arc<Uploads>,
+    /// Folders that are being packed.
+    pub(super) zips: Arc<Semaphore>,
+    /// Pages that are told what happens.
+    pub(super) listeners: Arc<Semaphore>,
 }
 
 /// What routes answer.
 pub(super) type Answer<T> = Result<Json<T>, ApiError>;
 
 impl Api {
-    pub(super) fn new(host: Arc<dyn Host>) -> Self {
-        let turns = Arc::new(Semaphore::new(MAX_REQUESTS_AT_WORK));
-        let waits = Arc::new(Semaphore::new(MAX_REQUESTS_WAITING));
-        Self { host, scrub: Arc::default(), turns, waits }
+    pub(super) fn new(host: Arc<dyn Host>, stop: watch::Receiver<bool>) -> Self {
+        let permits = |count| Arc::new(Semaphore::new(count));
+        Self {
+            host,
+            scrub: Arc::default(),
+            turns: permits(MAX_REQUESTS_AT_WORK),
+            waits: permits(MAX_REQUESTS_WAITING),
+            stop,
+            uploads: Arc::default(),
+            zips: permits(MAX_ZIPS),
+            listeners: permits(MAX_LISTENERS),
+        }
     }
 
     /// The drive, for what needs its files.
@@ -51,7 +71,7 @@ impl Api {
         T: Serialize + Send + 'static,
         W: FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     {
-        self.run_in_turn(&self.turns, work).await
+        self.in_turn(&self.turns, work).await.map(Json)
     }
 
     /// The same for work that mostly waits for other computers, and must not keep the rest from its turn.
@@ -60,12 +80,21 @@ impl Api {
         T: Serialize + Send + 'static,
         W: FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     {
-        self.run_in_turn(&self.waits, work).await
+        self.in_turn(&self.waits, work).await.map(Json)
     }
 
-    async fn run_in_turn<T, W>(&self, turns: &Arc<Semaphore>, work: W) -> Answer<T>
+    /// Runs `work` where it may block; for answers that are no JSON.
+    pub(super) async fn work<T, W>(&self, work: W) -> Result<T, ApiError>
     where
-        T: Serialize + Send + 'static,
+        T: Send + 'static,
+        W: FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
+    {
+        self.in_turn(&self.turns, work).await
+    }
+
+    async fn in_turn<T, W>(&self, turns: &Arc<Semaphore>, work: W) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
         W: FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     {
         let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once: try again");
@@ -77,6 +106,6 @@ impl Api {
             work(&own)
         });
         let broken = "the daemon met a bug while answering; its log says more";
-        done.await.map_err(|_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, broken))?.map(Json)
+        done.await.map_err(|_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, broken))?
     }
 }

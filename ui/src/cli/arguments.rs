@@ -165,6 +165,15 @@ pub enum Command {
                             peerdrive contribute 100G --up 1M"
     )]
     Contribute(ContributeArguments),
+    /// Open the panel: prints a link for a browser on this computer
+    #[command(
+        after_help = "Example:\n  peerdrive panel --open\n\nA link opens one browser, once, within an hour."
+    )]
+    Panel {
+        /// Open it in the browser at once
+        #[arg(long)]
+        open: bool,
+    },
     /// Your keys: passphrase, recovery phrase, locking
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -37,4 +37,10 @@ pub trait Computer {
     /// # Errors
     /// [`io::ErrorKind::Interrupted`] for Ctrl+C, anything else where there is no terminal.
     fn ask_secret(&self, question: &str) -> io::Result<Zeroizing<String>>;
+
+    /// Opens an address in the user's browser.
+    ///
+    /// # Errors
+    /// There is no program that does.
+    fn open_in_browser(&self, url: &str) -> io::Result<()>;
 }

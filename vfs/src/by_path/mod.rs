@@ -1,7 +1,7 @@
 //! What is done to files by their paths, beside any mount.
 //!
 //! ```text
-//! list      a folder in pages, each entry with its safety          search    names that hold words
+//! list      a folder in pages, each entry with its safety          search    names that hold words, files that are not safe
 //! folder    make, with what lies above it                          relocate  move and copy
 //! remove    delete with all that is in it, and undo that           partial   what is being uploaded, until it is whole
 //! ```
@@ -19,7 +19,7 @@ mod search;
 pub use list::{Listed, ListedPage};
 pub use partial::PARTIAL_SUFFIX;
 pub use remove::Removed;
-pub use search::{Search, SearchFound};
+pub use search::{Search, SearchFound, Wanted};
 
 use crate::core::Core;
 use crate::{Change, Drive, Error, Ino, Time};

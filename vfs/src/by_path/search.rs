@@ -1,4 +1,4 @@
-//! Names that hold what somebody types.
+//! Names that hold what somebody types, and files that are not safe.
 //!
 //! The folders are walked, nearest to the start first, for a bounded time: there is no index of names yet.
 
@@ -9,16 +9,25 @@ use ledger::Entry;
 
 use super::list::Listed;
 use super::relocate::STEP_ENTRIES;
-use crate::{Drive, Error, Ino, Kind};
+use crate::{Drive, Error, FileSafety, Ino, Kind};
 
 /// Folders that wait to be looked into at most; beyond that the search is not complete.
 const FOLDERS_WAITING_MAX: usize = 1 << 16;
 
 /// What is looked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// Every word must be in the name, in any case and order.
+    Words(&'a str),
+    /// Files that are not safe, and those in conflict.
+    NotSafe,
+}
+
+/// A search.
 #[derive(Debug, Clone)]
 pub struct Search<'a> {
-    /// Every word must be in the name, in any case and order.
-    pub words: &'a str,
+    /// What is looked for.
+    pub wanted: Wanted<'a>,
     /// Where to begin.
     pub under: &'a [u8],
     /// Names found at most.
@@ -37,20 +46,22 @@ pub struct SearchFound {
 }
 
 impl Drive {
-    /// Names that hold all words.
+    /// What is wanted, as far as the time suffices.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::NotDirectory`] for the start.
+    /// [`Error::NotFound`] for the start.
     pub fn search(&self, asked: &Search<'_>) -> Result<SearchFound, Error> {
         let core = &self.core;
-        let words: Vec<String> = asked.words.split_whitespace().map(str::to_lowercase).collect();
-        let start = self.resolve(asked.under)?;
-        let mut walk =
-            Walk { found: Vec::new(), folders: VecDeque::from([(start, clean(asked.under))]), whole: true };
-        let (began, view) = (Instant::now(), core.safety_view());
-        if words.is_empty() {
+        let start = (self.resolve(asked.under)?, clean(asked.under));
+        let words = match asked.wanted {
+            Wanted::Words(words) => Some(words.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>()),
+            Wanted::NotSafe => None,
+        };
+        if words.as_ref().is_some_and(Vec::is_empty) {
             return Ok(SearchFound { found: Vec::new(), complete: true });
         }
+        let mut walk = Walk { words, found: Vec::new(), folders: VecDeque::from([start]), whole: true };
+        let (began, view) = (Instant::now(), core.safety_view());
         let mut names: Vec<Entry> = Vec::with_capacity(STEP_ENTRIES);
         while let Some((dir, path)) = walk.folders.pop_front() {
             let mut after = 0;
@@ -61,7 +72,7 @@ impl Drive {
                 let Some(last) = names.last() else { break };
                 after = last.cookie;
                 for entry in names.drain(..) {
-                    walk.step(&words, &path, &entry, &mut |ino, name| core.listed(&view, ino, name))?;
+                    walk.step(&path, &entry, &mut |ino, name| core.listed(&view, ino, name))?;
                 }
                 if walk.found.len() >= asked.limit || began.elapsed() >= asked.patience {
                     walk.found.truncate(asked.limit);
@@ -74,6 +85,8 @@ impl Drive {
 }
 
 struct Walk {
+    /// None: files that are not safe.
+    words: Option<Vec<String>>,
     found: Vec<(Vec<u8>, Listed)>,
     folders: VecDeque<(Ino, Vec<u8>)>,
     whole: bool,
@@ -82,15 +95,18 @@ struct Walk {
 impl Walk {
     fn step(
         &mut self,
-        words: &[String],
         folder: &[u8],
         entry: &Entry,
         listed: &mut dyn FnMut(Ino, Vec<u8>) -> Result<Listed, Error>,
     ) -> Result<(), Error> {
-        if holds(&entry.name, words) {
+        let is_looked_at = match &self.words {
+            Some(words) => holds(&entry.name, words),
+            None => entry.kind == Kind::File,
+        };
+        if is_looked_at {
             match listed(entry.ino, entry.name.clone()) {
                 Err(Error::NotFound) => return Ok(()),
-                listed => self.found.push((folder.to_vec(), listed?)),
+                listed => self.found.extend(self.is_wanted(listed?).map(|listed| (folder.to_vec(), listed))),
             }
         }
         if entry.kind == Kind::Directory {
@@ -100,6 +116,11 @@ impl Walk {
             }
         }
         Ok(())
+    }
+
+    fn is_wanted(&self, listed: Listed) -> Option<Listed> {
+        let safe = listed.safety == Some(FileSafety::Safe) && !listed.conflict;
+        (self.words.is_some() || !safe).then_some(listed)
     }
 }
 

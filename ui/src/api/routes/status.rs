@@ -21,11 +21,12 @@ const LOG_LINES: u64 = 50;
 const MAX_LOG_LINES: u64 = 10_000;
 
 pub(in crate::api) async fn status(State(api): State<Api>) -> Answer<Status> {
-    api.run(|api| {
-        let drive = api.host.drive().map(|drive| drive.status()).transpose()?;
-        Ok(told(api, drive.as_ref()))
-    })
-    .await
+    api.run(status_of).await
+}
+
+pub(super) fn status_of(api: &Api) -> Result<Status, ApiError> {
+    let drive = api.host.drive().map(|drive| drive.status()).transpose()?;
+    Ok(told(api, drive.as_ref()))
 }
 
 fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {

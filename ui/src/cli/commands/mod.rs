@@ -7,6 +7,7 @@ mod down;
 mod files;
 mod group;
 mod keys;
+mod panel;
 mod state;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output
         Command::Scrub { rate, .. } => care::scrub(&mut asked, rate),
         Command::Doctor => care::doctor(&mut asked),
         Command::Contribute(arguments) => contribution::contribute(&mut asked, &arguments),
+        Command::Panel { open } => panel::panel(&mut asked, open),
         Command::Keys(command) => keys::run(&mut asked, command),
         Command::Completions { shell } => completions::print(shell, asked.output),
     }

@@ -1,0 +1,135 @@
+//! Every page opens, tells the truth, and makes the browser complain of nothing.
+
+use std::fs;
+
+use serde_json::json;
+use tests::{Start, noise};
+
+use super::Open;
+
+const PAGES: [&str; 6] = ["Drive", "Devices", "Storage", "Health", "Activity", "Settings"];
+/// What the panel may cost to open. Bytes.
+const TRANSFERRED_MAX_BYTES: u64 = 300_000;
+
+#[test]
+fn every_page_opens_without_a_complaint_in_light_dark_and_on_a_phone() {
+    let open = Open::with(Start::default().arg("--name").arg("attic"));
+    let (mount, browser) = (open.daemon.mount(), &open.browser);
+    browser.wait_for(".start", "Welcome to your drive");
+    browser.shot("start-light");
+    for folder in ["Photos/2026 Lisbon", "Letters", "Music"] {
+        fs::create_dir_all(mount.join(folder)).unwrap();
+    }
+    for (name, bytes) in [
+        ("budget 2026.csv", 2_000),
+        ("film.mp4", 3_000_000),
+        ("notes.md", 700),
+        ("thesis.pdf", 900_000),
+        ("voice.ogg", 80_000),
+    ] {
+        fs::write(mount.join(name), noise(7, bytes)).unwrap();
+    }
+    open.daemon.wait_until_settled();
+    browser.wait_for(".rows .entry-name", "thesis.pdf");
+    for (scheme, width, name) in [("light", 1280, "light"), ("dark", 1280, "dark"), ("light", 390, "phone")] {
+        browser.chromium(
+            "Emulation.setEmulatedMedia",
+            &json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }),
+        );
+        let size = json!({ "width": width, "height": 860, "deviceScaleFactor": 1, "mobile": width < 500 });
+        browser.chromium("Emulation.setDeviceMetricsOverride", &size);
+        for page in PAGES {
+            open.page(page);
+            browser.wait(page, || {
+                browser.run("return document.querySelector('main .loading') === null", &[]) == json!(true)
+            });
+            browser.shot(&format!("{}-{name}", page.to_lowercase()));
+            let overflows = browser.run("return document.documentElement.scrollWidth > innerWidth", &[]);
+            assert_eq!(overflows, json!(false), "{page} is wider than the screen ({name})");
+        }
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_panel_is_light_and_says_what_is_the_case() {
+    let open = Open::start();
+    let browser = &open.browser;
+    let bytes = browser.run(
+        "return [...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]
+           .filter((entry) => !entry.name.includes('/api/')).reduce((sum, entry) => sum + entry.transferSize, 0)",
+        &[],
+    );
+    assert!(bytes.as_u64().unwrap() < TRANSFERRED_MAX_BYTES, "{bytes} bytes");
+    assert!(
+        !browser.run("return location.href", &[]).as_str().unwrap().contains("link="),
+        "the secret is gone from the address"
+    );
+    fs::write(open.daemon.mount().join("one"), "text").unwrap();
+    browser.wait_for(".verdict-line", "1 file exists on this computer only");
+    open.page("Health");
+    browser.wait_for(".verdict", "One computer alone is never safe");
+    browser.wait_for(".risks", "one");
+    browser.click("button", "Look");
+    browser.wait_for(".findings", "the drive answers at");
+    open.page("Settings");
+    browser.wait_for("dl", &open.daemon.mount().display().to_string());
+    browser.click("button", "Show the 24 words");
+    browser.wait(&"24 words".to_string(), || {
+        browser.run("return document.querySelectorAll('dialog .words li').length", &[]) == json!(24)
+    });
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_limit_set_with_the_slider_holds() {
+    let open = Open::start();
+    let browser = &open.browser;
+    open.page("Storage");
+    browser.wait_for(".disk + .legend", "Used by the drive");
+    browser.run(
+        "const slider = document.getElementById('give'); slider.value = 300; slider.dispatchEvent(new Event('input'));",
+        &[],
+    );
+    browser.fill("#up", "2M");
+    browser.click("button", "Save");
+    browser.wait_for(".toast", "Saved.");
+    let given = open.daemon.json(&["contribute"]);
+    let shown = browser.run("return document.querySelector('.big-label output').textContent", &[]);
+    assert_eq!(given["up"], json!(2 << 20));
+    assert!(given["contributed"].as_u64().unwrap() > 0, "{given}");
+    assert!(shown.as_str().unwrap().contains("iB"), "{shown}");
+    browser.fill("#down", "much");
+    browser.click("button", "Save");
+    browser.wait_for(".wrong", "Write a size like 10G");
+}
+
+#[test]
+fn two_computers_are_paired_through_the_page() {
+    let first = Open::with(Start::default().arg("--name").arg("attic"));
+    let second = Open::with(Start::default().arg("--name").arg("laptop"));
+    fs::write(first.daemon.mount().join("letter.txt"), "dear all").unwrap();
+    first.page("Devices");
+    first.browser.click("button", "Pair a computer");
+    first.browser.click("dialog button", "Create");
+    first.browser.wait_for("dialog .code", "-");
+    first.browser.shot("pair");
+    let code = first.browser.run("return document.querySelector('dialog .code').textContent", &[]);
+    second.page("Devices");
+    second.browser.click("button", "Join another drive");
+    second.browser.fill("#join-code", code.as_str().unwrap());
+    second.browser.fill("#join-peer", &first.daemon.peers_address());
+    second.browser.click("dialog button", "Join");
+    first.browser.wait_for("dialog .done", "laptop has joined");
+    second.browser.wait_for(".rows .entry-name", "letter.txt");
+    assert_eq!(fs::read(second.daemon.mount().join("letter.txt")).unwrap(), b"dear all");
+    first.browser.press("\u{e00c}");
+    first.browser.wait_for(".card", "direct");
+    first.browser.wait_for(".verdict-line", "Everything is safe");
+    first.browser.shot("devices-two");
+    first.page("Health");
+    first.browser.wait_for(".verdict", "Everything is safe, on up to 2 computers");
+    first.browser.shot("health-two");
+    first.page("Drive");
+    first.browser.wait_for(".badge.safe", "Safe");
+}

@@ -1,0 +1,74 @@
+// The way to the daemon: the API that every other program uses too, and its stream of events.
+
+export const BASE = '/api/v1';
+
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+// Who listens: "signed-out", "status", "tree", "online", "offline".
+export const bus = new EventTarget();
+export const tell = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
+
+async function ask(method, route, body, signal) {
+  let response;
+  try {
+    response = await fetch(BASE + route, {
+      method,
+      signal,
+      headers: body === undefined ? {} : { 'content-type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new ApiError(0, 'The daemon does not answer. It may be stopping or starting.');
+  }
+  if (response.status === 401) tell('signed-out');
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(response.status, answer?.detail ?? `The daemon answered ${response.status}.`);
+  return answer;
+}
+
+export const get = (route, signal) => ask('GET', route, undefined, signal);
+export const post = (route, body = {}) => ask('POST', route, body);
+export const del = (route) => ask('DELETE', route);
+
+// The path of a name in a folder; both are percent-encoded as the API has them, the name is plain.
+export const inside = (folder, name) => `${folder === '/' ? '' : folder}/${encodeURIComponent(name)}`;
+export const parentOf = (path) => path.slice(0, path.lastIndexOf('/')) || '/';
+export const contentUrl = (path, download) => `${BASE}/files/content?path=${path}${download ? '&download=1' : ''}`;
+export const zipUrl = (path) => `${BASE}/files/zip?path=${path}`;
+
+let source = null;
+
+// Listens until the page goes; the browser connects again by itself unless it was refused.
+export function listen() {
+  source?.close();
+  source = new EventSource(`${BASE}/events`);
+  source.addEventListener('open', () => tell('online'));
+  source.addEventListener('status', (event) => tell('status', JSON.parse(event.data)));
+  source.addEventListener('tree', () => tell('tree'));
+  source.addEventListener('error', () => {
+    tell('offline');
+    if (source.readyState === EventSource.CLOSED) setTimeout(probe, 2000);
+  });
+}
+
+// Refused: because nobody is signed in (then it is told), or because the daemon opens anew.
+async function probe() {
+  try {
+    await get('/status');
+    listen();
+  } catch (error) {
+    if (error.status !== 401) setTimeout(probe, 2000);
+  }
+}
+
+// The newest status.
+export const state = { status: null };
+bus.addEventListener('status', (event) => {
+  state.status = event.detail;
+});

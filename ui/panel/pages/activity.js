@@ -1,0 +1,58 @@
+// What happened, and what is on its way.
+
+import { bus, get, state } from '../api.js';
+import { button, h, replace } from '../dom.js';
+import { dayOf, timeOf } from '../format.js';
+import { load, notice } from '../parts/feedback.js';
+import { t } from '../strings.js';
+import { nameOf } from './details.js';
+
+const LINES = 100;
+const MAX_LINES = 10000;
+const REFRESH_MS = 1000;
+
+export function showActivity(main) {
+  const stop = new AbortController();
+  const transfers = h('section', { class: 'panel', hidden: true });
+  const place = h('div');
+  let limit = LINES;
+  let soon = null;
+  replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.activity), h('p', { class: 'lead' }, t.activity.lead))), transfers, place);
+  const request = () => get(`/log?limit=${limit}`, stop.signal);
+  const draw = (lines) => {
+    if (lines.length === 0) return replace(place, notice('activity', t.activity.none, t.activity.noneHint));
+    replace(place, byDay(lines), lines.length === limit && limit < MAX_LINES ? h('div', { class: 'actions' }, button(t.activity.more, { onclick: () => { limit = Math.min(MAX_LINES, limit * 4); again(); } })) : null);
+  };
+  const again = () => request().then(draw).catch(() => {});
+  load(place, request, draw);
+  bus.addEventListener('tree', () => {
+    if (soon) return;
+    soon = setTimeout(() => { soon = null; again(); }, REFRESH_MS);
+  }, { signal: stop.signal });
+  bus.addEventListener('status', () => showTransfers(transfers), { signal: stop.signal });
+  showTransfers(transfers);
+  return () => { stop.abort(); clearTimeout(soon); };
+}
+
+function byDay(lines) {
+  const days = Map.groupBy ? Map.groupBy(lines, (line) => dayOf(line.time)) : grouped(lines);
+  return [...days].map(([day, some]) => h('section', { class: 'day' }, h('h2', {}, day), h('ul', { class: 'log' }, some.map((line) =>
+    h('li', {}, h('time', { datetime: line.time }, timeOf(line.time)), h('span', {}, h('strong', {}, nameOf(line.device)), ` ${line.what}`, line.path ? h('div', { class: 'hint' }, line.path) : null))))));
+}
+
+function grouped(lines) {
+  const days = new Map();
+  for (const line of lines) {
+    const day = dayOf(line.time);
+    if (!days.has(day)) days.set(day, []);
+    days.get(day).push(line);
+  }
+  return days;
+}
+
+function showTransfers(place) {
+  const busy = (state.status?.peers ?? []).filter((peer) => peer.outstanding_chunks > 0 || peer.behind > 0);
+  place.hidden = busy.length === 0;
+  replace(place, h('h2', {}, t.activity.transfers), h('ul', { class: 'shares' }, busy.map((peer) => h('li', {}, h('strong', {}, peer.name),
+    h('span', { class: 'hint' }, [peer.outstanding_chunks > 0 && t.devices.chunks(peer.outstanding_chunks), peer.behind > 0 && t.devices.behind(peer.behind)].filter(Boolean).join(' · '))))));
+}

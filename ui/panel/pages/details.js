@@ -1,0 +1,53 @@
+// A file's versions, and where its content lies.
+
+import { get, post, state } from '../api.js';
+import { button, h } from '../dom.js';
+import { moment, size } from '../format.js';
+import { complain, dialog, load, toast } from '../parts/feedback.js';
+import { t } from '../strings.js';
+
+export function showDetails(entry, changed) {
+  dialog(entry.name, (body) => {
+    const versions = h('div');
+    const places = h('div');
+    const again = () => {
+      load(versions, () => get(`/history?path=${entry.path}`), (list) => versions.append(versionList(entry, list, () => { again(); changed(); })));
+      load(places, () => get(`/where?path=${entry.path}`), (where) => places.append(placeList(where)));
+    };
+    body.append(h('h3', {}, t.details.versions), versions, h('h3', {}, t.details.where), places);
+    again();
+  });
+}
+
+export function versionList(entry, list, changed) {
+  return h('ul', { class: 'versions' }, list.map((version) => {
+    const tags = [version.current && t.details.current, version.conflict && t.details.conflict, version.deleted && t.details.deleted].filter(Boolean);
+    const act = async () => {
+      try {
+        if (version.conflict) await post(`/conflicts/resolve?path=${entry.path}`, { version: version.id });
+        else await post(`/restore?path=${entry.path}`, { version: version.id });
+        toast(t.details.restored);
+        changed();
+      } catch (error) {
+        complain(error);
+      }
+    };
+    return h('li', {}, h('div', {}, h('strong', {}, moment(version.time)), ' ', tags.map((tag) => h('span', { class: 'tag' }, tag)),
+      h('div', { class: 'hint' }, `${size(version.size)}, ${t.details.by(nameOf(version.device))}`)),
+    version.current ? null : button(version.conflict ? t.details.keep : t.details.restore, { onclick: act }));
+  }));
+}
+
+function placeList(where) {
+  if (where.inline) return h('p', {}, t.details.inline);
+  return h('ul', { class: 'versions' }, where.hosts.map((host) =>
+    h('li', {}, h('strong', {}, nameOf(host.device)), h('span', { class: 'hint' }, t.details.holds(host.chunks, where.chunks)))));
+}
+
+// A device's name, as far as it is known; of one that was removed the beginning of its id.
+export function nameOf(device) {
+  const status = state.status;
+  if (status?.device === device) return t.details.here;
+  const peer = status?.peers.find((one) => one.device === device);
+  return peer?.name ?? device.slice(0, 8);
+}

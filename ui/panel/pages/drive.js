@@ -1,0 +1,394 @@
+// The drive: folders and files.
+
+import { ApiError, bus, contentUrl, del, get, inside, parentOf, post, state, zipUrl } from '../api.js';
+import { button, h, icon, replace } from '../dom.js';
+import { ago, byName, moment, size } from '../format.js';
+import { askText, complain, menu, notice, toast } from '../parts/feedback.js';
+import { VirtualList } from '../parts/virtual_list.js';
+import { t } from '../strings.js';
+import { add, dropped } from '../uploads.js';
+import { showDetails } from './details.js';
+import { kindOf, showPreview } from './preview.js';
+import { startSteps } from './start.js';
+
+const PAGE_ENTRIES = 2000;
+const REFRESH_MS = 700;
+const SEARCH_MS = 150;
+const ROW_HEIGHT = { wide: 48, narrow: 60 };
+
+export function showDrive(main, path) {
+  const folder = path === '' ? '/' : path;
+  const page = new Folder(main, folder);
+  page.open();
+  return () => page.close();
+}
+
+class Folder {
+  constructor(main, folder) {
+    this.main = main;
+    this.folder = folder;
+    this.entries = [];
+    this.selected = new Set();
+    this.sort = { by: 'name', down: false };
+    this.showsHidden = false;
+    this.stop = new AbortController();
+  }
+
+  open() {
+    const on = (name, act) => bus.addEventListener(name, act, { signal: this.stop.signal });
+    on('tree', () => this.refreshSoon());
+    on('status', () => this.showStart());
+    on('uploaded', () => this.refreshSoon());
+    this.picker = h('input', { type: 'file', multiple: true, hidden: true, id: 'picker', onchange: () => this.picked() });
+    this.search = h('input', { type: 'search', placeholder: t.drive.search, 'aria-label': t.drive.search, id: 'search', oninput: () => this.searchSoon() });
+    this.bar = h('div', { class: 'selection-bar', hidden: true });
+    this.body = h('div', { class: 'folder' });
+    this.foot = h('p', { class: 'foot' });
+    this.start = h('div');
+    this.list = new VirtualList(this.main, innerWidth < 720 ? ROW_HEIGHT.narrow : ROW_HEIGHT.wide, (entry) => this.row(entry));
+    replace(this.main,
+      h('header', { class: 'page-head' }, this.crumbs(), h('div', { class: 'tools' },
+        h('label', { class: 'search' }, icon('search'), this.search),
+        button(t.drive.newFolder, { icon: 'plus', onclick: () => this.newFolder() }),
+        button(t.drive.upload, { icon: 'upload', kind: 'primary', onclick: () => this.picker.click() }),
+        this.picker)),
+      this.start, this.bar, this.body, this.foot);
+    this.acceptDrops();
+    this.load();
+  }
+
+  close() {
+    this.stop.abort();
+    this.list.close();
+    clearTimeout(this.soon);
+  }
+
+  crumbs() {
+    const parts = this.folder.split('/').filter(Boolean);
+    const links = parts.map((part, at) => {
+      const here = at === parts.length - 1;
+      const to = `/${parts.slice(0, at + 1).join('/')}`;
+      const name = decode(part);
+      return here ? h('h1', { 'aria-current': 'page' }, name) : h('a', { href: `#/drive${to}` }, name);
+    });
+    const root = parts.length === 0 ? h('h1', {}, t.drive.root) : h('a', { href: '#/drive' }, t.drive.root);
+    return h('nav', { class: 'crumbs', 'aria-label': t.drive.root }, root, links.map((link) => [h('span', { 'aria-hidden': 'true' }, '/'), link]));
+  }
+
+  async load() {
+    const first = this.entries.length === 0;
+    const slow = first ? setTimeout(() => replace(this.body, h('p', { class: 'loading', role: 'status' }, t.loading)), 150) : 0;
+    try {
+      const entries = [];
+      for (let after = '0'; after !== null;) {
+        const part = await get(`/files?path=${this.folder}&limit=${PAGE_ENTRIES}&after=${after}`, this.stop.signal);
+        entries.push(...part.entries);
+        after = part.next;
+        // The first rows are there while the rest still comes.
+        if (first) this.show(entries);
+      }
+      clearTimeout(slow);
+      this.show(entries);
+    } catch (error) {
+      clearTimeout(slow);
+      if (error.name === 'AbortError' || error.status === 401) return;
+      // What is shown stays, when only a refresh failed.
+      if (!first && error.status !== 404) return;
+      if (state.status?.workspaces[0]?.blind) replace(this.body, notice('shield', t.drive.blind, t.drive.blindHint));
+      else replace(this.body, notice('alert', t.drive.unreadable, error.message, button(t.retry, { onclick: () => this.load() })));
+    }
+  }
+
+  refreshSoon() {
+    if (this.soon || this.search.value.trim()) return;
+    this.soon = setTimeout(() => {
+      this.soon = null;
+      this.load();
+    }, REFRESH_MS);
+  }
+
+  show(entries) {
+    this.entries = entries;
+    const isHidden = (entry) => entry.name.startsWith('.') && !entry.partial;
+    const hidden = entries.filter(isHidden).length;
+    const shown = sorted(this.showsHidden ? entries : entries.filter((entry) => !isHidden(entry)), this.sort);
+    this.selected = new Set([...this.selected].filter((path) => shown.some((entry) => entry.path === path)));
+    this.fill(shown, hidden);
+    this.showStart();
+  }
+
+  fill(shown, hidden) {
+    if (shown.length === 0) {
+      replace(this.body, notice('folder', t.drive.empty, t.drive.emptyHint));
+    } else {
+      this.table(shown);
+    }
+    const toggle = hidden > 0 ? h('button', { type: 'button', class: 'link', onclick: () => { this.showsHidden = !this.showsHidden; this.show(this.entries); } },
+      this.showsHidden ? t.drive.hide : t.drive.show) : null;
+    replace(this.foot, shown.length > 0 ? t.drive.items(shown.length) : null, toggle ? [' · ', t.drive.hidden(hidden), ' ', toggle] : null);
+    this.showBar();
+  }
+
+  table(items) {
+    const head = (by, kind = '') => h('div', { role: 'columnheader', class: `cell ${kind}`, 'aria-sort': this.sort.by !== by ? 'none' : this.sort.down ? 'descending' : 'ascending' },
+      h('button', { type: 'button', class: 'sort', onclick: () => this.sortBy(by) }, t.drive.columns[by]));
+    if (!this.grid?.isConnected || this.body.firstChild !== this.grid) {
+      this.head = h('div', { class: 'row head', role: 'row', 'aria-rowindex': '1' });
+      this.grid = h('div', { class: 'table', role: 'table', 'aria-label': t.drive.root }, h('div', { role: 'rowgroup' }, this.head), this.list.element);
+      replace(this.body, this.grid);
+    }
+    replace(this.head, h('div', { role: 'columnheader', class: 'cell pick' }, h('span', { class: 'unseen' }, t.drive.select(''))),
+      head('name', 'name'), head('state', 'state'), head('size', 'size'), head('modified', 'modified'), h('div', { role: 'columnheader', class: 'cell act' }, h('span', { class: 'unseen' }, t.drive.actions(''))));
+    this.grid.setAttribute('aria-rowcount', items.length + 1);
+    this.list.set(items);
+  }
+
+  row(entry) {
+    const place = entry.folder === undefined ? null : h('span', { class: 'place' }, entry.folder || '/');
+    const name = h('button', { type: 'button', class: 'entry-name', 'data-part': 'name', onclick: () => this.enter(entry) },
+      icon(iconOf(entry)), h('span', { class: 'entry-text' }, h('span', {}, entry.partial ? partialName(entry) : entry.name), place));
+    const more = button(t.drive.actions(entry.name), { icon: 'more', kind: 'bare', 'data-part': 'more', 'aria-haspopup': 'menu', onclick: (event) => this.actions(entry, event.currentTarget) });
+    const pick = h('input', { type: 'checkbox', 'aria-label': t.drive.select(entry.name), 'data-part': 'pick', checked: this.selected.has(entry.path), onchange: () => this.pick(entry) });
+    return h('div', { class: `row ${entry.partial ? 'partial' : ''}`, role: 'row', onkeydown: (event) => this.key(event, entry) },
+      h('div', { class: 'cell pick', role: 'cell' }, pick),
+      h('div', { class: 'cell name', role: 'cell' }, name),
+      h('div', { class: 'cell state', role: 'cell' }, badge(entry)),
+      h('div', { class: 'cell size', role: 'cell' }, entry.kind === 'folder' ? t.drive.entries(entry.size) : size(entry.size)),
+      h('div', { class: 'cell modified', role: 'cell', title: moment(entry.modified) }, ago(entry.modified)),
+      h('div', { class: 'cell act', role: 'cell' }, more));
+  }
+
+  key(event, entry) {
+    if (event.target.closest('button, input') && event.key !== 'F2' && event.key !== 'Delete') return;
+    const act = {
+      Enter: () => this.enter(entry),
+      F2: () => this.rename(entry),
+      Delete: () => this.remove([entry]),
+      ' ': () => { this.pick(entry); this.list.show(true); },
+      Backspace: () => { if (this.folder !== '/') location.hash = `#/drive${rootless(parentOf(this.folder))}`; },
+    }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  enter(entry) {
+    if (entry.kind === 'folder') location.hash = `#/drive${entry.path}`;
+    else if (entry.partial) toast(t.drive.partialHint);
+    else if (entry.kind === 'file') showPreview(entry, this.list.items.filter((one) => one.kind === 'file' && !one.partial));
+    else this.details(entry);
+  }
+
+  actions(entry, opener) {
+    const isFile = entry.kind === 'file';
+    if (entry.partial) return menu(opener, [['close', t.drive.discard, () => this.remove([entry], true), 'danger']]);
+    menu(opener, [
+      isFile ? ['file', t.drive.preview, () => this.enter(entry)] : entry.kind === 'folder' && ['folder', t.drive.open, () => this.enter(entry)],
+      isFile && ['download', t.drive.download, () => follow(contentUrl(entry.path, true))],
+      entry.kind === 'folder' && ['download', t.drive.zip, () => follow(zipUrl(entry.path))],
+      ['text', t.drive.rename, () => this.rename(entry)],
+      ['folder', t.drive.move, () => this.move([entry])],
+      ['copy', t.drive.copyTo, () => this.copy(entry)],
+      isFile && ['clock', t.drive.details, () => this.details(entry)],
+      ['close', t.drive.remove, () => this.remove([entry]), 'danger'],
+    ]);
+  }
+
+  details(entry) {
+    showDetails(entry, () => this.load());
+  }
+
+  pick(entry) {
+    if (!this.selected.delete(entry.path)) this.selected.add(entry.path);
+    this.showBar();
+  }
+
+  showBar() {
+    const picked = this.list.items.filter((entry) => this.selected.has(entry.path));
+    this.bar.hidden = picked.length === 0;
+    if (picked.length === 0) return;
+    replace(this.bar, h('span', { role: 'status' }, t.drive.selected(picked.length)),
+      button(t.drive.move, { icon: 'folder', onclick: () => this.move(picked) }),
+      button(t.drive.remove, { icon: 'close', onclick: () => this.remove(picked) }),
+      button(t.cancel, { kind: 'quiet', onclick: () => { this.selected.clear(); this.list.show(true); this.showBar(); } }));
+  }
+
+  sortBy(by) {
+    this.sort = { by, down: this.sort.by === by && !this.sort.down };
+    this.show(this.entries);
+  }
+
+  newFolder() {
+    askText(t.drive.newFolder, { label: t.drive.newFolderName, value: t.drive.untitled, action: t.drive.newFolder, done: async (name) => {
+      await post(`/files/folder?path=${inside(this.folder, checked(name))}`);
+      await this.load();
+    } });
+  }
+
+  rename(entry) {
+    askText(t.drive.rename, { label: t.drive.renameTo, value: entry.name, action: t.drive.rename, done: async (name) => {
+      const to = inside(parentOf(entry.path), checked(name));
+      await post(`/files/move?path=${entry.path}&to=${to}`);
+      await this.load();
+    } });
+  }
+
+  move(entries) {
+    const start = decode(this.folder);
+    askText(t.drive.move, { label: t.drive.moveTo, value: start, hint: t.drive.moveHint, action: t.drive.move, done: async (typed) => {
+      const folder = `/${typed.split('/').filter(Boolean).map(encodeURIComponent).join('/')}`;
+      if (folder !== '/') await post(`/files/folder?path=${folder}`).catch(ignoreTaken);
+      for (const entry of entries) {
+        await post(`/files/move?path=${entry.path}&to=${folder === '/' ? '' : folder}/${entry.path.slice(entry.path.lastIndexOf('/') + 1)}`);
+      }
+      this.selected.clear();
+      await this.load();
+    } });
+  }
+
+  async copy(entry) {
+    try {
+      await post(`/files/copy?path=${entry.path}&to=${inside(parentOf(entry.path), t.drive.copyName(entry.name))}`);
+      await this.load();
+    } catch (error) {
+      complain(error);
+    }
+  }
+
+  async remove(entries, forGood = false) {
+    try {
+      const removed = [];
+      for (const entry of entries) removed.push([entry.path, await del(`/files?path=${entry.path}`)]);
+      this.selected.clear();
+      await this.load();
+      const count = removed.reduce((sum, [, answer]) => sum + answer.entries, 0);
+      if (!forGood) toast(t.drive.removed(count), { action: t.undo, act: () => this.bringBack(removed) });
+    } catch (error) {
+      complain(error);
+      this.load();
+    }
+  }
+
+  async bringBack(removed) {
+    try {
+      for (const [path, { since }] of removed) await post(`/files/undelete?path=${path}`, { since });
+      toast(t.drive.restored);
+    } catch (error) {
+      complain(error);
+    }
+    if (!this.stop.signal.aborted) await this.load();
+  }
+
+  picked() {
+    for (const file of this.picker.files) add(file, this.folder);
+    this.picker.value = '';
+  }
+
+  acceptDrops() {
+    let depth = 0;
+    const veil = h('div', { class: 'veil', hidden: true }, h('div', {}, icon('upload'), t.drive.drop));
+    this.main.append(veil);
+    const on = (name, act) => this.main.addEventListener(name, act, { signal: this.stop.signal });
+    const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
+    on('dragenter', (event) => { if (hasFiles(event)) { depth += 1; veil.hidden = false; event.preventDefault(); } });
+    on('dragover', (event) => { if (hasFiles(event)) event.preventDefault(); });
+    on('dragleave', () => { depth = Math.max(0, depth - 1); veil.hidden = depth === 0; });
+    on('drop', async (event) => {
+      event.preventDefault();
+      depth = 0;
+      veil.hidden = true;
+      const folder = this.folder;
+      try {
+        for await (const [file, folders] of dropped(event.dataTransfer)) add(file, folders.reduce(inside, folder));
+      } catch (error) {
+        complain(error);
+      }
+    });
+  }
+
+  searchSoon() {
+    clearTimeout(this.searching);
+    this.searching = setTimeout(() => this.find(), SEARCH_MS);
+  }
+
+  async find() {
+    const words = this.search.value.trim();
+    this.search.stop?.abort();
+    if (!words) return this.show(this.entries), this.load();
+    this.search.stop = new AbortController();
+    try {
+      const found = await get(`/search?words=${encodeURIComponent(words)}`, this.search.stop.signal);
+      if (found.entries.length === 0) {
+        replace(this.body, notice('search', t.drive.notFound, ''));
+        replace(this.foot);
+        return;
+      }
+      this.table(found.entries);
+      replace(this.foot, t.drive.found(found.entries.length, found.complete));
+    } catch (error) {
+      if (error.name !== 'AbortError') complain(error);
+    }
+  }
+
+  // Who has nothing yet is told where to begin.
+  showStart() {
+    const status = state.status;
+    const isNew = this.folder === '/' && status && !status.workspaces[0]?.blind && status.peers.length === 0 && this.entries.length === 0;
+    if (isNew && !this.start.firstChild) {
+      replace(this.start, startSteps(status));
+      this.body.hidden = true;
+    } else if (!isNew && this.start.firstChild) {
+      replace(this.start);
+    }
+    this.body.hidden = Boolean(this.start.firstChild);
+  }
+}
+
+function sorted(entries, { by, down }) {
+  const key = { name: () => 0, state: (entry) => entry.state ?? '', size: (entry) => entry.size, modified: (entry) => entry.modified }[by];
+  const order = (one, other) => {
+    const folders = (other.kind === 'folder') - (one.kind === 'folder');
+    const [first, second] = [key(one), key(other)];
+    const values = first < second ? -1 : first > second ? 1 : byName(one.name, other.name);
+    return folders || (down ? -values : values);
+  };
+  return [...entries].sort(order);
+}
+
+export function badge(entry) {
+  if (entry.partial) return h('span', { class: 'badge partial', title: t.drive.partialHint }, icon('upload'), t.drive.partial);
+  if (!entry.state) return null;
+  const name = { safe: 'check', on_its_way: 'clock', only_here: 'only', conflict: 'split' }[entry.state];
+  return h('span', { class: `badge ${entry.state}`, title: t.states[`${entry.state}Hint`] }, icon(name), t.states[entry.state]);
+}
+
+function iconOf(entry) {
+  if (entry.kind === 'folder') return 'folder';
+  if (entry.kind === 'symlink') return 'link';
+  return { image: 'image', video: 'video', audio: 'audio', text: 'text', pdf: 'text' }[kindOf(entry.name)] ?? 'file';
+}
+
+function checked(name) {
+  if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new ApiError(0, 'A name is not empty and has no slash.');
+  return name;
+}
+
+// `.NAME.TAG.partial` is shown as the name it is for.
+const partialName = (entry) => entry.name.slice(1).split('.').slice(0, -2).join('.');
+const rootless = (path) => (path === '/' ? '' : path);
+const ignoreTaken = (error) => { if (error.status !== 409) throw error; };
+
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function follow(url) {
+  const link = h('a', { href: url, download: '' });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}

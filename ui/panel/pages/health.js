@@ -1,0 +1,113 @@
+// Whether everything is safe, in one sentence; and what to do where it is not.
+
+import { bus, del, get, post, state } from '../api.js';
+import { button, h, icon, replace } from '../dom.js';
+import { number, percent, size } from '../format.js';
+import { complain, load } from '../parts/feedback.js';
+import { t } from '../strings.js';
+import { versionList } from './details.js';
+import { badge } from './drive.js';
+
+const SCRUB_MS = 700;
+
+export function showHealth(main) {
+  const stop = new AbortController();
+  const verdict = h('section', { class: 'verdict', role: 'status' });
+  const conflicts = h('div');
+  const risks = h('div');
+  replace(main, h('header', { class: 'page-head' }, h('h1', {}, t.pages.health)), verdict, conflicts, risks, h('div', { class: 'columns' }, scrub(stop.signal), doctor()));
+  let before = '';
+  const draw = (status) => {
+    tellVerdict(verdict, status);
+    const drive = status.workspaces[0];
+    // The lists are asked for anew only when the counts say that they changed.
+    const now = [drive.conflicts, drive.safe_files, drive.files, drive.only_here_files].join();
+    if (now === before || drive.blind) return;
+    before = now;
+    showConflicts(conflicts, drive.conflicts, stop.signal, () => { before = ''; });
+    showRisks(risks, stop.signal);
+  };
+  bus.addEventListener('status', (event) => draw(event.detail), { signal: stop.signal });
+  if (state.status) draw(state.status);
+  else load(verdict, () => get('/status', stop.signal), draw);
+  return () => stop.abort();
+}
+
+// What one sentence says of a status: kind, icon, sentence, what to do.
+export function verdictOf(status) {
+  const drive = status.workspaces[0];
+  if (status.health !== 'ok') return ['bad', 'alert', t.health.readOnly, status.health_detail ?? ''];
+  if (drive.blind) return ['good', 'shield', t.health.blind, ''];
+  const alone = status.peers.length === 0;
+  if (drive.files > 0 && alone) return ['warn', 'only', t.health.alone(drive.files), t.health.aloneHint];
+  const online = status.peers.some((peer) => peer.state === 'online');
+  if (drive.only_here_files > 0 && !online) return ['warn', 'only', t.health.only(drive.only_here_files), t.health.onlyHint];
+  if (drive.safe_files < drive.files) return ['way', 'clock', t.health.onWay(drive.files - drive.safe_files), t.health.onWayHint];
+  return ['good', 'shield', t.health.safe(drive.files, status.peers.length + 1), drive.files > 0 ? t.health.safeHint : ''];
+}
+
+function tellVerdict(place, status) {
+  const [kind, name, sentence, hint] = verdictOf(status);
+  const drive = status.workspaces[0];
+  place.className = `verdict ${kind}`;
+  const count = (label, value) => h('div', { class: 'count' }, h('strong', {}, number(value)), h('span', {}, label));
+  replace(place, h('div', { class: 'verdict-icon' }, icon(name)), h('div', {}, h('h2', {}, sentence), hint ? h('p', {}, hint) : null),
+    drive.blind ? null : h('div', { class: 'counts' }, count(t.health.counts, drive.files), count(t.health.safeFiles, drive.safe_files), count(t.health.pendingFiles, drive.pending_files),
+      count(t.health.onlyFiles, drive.only_here_files), count(t.health.conflicts, drive.conflicts)));
+}
+
+function showConflicts(place, count, signal, changed) {
+  if (count === 0) return replace(place);
+  load(place, () => get('/conflicts', signal), (list) => place.append(h('section', { class: 'panel' }, h('h2', {}, t.health.conflictsTitle), h('p', { class: 'hint' }, t.health.conflictsLead),
+    list.map((conflict) => h('div', { class: 'conflict' }, h('h3', {}, conflict.path), h('div', { class: 'beside' }, versionList({ path: encodeURI(conflict.path).replaceAll('&', '%26').replaceAll('#', '%23').replaceAll('+', '%2B').replaceAll('?', '%3F') }, conflict.versions, changed)))))));
+}
+
+function showRisks(place, signal) {
+  load(place, () => get('/files/at_risk', signal), (found) => {
+    if (found.entries.length === 0) return;
+    place.append(h('section', { class: 'panel' }, h('h2', {}, t.health.atRisk), h('ul', { class: 'risks' }, found.entries.slice(0, 50).map((entry) =>
+      h('li', {}, h('a', { href: `#/drive${entry.path.slice(0, entry.path.lastIndexOf('/'))}` }, `${entry.folder === '/' ? '' : entry.folder}/${entry.name}`.replace(/^\//, '')), badge(entry)))),
+    !found.complete || found.entries.length > 50 ? h('p', { class: 'hint' }, t.health.atRiskMore) : null));
+  });
+}
+
+function scrub(signal) {
+  const told = h('p', { role: 'status' });
+  const bar = h('progress', { 'aria-label': t.health.scrub, hidden: true });
+  const act = h('div', { class: 'actions' });
+  let timer = null;
+  const draw = (job) => {
+    const runs = job.state === 'running';
+    bar.hidden = !runs;
+    bar.max = Math.max(1, job.total_bytes);
+    bar.value = job.bytes;
+    const part = runs ? ` ${percent(job.bytes, job.total_bytes)} (${size(job.bytes)})` : '';
+    replace(told, (t.health.scrubStates[job.state] ?? job.state) + part, job.state === 'done' ? ` ${t.health.scrubFound(job.bad_chunks)}` : null, job.error ? ` ${job.error}` : null,
+      job.files.length > 0 ? h('ul', {}, job.files.map((file) => h('li', {}, file))) : null);
+    replace(act, button(runs ? t.health.scrubStop : t.health.scrubStart, { onclick: () => (runs ? del('/scrub') : post('/scrub')).then(draw).catch(complain) }));
+    clearTimeout(timer);
+    if (runs && !signal.aborted) timer = setTimeout(look, SCRUB_MS);
+  };
+  const look = () => get('/scrub', signal).then(draw).catch(() => {});
+  look();
+  return h('section', { class: 'panel' }, h('h2', {}, t.health.scrub), h('p', { class: 'hint' }, t.health.scrubLead), told, bar, act);
+}
+
+function doctor() {
+  const found = h('div');
+  const go = button(t.health.doctorGo, { onclick: async () => {
+    go.disabled = true;
+    replace(found, h('p', { class: 'loading', role: 'status' }, t.health.doctorWorking));
+    try {
+      const findings = await get('/doctor');
+      replace(found, h('ul', { class: 'findings' }, findings.map((finding) => h('li', { class: finding.severity }, icon(finding.severity === 'fine' ? 'check' : 'alert'),
+        h('div', {}, finding.what, finding.remedy ? h('div', { class: 'hint' }, finding.remedy) : null)))));
+    } catch (error) {
+      replace(found);
+      complain(error);
+    }
+    go.disabled = false;
+  } });
+  return h('section', { class: 'panel' }, h('h2', {}, t.health.doctor), h('p', { class: 'hint' }, t.health.doctorLead), found, h('div', { class: 'actions' }, go));
+}
+

@@ -1,0 +1,137 @@
+// This drive and this computer: keys, browsers, every setting, about.
+
+import { del, get, post } from '../api.js';
+import { button, h, replace } from '../dom.js';
+import { ago, size } from '../format.js';
+import { complain, confirm, copyText, dialog, load, toast } from '../parts/feedback.js';
+import { t } from '../strings.js';
+
+export function showSettings(main) {
+  const place = h('div');
+  const keys = h('section', { class: 'panel' });
+  const sessions = h('section', { class: 'panel' });
+  replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.settings), h('p', { class: 'lead' }, t.settings.lead))), place,
+    h('div', { class: 'columns' }, keys, words()), sessions, table());
+  load(place, () => get('/status'), (status) => place.append(about(status)));
+  showKeys(keys);
+  showSessions(sessions);
+  return () => {};
+}
+
+function about(status) {
+  const drive = status.workspaces[0];
+  const fact = (label, value) => [h('dt', {}, label), h('dd', {}, value)];
+  const stop = () => confirm(t.settings.stop, t.settings.stopText, t.settings.stop, async () => {
+    await post('/down');
+    toast(t.settings.stopped);
+  });
+  return h('section', { class: 'panel' }, h('h2', {}, t.settings.drive), h('dl', {}, fact(t.settings.driveName, drive.name || '–'), fact(t.settings.mountpoint, drive.mountpoint ?? t.settings.notMounted),
+    fact(t.settings.device, status.name), fact(t.settings.deviceId, h('code', {}, status.device)), fact(t.settings.memory, status.rss_bytes === null ? '–' : size(status.rss_bytes)),
+    fact(t.settings.version, `${t.name} ${status.version}, ${t.settings.licence}`)), h('div', { class: 'actions' }, button(t.settings.stop, { kind: 'danger', onclick: stop })));
+}
+
+function showKeys(place) {
+  load(place, () => get('/keys'), ({ locked }) => place.append(h('h2', {}, t.settings.passphrase), h('p', {}, locked ? t.settings.passphraseOn : t.settings.passphraseOff),
+    h('div', { class: 'actions' }, button(locked ? t.settings.passphraseChange : t.settings.passphraseSet, { onclick: () => passphrase(locked, place) }),
+      locked ? button(t.settings.passphraseRemove, { kind: 'quiet', onclick: () => removePassphrase(place) }) : null)));
+}
+
+function secret(id, label, completion) {
+  const input = h('input', { type: 'password', id, required: true, autocomplete: completion });
+  return [h('label', { for: id }, label), input];
+}
+
+// Asks for secrets; `act` gets them in order.
+function askSecrets(title, fields, action, act, extra = []) {
+  dialog(title, (body, close) => {
+    const wrong = h('p', { class: 'wrong', role: 'alert' });
+    const submit = async (event) => {
+      event.preventDefault();
+      try {
+        await act(fields.map(([, input]) => input.value));
+        close();
+      } catch (error) {
+        wrong.textContent = error.message;
+      }
+    };
+    body.append(h('form', { onsubmit: submit }, fields, extra, wrong, h('div', { class: 'dialog-actions' }, h('button', { class: 'button primary', type: 'submit' }, action))));
+  });
+}
+
+function passphrase(locked, place) {
+  const fields = [locked && secret('old', t.settings.passphraseOld, 'current-password'), secret('new', t.settings.passphraseNew, 'new-password'), secret('again', t.settings.passphraseAgain, 'new-password')].filter(Boolean);
+  const meter = h('meter', { min: '0', max: '4', value: 0, 'aria-label': t.settings.passphraseNew });
+  const told = h('span', { class: 'hint', 'aria-live': 'polite' });
+  const input = fields.at(-2)[1];
+  input.addEventListener('input', () => {
+    meter.value = strength(input.value);
+    told.textContent = input.value ? t.settings.strength[meter.value] : '';
+  });
+  askSecrets(t.settings.passphrase, fields, t.save, async (values) => {
+    const [again, fresh, old] = values.reverse();
+    if (again !== fresh) throw new Error(t.settings.passphraseDiffer);
+    await post('/keys/passphrase', { old: old ?? null, new: fresh });
+    toast(t.settings.passphraseChanged);
+    showKeys(place);
+  }, [h('div', { class: 'strength' }, meter, told)]);
+}
+
+function removePassphrase(place) {
+  askSecrets(t.settings.passphraseRemove, [secret('old', t.settings.passphraseOld, 'current-password')], t.settings.passphraseRemove, async ([old]) => {
+    await post('/keys/passphrase', { old, new: null });
+    toast(t.settings.passphraseChanged);
+    showKeys(place);
+  });
+}
+
+// A rough estimate, 0 to 4: bits that a guesser of its own alphabet would need, words counted as words.
+function strength(text) {
+  const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^a-zA-Z0-9]/].filter((kind) => kind.test(text)).length;
+  const different = new Set(text).size;
+  const bits = Math.min(text.length, different * 2) * (2 + kinds);
+  return [20, 40, 60, 80].filter((step) => bits >= step).length;
+}
+
+function words() {
+  const show = async () => {
+    const { locked } = await get('/keys');
+    if (!locked) return reveal(null);
+    askSecrets(t.settings.words, [secret('old', t.settings.passphraseOld, 'current-password')], t.settings.wordsShow, ([old]) => reveal(old));
+  };
+  return h('section', { class: 'panel' }, h('h2', {}, t.settings.words), h('p', {}, t.settings.wordsLead), h('div', { class: 'actions' }, button(t.settings.wordsShow, { onclick: () => show().catch(complain) })));
+}
+
+async function reveal(old) {
+  const { phrase } = await post('/keys/recovery', { passphrase: old });
+  dialog(t.settings.wordsTitle, (body) => body.append(h('ol', { class: 'words' }, phrase.split(/\s+/).map((word) => h('li', {}, word)))));
+}
+
+function showSessions(place) {
+  load(place, () => get('/sessions'), (list) => place.append(h('h2', {}, t.settings.sessions), h('ul', { class: 'versions' }, list.map((session) =>
+    h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used)))),
+      button(t.settings.signOut, { onclick: () => signOut(session, place) })))),
+  h('div', { class: 'command' }, h('code', {}, t.signIn.command), button(t.copy, { icon: 'copy', onclick: () => copyText(t.signIn.command).catch(complain) }))));
+}
+
+async function signOut(session, place) {
+  try {
+    await del(`/sessions?id=${session.id}`);
+    if (session.current) await get('/status');
+    else showSessions(place);
+  } catch (error) {
+    if (error.status !== 401) complain(error);
+  }
+}
+
+function browserName(text) {
+  const known = [['Edg/', 'Edge'], ['OPR/', 'Opera'], ['Firefox/', 'Firefox'], ['Chrome/', 'Chrome'], ['Safari/', 'Safari']].find(([mark]) => text.includes(mark));
+  const system = ['Windows', 'Mac OS', 'Android', 'Linux'].find((name) => text.includes(name));
+  return known ? [known[1], system].filter(Boolean).join(', ') : text || '?';
+}
+
+function table() {
+  const [name, what, usual] = t.settings.allColumns;
+  return h('section', { class: 'panel' }, h('h2', {}, t.settings.all), h('p', { class: 'hint' }, t.settings.allLead), h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.settings.all }, h('table', {},
+    h('thead', {}, h('tr', {}, [name, what, usual].map((text) => h('th', { scope: 'col' }, text)))),
+    h('tbody', {}, t.settings.table.map(([key, does, normal]) => h('tr', {}, h('th', { scope: 'row' }, h('code', {}, key)), h('td', {}, does), h('td', {}, normal)))))));
+}

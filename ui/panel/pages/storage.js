@@ -1,0 +1,119 @@
+// What this computer gives.
+
+import { bus, get, post } from '../api.js';
+import { button, h, replace } from '../dom.js';
+import { parseSize, size } from '../format.js';
+import { load, toast } from '../parts/feedback.js';
+import { t } from '../strings.js';
+
+// The slider's steps: fine where little is given, coarse where much is.
+const STEPS = 1000;
+const STEP_BYTES = 64 << 20;
+
+export function showStorage(main) {
+  const stop = new AbortController();
+  const place = h('div');
+  replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.storage), h('p', { class: 'lead' }, t.storage.lead))), place);
+  const request = () => Promise.all([get('/storage', stop.signal), get('/contribute', stop.signal), get('/devices', stop.signal)]);
+  load(place, request, ([storage, given, devices]) => {
+    const disk = new Disk(storage);
+    place.append(disk.element, form(storage, given, disk), byDevice(devices));
+    bus.addEventListener('status', () => get('/storage', stop.signal).then((now) => disk.renew(now)).catch(() => {}), { signal: stop.signal });
+  });
+  return () => stop.abort();
+}
+
+// The disk as one bar: what others use, what the drive uses and may use, what stays free.
+class Disk {
+  constructor(storage) {
+    this.storage = storage;
+    this.given = storage.contributed;
+    this.reserve = storage.reserve;
+    this.bar = h('div', { class: 'disk', role: 'img' });
+    this.legend = h('ul', { class: 'legend' });
+    this.element = h('section', { class: 'panel' }, h('h2', {}, t.storage.disk), this.bar, this.legend);
+    this.draw();
+  }
+
+  renew(storage) {
+    this.storage = storage;
+    this.draw();
+  }
+
+  draw() {
+    const { disk_bytes: all, disk_free_bytes: free, used, can_store: room, target } = this.storage;
+    const total = all ?? this.given;
+    const left = free ?? 0;
+    const unused = Math.max(0, Math.min(this.given - used, left - this.reserve));
+    const kept = Math.min(this.reserve, left);
+    const parts = [['others', t.storage.others, Math.max(0, total - left - used)], ['used', t.storage.used, used], ['given', t.storage.given, unused], ['free', t.storage.free, Math.max(0, left - unused - kept)], ['reserve', t.storage.reserve, kept]];
+    replace(this.bar, parts.map(([kind, , bytes]) => {
+      const part = h('div', { class: kind });
+      part.style.flexGrow = bytes / total;
+      if (bytes > 0) part.style.minWidth = '3px';
+      return part;
+    }));
+    this.bar.setAttribute('aria-label', parts.map(([, text, bytes]) => `${text}: ${size(bytes)}`).join(', '));
+    replace(this.legend, parts.map(([kind, text, bytes]) => h('li', {}, h('span', { class: `swatch ${kind}`, 'aria-hidden': 'true' }), text, h('strong', {}, size(bytes)))),
+      h('li', { class: 'apart' }, t.storage.canStore, h('strong', {}, size(room))), h('li', {}, t.storage.copies, h('strong', {}, target)));
+  }
+}
+
+function form(storage, given, disk) {
+  const most = Math.max(given.contributed, storage.used + (storage.disk_free_bytes ?? 0) - given.reserve, STEP_BYTES);
+  const bytesAt = (step) => (step >= STEPS ? most : Math.round((most * (step / STEPS) ** 2) / STEP_BYTES) * STEP_BYTES);
+  const stepOf = (bytes) => Math.round(STEPS * Math.sqrt(Math.min(1, bytes / most)));
+  const told = h('output', { for: 'give' }, size(given.contributed));
+  const below = h('p', { class: 'hint', role: 'status' });
+  const wrong = h('p', { class: 'wrong', role: 'alert' });
+  const slider = h('input', { type: 'range', id: 'give', min: '0', max: String(STEPS), value: String(stepOf(given.contributed)), oninput: () => show(bytesAt(Number(slider.value))) });
+  const reserve = line('reserve', t.storage.reserveLabel, given.reserve, t.storage.reserveHint);
+  const up = line('up', t.storage.up, given.up, t.storage.sizeHint);
+  const down = line('down', t.storage.down, given.down, t.storage.sizeHint);
+  let chosen = given.contributed;
+  const show = (bytes) => {
+    chosen = bytes;
+    told.textContent = size(bytes);
+    slider.setAttribute('aria-valuetext', size(bytes));
+    below.textContent = bytes < storage.used ? t.storage.below(storage.used) : '';
+    disk.given = bytes;
+    disk.draw();
+  };
+  const submit = async (event) => {
+    event.preventDefault();
+    wrong.textContent = '';
+    const [kept, sent, received] = [reserve, up, down].map((one) => (one.input.value.trim() === '' ? 0 : parseSize(one.input.value)));
+    if ([kept, sent, received].includes(null)) {
+      wrong.textContent = t.storage.wrong;
+      return;
+    }
+    try {
+      const now = await post('/contribute', { contribute: chosen, reserve: kept, up: sent, down: received });
+      disk.reserve = now.reserve;
+      disk.draw();
+      toast(t.saved);
+    } catch (error) {
+      wrong.textContent = error.message;
+    }
+  };
+  slider.setAttribute('aria-valuetext', size(given.contributed));
+  return h('form', { class: 'panel', onsubmit: submit }, h('label', { for: 'give', class: 'big-label' }, t.storage.slider, told), slider, below, reserve.element,
+    h('h3', {}, t.storage.limits), h('div', { class: 'pair' }, up.element, down.element), wrong,
+    h('div', { class: 'actions' }, h('button', { class: 'button primary', type: 'submit' }, t.save)));
+}
+
+function line(id, label, bytes, hint) {
+  const text = bytes === 0 ? '' : size(bytes);
+  const input = h('input', { id, value: text, autocomplete: 'off', placeholder: t.storage.unlimited, 'aria-describedby': `${id}-hint` });
+  return { input, element: h('div', {}, h('label', { for: id }, label), input, h('p', { class: 'hint', id: `${id}-hint` }, hint)) };
+}
+
+function byDevice(devices) {
+  const most = Math.max(1, ...devices.map((device) => device.contributed));
+  return h('section', { class: 'panel' }, h('h2', {}, t.storage.byDevice), h('ul', { class: 'shares' }, devices.map((device) => {
+    const bar = h('div', { class: 'meter', 'aria-hidden': 'true' }, h('div', {}));
+    bar.style.width = `${Math.max(4, (100 * device.contributed) / most)}%`;
+    bar.firstChild.style.width = `${device.contributed > 0 ? Math.min(100, (100 * device.used) / device.contributed) : 0}%`;
+    return h('li', {}, h('strong', {}, device.name), h('span', { class: 'hint' }, `${size(device.used)} ${t.devices.used}, ${t.devices.gives} ${size(device.contributed)}`), bar);
+  })));
+}

@@ -1,0 +1,76 @@
+//! The JSON of the panel's own routes: links, sessions, room on the disk, events.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// `panel`: a link that opens the panel once.
+#[derive(Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
+pub struct PanelLink {
+    /// The address, with its one-time token in the fragment.
+    pub url: String,
+    /// Seconds until it is worth nothing.
+    pub valid_s: u64,
+}
+
+/// Signing in: the token of a link's fragment.
+#[derive(Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
+pub struct SignIn {
+    /// The token.
+    pub link: String,
+}
+
+/// One browser that is signed in.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// What signing out takes.
+    pub id: u64,
+    /// What the browser calls itself.
+    pub browser: String,
+    /// When it signed in.
+    pub opened: String,
+    /// When it last asked for something.
+    pub used: String,
+    /// It is the one that asks.
+    pub current: bool,
+}
+
+/// Room on this computer's disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Storage {
+    /// Bytes given at most.
+    pub contributed: u64,
+    /// Bytes of the disk that stay free.
+    pub reserve: u64,
+    /// Bytes the drive takes now.
+    pub used: u64,
+    /// Bytes that can still be stored.
+    pub can_store: u64,
+    /// Length of the disk that the data folder is on; none where the system does not tell.
+    pub disk_bytes: Option<u64>,
+    /// What is free on it.
+    pub disk_free_bytes: Option<u64>,
+    /// Copies wanted of everything.
+    pub target: u32,
+}
+
+/// A text as a QR code.
+#[derive(Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
+pub struct QrRequest {
+    /// The text, at most 1000 bytes.
+    pub text: String,
+}
+
+/// A QR code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QrCode {
+    /// One line for each row, `1` for a dark square; without the quiet zone of four squares.
+    pub rows: Vec<String>,
+}
+
+/// What the stream of events says, as often as it changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TreeChanged {
+    /// Grows with every change of the tree.
+    pub clock: u64,
+}

@@ -1,0 +1,118 @@
+//! Folders and names: list, search, make, move, copy, delete and take that back.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{RawQuery, State};
+
+use vfs::Wanted;
+
+use super::files::parsed;
+use crate::answers::{Count, Deleted, Done, Entry, Folder, Found, FoundEntry, Undelete};
+use crate::api::entry::{Company, entry};
+use crate::api::problem::ApiError;
+use crate::api::query;
+use crate::api::work::{Answer, Api};
+use crate::moment;
+
+/// Entries of a folder in one answer when nobody says how many.
+const PAGE_ENTRIES: u64 = 1000;
+/// Entries of a folder in one answer at most.
+const MAX_PAGE_ENTRIES: u64 = 5000;
+/// Names that a search finds at most.
+const MAX_FOUND: u64 = 200;
+/// How long a search looks around: somebody is typing.
+const SEARCH_PATIENCE: Duration = Duration::from_millis(500);
+
+pub(in crate::api) async fn list(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Folder> {
+    let path = query::value(asked.as_deref(), "path")?.unwrap_or_default();
+    let after = query::number(asked.as_deref(), "after")?.unwrap_or(0);
+    let limit = query::number(asked.as_deref(), "limit")?.unwrap_or(PAGE_ENTRIES);
+    if limit == 0 || limit > MAX_PAGE_ENTRIES {
+        return Err(ApiError::bad(format!("a folder is told in parts of 1 to {MAX_PAGE_ENTRIES} entries")));
+    }
+    api.run(move |api| {
+        let page = api.drive()?.list_folder(&path, after, usize::try_from(limit).unwrap_or(usize::MAX))?;
+        let company = Company::of(&api.host.group().peers());
+        Ok(Folder {
+            path: String::from_utf8_lossy(&path).into_owned(),
+            entries: page.entries.into_iter().map(|listed| entry(&path, listed, company)).collect(),
+            next: page.next.map(|next| next.to_string()),
+        })
+    })
+    .await
+}
+
+pub(in crate::api) async fn one(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Entry> {
+    let path = query::path(asked.as_deref(), "path")?;
+    api.run(move |api| {
+        let listed = api.drive()?.listed(&path)?;
+        let company = Company::of(&api.host.group().peers());
+        let above = path.strip_suffix(listed.name.as_slice()).unwrap_or(&path);
+        Ok(entry(above, listed, company))
+    })
+    .await
+}
+
+pub(in crate::api) async fn search(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Found> {
+    let words = query::path(asked.as_deref(), "words")?;
+    let words = String::from_utf8(words).map_err(|_| ApiError::bad("words must be text"))?;
+    let under = query::value(asked.as_deref(), "under")?.unwrap_or_default();
+    let limit = query::number(asked.as_deref(), "limit")?.unwrap_or(MAX_FOUND);
+    api.run(move |api| find(api, Wanted::Words(&words), &under, limit)).await
+}
+
+/// Files that are not safe, by name.
+pub(in crate::api) async fn at_risk(State(api): State<Api>) -> Answer<Found> {
+    api.run(move |api| find(api, Wanted::NotSafe, b"", MAX_FOUND)).await
+}
+
+fn find(api: &Api, wanted: Wanted<'_>, under: &[u8], limit: u64) -> Result<Found, ApiError> {
+    let limit = usize::try_from(limit.clamp(1, MAX_FOUND)).unwrap_or(usize::MAX);
+    let found = api.drive()?.search(&vfs::Search { wanted, under, limit, patience: SEARCH_PATIENCE })?;
+    let company = Company::of(&api.host.group().peers());
+    let entries = found.found.into_iter().map(|(folder, listed)| FoundEntry {
+        folder: String::from_utf8_lossy(&folder).into_owned(),
+        entry: entry(&folder, listed, company),
+    });
+    Ok(Found { entries: entries.collect(), complete: found.complete })
+}
+
+pub(in crate::api) async fn make_folder(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Done> {
+    let path = query::path(asked.as_deref(), "path")?;
+    api.run(move |api| Ok(api.drive()?.make_folder(&path).map(|_| Done {})?)).await
+}
+
+pub(in crate::api) async fn relocate(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Done> {
+    let (path, to) = both(asked.as_deref())?;
+    api.run(move |api| Ok(api.drive()?.move_path(&path, &to).map(|()| Done {})?)).await
+}
+
+pub(in crate::api) async fn copy(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Count> {
+    let (path, to) = both(asked.as_deref())?;
+    api.run(move |api| Ok(api.drive()?.copy_path(&path, &to).map(|entries| Count { entries })?)).await
+}
+
+pub(in crate::api) async fn delete(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Deleted> {
+    let path = query::path(asked.as_deref(), "path")?;
+    api.run(move |api| {
+        let removed = api.drive()?.remove_path(&path)?;
+        Ok(Deleted { entries: removed.entries, since: moment::to_text(removed.since) })
+    })
+    .await
+}
+
+pub(in crate::api) async fn undelete(
+    State(api): State<Api>,
+    RawQuery(asked): RawQuery,
+    body: Result<Json<Undelete>, JsonRejection>,
+) -> Answer<Count> {
+    let path = query::path(asked.as_deref(), "path")?;
+    let since = moment::from_text(&parsed(body)?.since).map_err(ApiError::bad)?;
+    api.run(move |api| Ok(api.drive()?.undelete(&path, since).map(|entries| Count { entries })?)).await
+}
+
+fn both(asked: Option<&str>) -> Result<(Vec<u8>, Vec<u8>), ApiError> {
+    Ok((query::path(asked, "path")?, query::path(asked, "to")?))
+}

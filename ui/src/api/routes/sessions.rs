@@ -1,0 +1,78 @@
+//! Signing in and out, and links that open the panel.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+
+use super::files::parsed;
+use crate::answers::{Done, PanelLink, Session, SignIn};
+use crate::api::guard::{Caller, Guard};
+use crate::api::problem::ApiError;
+use crate::api::query;
+use crate::api::sessions::{LINK_LIFE, SESSION_LIFE, Sessions};
+
+/// A link's token for a session's cookie.
+pub(in crate::api) async fn sign_in(
+    State(guard): State<Arc<Guard>>,
+    headers: HeaderMap,
+    body: Result<Json<SignIn>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let link = parsed(body)?;
+    let browser = headers.get(header::USER_AGENT).and_then(|name| name.to_str().ok()).unwrap_or_default();
+    let secret = sessions(&guard)?.open(&link.link, browser).ok_or_else(|| {
+        let told = "this link was used already, or is too old: `peerdrive panel` prints a new one";
+        ApiError::new(StatusCode::UNAUTHORIZED, told)
+    })?;
+    let cookie = cookie(&guard, secret.as_str(), SESSION_LIFE.as_secs());
+    Ok(([(header::SET_COOKIE, cookie)], Json(Done {})).into_response())
+}
+
+pub(in crate::api) async fn list(
+    State(guard): State<Arc<Guard>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Vec<Session>>, ApiError> {
+    let current = match caller {
+        Caller::Session(id) => Some(id),
+        Caller::Program => None,
+    };
+    Ok(Json(sessions(&guard)?.list(current)))
+}
+
+/// Signs the session `id=` out, or the one that asks.
+pub(in crate::api) async fn sign_out(
+    State(guard): State<Arc<Guard>>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(asked): RawQuery,
+) -> Result<Response, ApiError> {
+    let named = query::number(asked.as_deref(), "id")?;
+    let own = match caller {
+        Caller::Session(id) => Some(id),
+        Caller::Program => None,
+    };
+    let id = named.or(own).ok_or_else(|| ApiError::bad("say with id= which session ends"))?;
+    if !sessions(&guard)?.close(id) {
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "there is no such session: it has ended already"));
+    }
+    if own == Some(id) {
+        return Ok(([(header::SET_COOKIE, cookie(&guard, "", 0))], Json(Done {})).into_response());
+    }
+    Ok(Json(Done {}).into_response())
+}
+
+pub(in crate::api) async fn link(State(guard): State<Arc<Guard>>) -> Result<Json<PanelLink>, ApiError> {
+    let url = sessions(&guard)?.new_url(guard.address).to_string();
+    Ok(Json(PanelLink { url, valid_s: LINK_LIFE.as_secs() }))
+}
+
+fn sessions(guard: &Guard) -> Result<&Sessions, ApiError> {
+    let off = "this daemon has no panel: start it without `--panel off`";
+    guard.sessions.as_deref().ok_or_else(|| ApiError::refused(off))
+}
+
+fn cookie(guard: &Guard, secret: &str, life_s: u64) -> String {
+    format!("{}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life_s}", guard.cookie_name())
+}

@@ -1,0 +1,163 @@
+//! Folders, names and content.
+
+use super::*;
+
+impl Served {
+    fn content(&self, query: &str, headers: &[&str]) -> (u16, String, String) {
+        let host = format!("host: {}", self.address);
+        let token = format!("authorization: Bearer {}", self.token.as_str());
+        let headers = [&[host.as_str(), &token], headers].concat();
+        self.raw("GET", &format!("{API_PREFIX}/files/{query}"), &headers, "")
+    }
+}
+
+#[test]
+fn a_folder_is_told_in_parts() {
+    let served = Served::start();
+    served.host.drive.make_folder(b"a/sub").unwrap();
+    for n in 0..20 {
+        write(&served.host.drive, format!("f{n}").as_bytes(), b"text");
+        served.host.drive.move_path(format!("f{n}").as_bytes(), format!("a/f{n}").as_bytes()).unwrap();
+    }
+    let (mut names, mut after) = (Vec::new(), "0".to_string());
+    loop {
+        let (status, part) = served.get(&format!("/files?path=/a&limit=6&after={after}"));
+        assert_eq!(status, 200, "{part}");
+        for entry in part["entries"].as_array().unwrap() {
+            names.push(entry["name"].as_str().unwrap().to_string());
+            if entry["name"] == json!("sub") {
+                assert_eq!((&entry["kind"], &entry["size"]), (&json!("folder"), &json!(0)));
+            } else {
+                assert_eq!((&entry["state"], &entry["size"]), (&json!("only_here"), &json!(4)));
+            }
+        }
+        match part["next"].as_str() {
+            Some(next) => after = next.to_string(),
+            None => break,
+        }
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 21);
+    assert_eq!(served.get("/files?path=/none").0, 404);
+    assert_eq!(served.get("/files?path=/a/f1").0, 409);
+    assert_eq!(served.get("/files?limit=0").0, 400);
+    assert_eq!(served.get("/files?limit=100000").0, 400);
+    let (_, one) = served.get("/files/entry?path=/a/f7");
+    assert_eq!(one["path"], json!("/a/f7"));
+    let (_, found) = served.get("/search?words=F1");
+    assert_eq!((&found["complete"], found["entries"].as_array().unwrap().len()), (&json!(true), 11));
+    assert_eq!(found["entries"][0]["folder"], json!("/a"));
+}
+
+#[test]
+fn names_are_made_moved_copied_deleted_and_brought_back() {
+    let served = Served::start();
+    write(&served.host.drive, b"letter", b"dear all");
+    assert_eq!(served.post("/files/folder?path=post/new", &json!({})).0, 200);
+    assert_eq!(served.post("/files/folder?path=post/new", &json!({})).0, 409);
+    assert_eq!(served.post("/files/move?path=letter&to=post/letter", &json!({})).0, 200);
+    assert_eq!(served.post("/files/move?path=letter&to=post/other", &json!({})).0, 404);
+    assert_eq!(served.post("/files/copy?path=post&to=copy", &json!({})).1["entries"], json!(3));
+    assert_eq!(served.post("/files/copy?path=post&to=post/new/x", &json!({})).0, 400);
+    let (status, deleted) = served.ask("DELETE", "/files?path=post", &Value::Null);
+    assert_eq!((status, &deleted["entries"]), (200, &json!(3)), "{deleted}");
+    assert_eq!(served.get("/files?path=post").0, 404);
+    let (status, back) = served.post("/files/undelete?path=post", &json!({ "since": deleted["since"] }));
+    assert_eq!((status, &back["entries"]), (200, &json!(3)), "{back}");
+    assert_eq!(served.content("content?path=post/letter", &[]).2, "dear all");
+    assert_eq!(served.ask("DELETE", "/files?path=/", &Value::Null).0, 400);
+    assert_eq!(served.post("/files/undelete?path=post", &json!({ "since": "soon" })).0, 400);
+}
+
+#[test]
+fn content_is_served_in_ranges_and_only_when_it_changed() {
+    let served = Served::start();
+    write(&served.host.drive, b"a.txt", b"0123456789");
+    let (status, head, body) = served.content("content?path=a.txt", &[]);
+    assert_eq!((status, body.as_str()), (200, "0123456789"));
+    let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_string();
+    let (status, head, body) = served.content("content?path=a.txt", &["range: bytes=2-4"]);
+    assert_eq!((status, body.as_str()), (206, "234"));
+    assert!(head.contains("content-range: bytes 2-4/10"), "{head}");
+    assert_eq!(served.content("content?path=a.txt", &["range: bytes=10-"]).0, 416);
+    let known = format!("if-none-match: {tag}");
+    assert_eq!(served.content("content?path=a.txt", &[&known]).0, 304);
+    let (same, other) = (format!("if-range: {tag}"), "if-range: \"other\"");
+    assert_eq!(served.content("content?path=a.txt", &["range: bytes=0-0", &same]).0, 206);
+    assert_eq!(served.content("content?path=a.txt", &["range: bytes=0-0", other]).0, 200);
+    write(&served.host.drive, b"a.txt", b"9876543210");
+    assert_eq!(served.content("content?path=a.txt", &[&known]).0, 200);
+    assert_eq!(served.content("content?path=none", &[]).0, 404);
+    assert_eq!(served.content("content?path=/", &[]).0, 409);
+    assert_eq!(served.content("content?path=..%2f..%2fetc%2fpasswd", &[]).0, 404);
+}
+
+#[test]
+fn nothing_in_a_file_runs_in_a_browser() {
+    let served = Served::start();
+    for (name, kind, how) in [
+        ("evil.html", "text/plain", "inline"),
+        ("evil.svg", "image/svg+xml", "inline"),
+        ("evil.xhtml", "application/octet-stream", "attachment"),
+        ("evil", "application/octet-stream", "attachment"),
+    ] {
+        write(&served.host.drive, name.as_bytes(), b"<script>alert(1)</script>");
+        let (_, head, _) = served.content(&format!("content?path={name}"), &[]);
+        for told in ["content-security-policy: sandbox; default-src 'none'", "nosniff", kind, how] {
+            assert!(head.contains(told), "{name}: {told} in {head}");
+        }
+    }
+    let (_, head, _) = served.content("content?path=evil.svg&download=1", &[]);
+    assert!(head.contains("attachment"), "{head}");
+}
+
+#[test]
+fn a_folder_is_one_archive() {
+    let served = Served::start();
+    served.host.drive.make_folder(b"d/sub").unwrap();
+    write(&served.host.drive, b"x", b"content of x");
+    served.host.drive.move_path(b"x", b"d/sub/x").unwrap();
+    let (status, head, body) = served.content("zip?path=d", &[]);
+    assert_eq!(status, 200);
+    assert!(head.contains("filename=\"d.zip\""), "{head}");
+    assert!(body.contains("sub/x") && body.contains("content of x"));
+    assert_eq!(served.content("zip?path=d/sub/x", &[]).0, 409);
+}
+
+#[test]
+fn a_page_hears_of_a_change_and_what_watches_finds_numbers() {
+    let served = Served::start();
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    let head = format!(
+        "GET {API_PREFIX}/events HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\r\n",
+        served.address,
+        served.token.as_str()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    let mut heard = String::new();
+    let mut until = |wanted: &str, times: usize| {
+        while heard.matches(wanted).count() < times {
+            let mut piece = [0; 4096];
+            let len = stream.read(&mut piece).unwrap();
+            assert!(len > 0, "it ended: {heard}");
+            heard.push_str(&String::from_utf8_lossy(&piece[..len]));
+        }
+    };
+    until("event: status", 1);
+    until("event: tree", 1);
+    served.host.drive.make_folder(b"new").unwrap();
+    until("event: tree", 2);
+    let host = format!("host: {}", served.address);
+    let token = format!("authorization: Bearer {}", served.token.as_str());
+    let (status, _, told) = served.raw("GET", "/metrics", &[&host, &token], "");
+    assert_eq!(status, 200);
+    assert!(told.contains("\npeerdrive_directories "), "{told}");
+    let (_, storage) = served.get("/storage");
+    assert_eq!((&storage["disk_bytes"], &storage["target"]), (&json!(1000), &json!(3)));
+    let (_, drawn) = served.post("/qr", &json!({ "text": "7-amber-falcon" }));
+    let rows = drawn["rows"].as_array().unwrap();
+    assert!(rows.len() >= 21 && rows.iter().all(|row| row.as_str().unwrap().len() == rows.len()));
+    assert_eq!(served.post("/qr", &json!({ "text": "x".repeat(2000) })).0, 400);
+}

@@ -1,0 +1,91 @@
+//! The tus protocol, as any client of it speaks.
+
+use super::*;
+
+const TUS: &str = "tus-resumable: 1.0.0";
+const BYTES: &str = "content-type: application/offset+octet-stream";
+
+impl Served {
+    fn tus(&self, method: &str, route: &str, headers: &[&str], body: &str) -> (u16, String) {
+        let host = format!("host: {}", self.address);
+        let token = format!("authorization: Bearer {}", self.token.as_str());
+        let headers = [&[host.as_str(), &token], headers].concat();
+        let (status, head, _) = self.raw(method, route, &headers, body);
+        (status, head)
+    }
+
+    fn begin(&self, query: &str, headers: &[&str]) -> (u16, String) {
+        self.tus("POST", &format!("{API_PREFIX}/uploads{query}"), headers, "")
+    }
+}
+
+fn value(head: &str, name: &str) -> String {
+    let line = head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+    line.unwrap_or_else(|| panic!("{name} in {head}")).to_string()
+}
+
+#[test]
+fn an_upload_goes_on_where_it_stopped() {
+    let served = Served::start();
+    write(&served.host.drive, b"a", b"before");
+    let (status, head) = served.begin("?path=a", &[TUS, "upload-length: 10"]);
+    assert_eq!(status, 201, "{head}");
+    let address = value(&head, "location");
+    assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 0"], "0123").0, 204);
+    let (_, head) = served.tus("HEAD", &address, &[TUS], "");
+    assert_eq!((value(&head, "upload-offset"), value(&head, "upload-length")), ("4".into(), "10".into()));
+    assert_eq!(served.get("/history?path=a").1.as_array().unwrap().len(), 1, "half a file is nobody's");
+    let names: Vec<bool> = served
+        .host
+        .drive
+        .list_folder(b"", 0, 10)
+        .unwrap()
+        .entries
+        .iter()
+        .map(|entry| entry.name.ends_with(vfs::PARTIAL_SUFFIX))
+        .collect();
+    assert_eq!(names.iter().filter(|partial| **partial).count(), 1);
+    assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 3"], "x").0, 409);
+    assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 4"], "4567890123").0, 400);
+    let (status, head) = served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 4"], "456789");
+    assert_eq!((status, value(&head, "upload-offset")), (204, "10".into()));
+    assert_eq!(served.tus("HEAD", &address, &[TUS], "").0, 404, "it is done");
+    let (_, versions) = served.get("/history?path=a");
+    assert_eq!(versions.as_array().unwrap().len(), 2);
+    assert_eq!(versions[0]["size"], json!(10));
+}
+
+#[test]
+fn a_name_comes_from_the_metadata_and_content_may_come_at_once() {
+    let served = Served::start();
+    let name = "upload-metadata: filetype eA==,filename w6QudHh0"; // ä.txt
+    let asked = [TUS, BYTES, "upload-length: 4", name];
+    let (status, head) = served.tus("POST", &format!("{API_PREFIX}/uploads?folder=in/deep"), &asked, "text");
+    assert_eq!((status, value(&head, "upload-offset")), (201, "4".into()));
+    assert_eq!(served.get("/files/entry?path=in/deep/%c3%a4.txt").1["size"], json!(4));
+    assert_eq!(served.begin("?path=empty", &[TUS, "upload-length: 0"]).0, 201);
+    assert_eq!(served.get("/files/entry?path=empty").1["size"], json!(0));
+}
+
+#[test]
+fn what_is_no_upload_is_refused() {
+    let served = Served::start();
+    served.host.drive.make_folder(b"d").unwrap();
+    assert_eq!(served.begin("?path=a", &["upload-length: 1"]).0, 412);
+    assert_eq!(served.begin("?path=a", &[TUS]).0, 400);
+    assert_eq!(served.begin("?path=a", &[TUS, "upload-length: -1"]).0, 400);
+    assert_eq!(served.begin("?path=a", &[TUS, "upload-length: 18446744073709551615"]).0, 413);
+    assert_eq!(served.begin("?path=d", &[TUS, "upload-length: 1"]).0, 409);
+    assert_eq!(served.begin("", &[TUS, "upload-length: 1"]).0, 400);
+    assert_eq!(served.begin("", &[TUS, "upload-length: 1", "upload-metadata: filename Li4vYQ=="]).0, 400);
+    let (_, head) = served.begin("?path=a", &[TUS, "upload-length: 5"]);
+    let address = value(&head, "location");
+    assert_eq!(served.tus("PATCH", &address, &[TUS, "upload-offset: 0"], "x").0, 415);
+    assert_eq!(served.tus("PATCH", &format!("{address}0"), &[TUS, BYTES, "upload-offset: 0"], "x").0, 404);
+    assert_eq!(served.tus("HEAD", &format!("{API_PREFIX}/uploads/1-x"), &[TUS], "").0, 404);
+    assert_eq!(served.tus("DELETE", &address, &[TUS], "").0, 204);
+    assert_eq!(served.tus("DELETE", &address, &[TUS], "").0, 404);
+    assert_eq!(served.host.drive.list_folder(b"", 0, 10).unwrap().entries.len(), 1, "only the folder");
+    let (status, head) = served.tus("OPTIONS", &format!("{API_PREFIX}/uploads"), &[], "");
+    assert_eq!((status, value(&head, "tus-version")), (204, "1.0.0".into()));
+}
