@@ -16,6 +16,8 @@ use tests::{Daemon, Start};
 struct Open {
     daemon: Daemon,
     browser: Browser,
+    /// Where other computers reach it, on this one.
+    peers: String,
 }
 
 impl Open {
@@ -26,11 +28,13 @@ impl Open {
     fn with(start: Start) -> Self {
         let mut daemon = Daemon::prepare(start);
         let printed = daemon.start_again();
-        let link = printed.iter().find_map(|line| line.strip_prefix("panel   ")).unwrap().to_string();
+        let told = |what| printed.iter().find_map(|line| line.strip_prefix(what)).unwrap().to_string();
+        let (link, listens) = (told("panel   "), told("peers   "));
+        let peers = format!("127.0.0.1:{}", listens.rsplit(':').next().unwrap());
         let browser = Browser::start();
         browser.go(&link);
         browser.wait_for("nav .links", "Devices");
-        Self { daemon, browser }
+        Self { daemon, browser, peers }
     }
 
     /// Goes to a page by its link.

@@ -118,7 +118,7 @@ fn two_computers_are_paired_through_the_page() {
     second.page("Devices");
     second.browser.click("button", "Join another drive");
     second.browser.fill("#join-code", code.as_str().unwrap());
-    second.browser.fill("#join-peer", &first.daemon.peers_address());
+    second.browser.fill("#join-peer", &first.peers);
     second.browser.click("dialog button", "Join");
     first.browser.wait_for("dialog .done", "laptop has joined");
     second.browser.wait_for(".rows .entry-name", "letter.txt");
