@@ -12,9 +12,31 @@ const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// Requests of noise.
 const NOISES: u64 = 100;
 
-const GETS: [&str; 8] =
-    ["/status", "/devices", "/log", "/history", "/where", "/doctor", "/scrub", "/contribute"];
-const POSTS: [&str; 8] = [
+const GETS: [&str; 16] = [
+    "/status",
+    "/devices",
+    "/log",
+    "/history",
+    "/where",
+    "/doctor",
+    "/scrub",
+    "/contribute",
+    "/files",
+    "/files/entry",
+    "/files/content",
+    "/files/zip",
+    "/files/at_risk",
+    "/search",
+    "/storage",
+    "/sessions",
+];
+const POSTS: [&str; 14] = [
+    "/session",
+    "/qr",
+    "/uploads?path=upload",
+    "/files/undelete?path=gone",
+    "/files/move?path=file",
+    "/files/copy?path=file",
     "/restore?path=file",
     "/wait",
     "/scrub",

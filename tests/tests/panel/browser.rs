@@ -32,6 +32,8 @@ impl Browser {
         let folder = tempfile::Builder::new().prefix("peerdrive-browser-").tempdir().unwrap();
         let mut driver = program("chromedriver")
             .arg("--port=0")
+            // Or names of files would have to be ASCII.
+            .env("LC_ALL", "C.UTF-8")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

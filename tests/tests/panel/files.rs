@@ -143,3 +143,40 @@ fn ten_thousand_names_scroll() {
         json!(true)
     );
 }
+
+#[test]
+fn a_conflict_is_shown_and_ended_by_choosing() {
+    let named = |name| {
+        Start::default().arg("--name").arg(name).arg("--listen").arg(format!("127.0.0.1:{}", free_port()))
+    };
+    let mut first = Open::with(named("attic"));
+    let mut second = named("laptop").start();
+    let code = first.daemon.json(&["invite"])["code"].clone();
+    let joined = second.command(["join", code.as_str().unwrap(), "--peer", &first.peers]);
+    assert!(joined.status.success(), "{}", String::from_utf8_lossy(&joined.stderr));
+    let on = |daemon: &tests::Daemon| daemon.mount().join("plan & notes.txt");
+    fs::write(on(&first.daemon), "the same").unwrap();
+    eventually("the file on both", || fs::read(on(&second)).is_ok_and(|bytes| bytes == b"the same"));
+    second.stop();
+    fs::write(on(&first.daemon), "from attic").unwrap();
+    first.daemon.wait_until_settled();
+    first.daemon.stop();
+    second.start_again();
+    fs::write(on(&second), "from the laptop").unwrap();
+    second.wait_until_settled();
+    first.daemon.start_again();
+    first.browser.go("about:blank");
+    first.browser.go(&first.link());
+    first.browser.wait_for(".badge.conflict", "Conflict");
+    first.browser.shot("conflict");
+    first.page("Health");
+    first.browser.wait_for(".conflict", "plan & notes.txt");
+    first.browser.shot("health-conflict");
+    let opens = fs::read(on(&first.daemon)).unwrap();
+    first.browser.click(".conflict button", "Keep this one");
+    first.browser.wait_for(".toast", "This version opens now");
+    let other: &[u8] = if opens == b"from attic" { b"from the laptop" } else { b"from attic" };
+    eventually("the other version", || fs::read(on(&first.daemon)).is_ok_and(|bytes| bytes == other));
+    first.page("Drive");
+    first.browser.wait("no conflict", || !first.browser.shows(".badge.conflict", ""));
+}

@@ -2,7 +2,7 @@
 
 import { bus, get, state } from '../api.js';
 import { button, h, replace } from '../dom.js';
-import { dayOf, timeOf } from '../format.js';
+import { dayOf, size, timeOf } from '../format.js';
 import { load, notice } from '../parts/feedback.js';
 import { t } from '../strings.js';
 import { nameOf } from './details.js';
@@ -37,7 +37,13 @@ export function showActivity(main) {
 function byDay(lines) {
   const days = Map.groupBy ? Map.groupBy(lines, (line) => dayOf(line.time)) : grouped(lines);
   return [...days].map(([day, some]) => h('section', { class: 'day' }, h('h2', {}, day), h('ul', { class: 'log' }, some.map((line) =>
-    h('li', {}, h('time', { datetime: line.time }, timeOf(line.time)), h('span', {}, h('strong', {}, nameOf(line.device)), ` ${line.what}`, line.path ? h('div', { class: 'hint' }, line.path) : null))))));
+    h('li', {}, h('time', { datetime: line.time }, timeOf(line.time)), h('span', {}, h('strong', {}, nameOf(line.device)), ` ${inWords(line)}`, line.path ? h('div', { class: 'hint' }, line.path) : null))))));
+}
+
+// The log counts in bytes; people do not. A name that the path shows is not said twice.
+function inWords(line) {
+  const name = line.path?.split('/').at(-1);
+  return line.what.replace(/^wrote (\d+) bytes$/, (_, bytes) => `wrote ${size(Number(bytes))}`).replace(` «${name}»`, '');
 }
 
 function grouped(lines) {

@@ -14,6 +14,7 @@ mod group;
 mod guard;
 mod host;
 mod open_file;
+mod openapi;
 mod panel;
 mod problem;
 mod query;

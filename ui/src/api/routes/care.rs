@@ -8,13 +8,18 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 
 use super::files::parsed;
-use crate::answers::{Finding, Scrub, ScrubRequest, Wait, Waited};
+use crate::answers::{Finding, Problem, Scrub, ScrubRequest, Wait, Waited};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};
 
 /// A drive that takes longer is looked over in part, and the answer says so: whoever asks does not wait for ever.
 const DOCTOR_PATIENCE: Duration = Duration::from_secs(90);
 
+#[utoipa::path(post,
+    path = "/wait",
+    tag = "care",
+    request_body = Wait,
+    responses((status = 200, description = "Done", body = Waited), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn wait(
     State(api): State<Api>,
     body: Result<Json<Wait>, JsonRejection>,
@@ -24,10 +29,19 @@ pub(in crate::api) async fn wait(
         .await
 }
 
+#[utoipa::path(get,
+    path = "/scrub",
+    tag = "care",
+    responses((status = 200, description = "Done", body = Scrub), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn scrub_state(State(api): State<Api>) -> Json<Scrub> {
     Json(api.scrub.state())
 }
 
+#[utoipa::path(post,
+    path = "/scrub",
+    tag = "care",
+    request_body = ScrubRequest,
+    responses((status = 202, description = "Done", body = Scrub), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn start_scrub(
     State(api): State<Api>,
     body: Result<Json<ScrubRequest>, JsonRejection>,
@@ -38,11 +52,19 @@ pub(in crate::api) async fn start_scrub(
     Ok((StatusCode::ACCEPTED, Json(started)))
 }
 
+#[utoipa::path(delete,
+    path = "/scrub",
+    tag = "care",
+    responses((status = 200, description = "Done", body = Scrub), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn stop_scrub(State(api): State<Api>) -> Json<Scrub> {
     api.scrub.stop();
     Json(api.scrub.state())
 }
 
+#[utoipa::path(get,
+    path = "/doctor",
+    tag = "care",
+    responses((status = 200, description = "Done", body = Vec<Finding>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn doctor(State(api): State<Api>) -> Answer<Vec<Finding>> {
     api.run(|api| {
         let mut findings = api.host.examine();

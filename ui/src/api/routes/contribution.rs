@@ -5,13 +5,22 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 
 use super::files::parsed;
-use crate::answers::{Contribution, ContributionChange};
+use crate::answers::{Contribution, ContributionChange, Problem};
 use crate::api::work::{Answer, Api};
 
+#[utoipa::path(get,
+    path = "/contribute",
+    tag = "storage",
+    responses((status = 200, description = "Done", body = Contribution), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn show(State(api): State<Api>) -> Answer<Contribution> {
     api.run(|api| Ok(api.host.contribution())).await
 }
 
+#[utoipa::path(post,
+    path = "/contribute",
+    tag = "storage",
+    request_body = ContributionChange,
+    responses((status = 200, description = "Done", body = Contribution), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn change(
     State(api): State<Api>,
     body: Result<Json<ContributionChange>, JsonRejection>,

@@ -9,7 +9,7 @@ use axum::extract::{RawQuery, State};
 use vfs::Wanted;
 
 use super::files::parsed;
-use crate::answers::{Count, Deleted, Done, Entry, Folder, Found, FoundEntry, Undelete};
+use crate::answers::{Count, Deleted, Done, Entry, Folder, Found, FoundEntry, Problem, Undelete};
 use crate::api::entry::{Company, entry};
 use crate::api::problem::ApiError;
 use crate::api::query;
@@ -25,6 +25,11 @@ const MAX_FOUND: u64 = 200;
 /// How long a search looks around: somebody is typing.
 const SEARCH_PATIENCE: Duration = Duration::from_millis(500);
 
+#[utoipa::path(get,
+    path = "/files",
+    tag = "files",
+    params(("path" = Option<String>, Query, description = "Path in the drive, percent-encoded; the root if it is left out"), ("after" = Option<String>, Query, description = "`next` of the part before"), ("limit" = Option<String>, Query, description = "Entries at most: 1 to 5000, 1000 if it is left out")),
+    responses((status = 200, description = "Done", body = Folder), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn list(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Folder> {
     let path = query::value(asked.as_deref(), "path")?.unwrap_or_default();
     let after = query::number(asked.as_deref(), "after")?.unwrap_or(0);
@@ -44,6 +49,11 @@ pub(in crate::api) async fn list(State(api): State<Api>, RawQuery(asked): RawQue
     .await
 }
 
+#[utoipa::path(get,
+    path = "/files/entry",
+    tag = "files",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded")),
+    responses((status = 200, description = "Done", body = Entry), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn one(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Entry> {
     let path = query::path(asked.as_deref(), "path")?;
     api.run(move |api| {
@@ -55,6 +65,11 @@ pub(in crate::api) async fn one(State(api): State<Api>, RawQuery(asked): RawQuer
     .await
 }
 
+#[utoipa::path(get,
+    path = "/search",
+    tag = "files",
+    params(("words" = String, Query, description = "All of them are in the names found"), ("under" = Option<String>, Query, description = "Folder to look in"), ("limit" = Option<String>, Query, description = "Names at most: 1 to 200")),
+    responses((status = 200, description = "Done", body = Found), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn search(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Found> {
     let words = query::path(asked.as_deref(), "words")?;
     let words = String::from_utf8(words).map_err(|_| ApiError::bad("words must be text"))?;
@@ -64,6 +79,10 @@ pub(in crate::api) async fn search(State(api): State<Api>, RawQuery(asked): RawQ
 }
 
 /// Files that are not safe, by name.
+#[utoipa::path(get,
+    path = "/files/at_risk",
+    tag = "files",
+    responses((status = 200, description = "Done", body = Found), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn at_risk(State(api): State<Api>) -> Answer<Found> {
     api.run(move |api| find(api, Wanted::NotSafe, b"", MAX_FOUND)).await
 }
@@ -79,21 +98,41 @@ fn find(api: &Api, wanted: Wanted<'_>, under: &[u8], limit: u64) -> Result<Found
     Ok(Found { entries: entries.collect(), complete: found.complete })
 }
 
+#[utoipa::path(post,
+    path = "/files/folder",
+    tag = "files",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded")),
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn make_folder(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Done> {
     let path = query::path(asked.as_deref(), "path")?;
     api.run(move |api| Ok(api.drive()?.make_folder(&path).map(|_| Done {})?)).await
 }
 
+#[utoipa::path(post,
+    path = "/files/move",
+    tag = "files",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded"), ("to" = String, Query, description = "Where to, percent-encoded")),
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn relocate(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Done> {
     let (path, to) = both(asked.as_deref())?;
     api.run(move |api| Ok(api.drive()?.move_path(&path, &to).map(|()| Done {})?)).await
 }
 
+#[utoipa::path(post,
+    path = "/files/copy",
+    tag = "files",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded"), ("to" = String, Query, description = "Where to, percent-encoded")),
+    responses((status = 200, description = "Done", body = Count), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn copy(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Count> {
     let (path, to) = both(asked.as_deref())?;
     api.run(move |api| Ok(api.drive()?.copy_path(&path, &to).map(|entries| Count { entries })?)).await
 }
 
+#[utoipa::path(delete,
+    path = "/files",
+    tag = "files",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded")),
+    responses((status = 200, description = "Done", body = Deleted), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn delete(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Deleted> {
     let path = query::path(asked.as_deref(), "path")?;
     api.run(move |api| {
@@ -103,6 +142,12 @@ pub(in crate::api) async fn delete(State(api): State<Api>, RawQuery(asked): RawQ
     .await
 }
 
+#[utoipa::path(post,
+    path = "/files/undelete",
+    tag = "files",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded")),
+    request_body = Undelete,
+    responses((status = 200, description = "Done", body = Count), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn undelete(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,

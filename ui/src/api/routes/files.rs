@@ -4,12 +4,17 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{RawQuery, State};
 
-use crate::answers::{Conflict, Done, Resolve, RestoreAt, Restored, Version, Whereabouts};
+use crate::answers::{Conflict, Done, Problem, Resolve, RestoreAt, Restored, Version, Whereabouts};
 use crate::api::problem::ApiError;
 use crate::api::query;
 use crate::api::work::{Answer, Api};
 use crate::moment;
 
+#[utoipa::path(get,
+    path = "/history",
+    tag = "versions",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded")),
+    responses((status = 200, description = "Done", body = Vec<Version>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn history(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,
@@ -30,6 +35,12 @@ fn version(version: vfs::VersionInfo) -> Version {
     }
 }
 
+#[utoipa::path(post,
+    path = "/restore",
+    tag = "versions",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded"), ("to" = Option<String>, Query, description = "Path of a new file, instead of in place")),
+    request_body = RestoreAt,
+    responses((status = 200, description = "Done", body = Restored), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn restore(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,
@@ -49,6 +60,10 @@ pub(in crate::api) async fn restore(
     .await
 }
 
+#[utoipa::path(get,
+    path = "/conflicts",
+    tag = "versions",
+    responses((status = 200, description = "Done", body = Vec<Conflict>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn conflicts(State(api): State<Api>) -> Answer<Vec<Conflict>> {
     api.run(|api| {
         let found = api.drive()?.conflicts()?.into_iter();
@@ -61,6 +76,12 @@ pub(in crate::api) async fn conflicts(State(api): State<Api>) -> Answer<Vec<Conf
     .await
 }
 
+#[utoipa::path(post,
+    path = "/conflicts/resolve",
+    tag = "versions",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded")),
+    request_body = Resolve,
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn resolve(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,
@@ -71,6 +92,11 @@ pub(in crate::api) async fn resolve(
     api.run(move |api| Ok(api.drive()?.resolve_conflict(&path, &keep).map(|()| Done {})?)).await
 }
 
+#[utoipa::path(get,
+    path = "/where",
+    tag = "versions",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded")),
+    responses((status = 200, description = "Done", body = Whereabouts), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn whereabouts(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 
 use super::files::parsed;
-use crate::answers::{Done, Keys, PassphraseChange, Recovery, RecoveryRequest};
+use crate::answers::{Done, Keys, PassphraseChange, Problem, Recovery, RecoveryRequest};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};
 
@@ -13,10 +13,19 @@ use crate::api::work::{Answer, Api};
 const NOT_LOCKABLE: &str = "the keys have no passphrase, so whoever starts the daemon opens them: set one first \
                             with `peerdrive keys passphrase`";
 
+#[utoipa::path(get,
+    path = "/keys",
+    tag = "keys",
+    responses((status = 200, description = "Done", body = Keys), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn show(State(api): State<Api>) -> Answer<Keys> {
     api.run(|api| Ok(api.host.keys()?)).await
 }
 
+#[utoipa::path(post,
+    path = "/keys/passphrase",
+    tag = "keys",
+    request_body = PassphraseChange,
+    responses((status = 200, description = "Done", body = Keys), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn passphrase(
     State(api): State<Api>,
     body: Result<Json<PassphraseChange>, JsonRejection>,
@@ -29,6 +38,11 @@ pub(in crate::api) async fn passphrase(
     .await
 }
 
+#[utoipa::path(post,
+    path = "/keys/recovery",
+    tag = "keys",
+    request_body = RecoveryRequest,
+    responses((status = 200, description = "Done", body = Recovery), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn recovery(
     State(api): State<Api>,
     body: Result<Json<RecoveryRequest>, JsonRejection>,
@@ -41,6 +55,10 @@ pub(in crate::api) async fn recovery(
     .await
 }
 
+#[utoipa::path(post,
+    path = "/keys/lock",
+    tag = "keys",
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn lock(State(api): State<Api>) -> Answer<Done> {
     api.run(|api| {
         if !api.host.keys()?.locked {

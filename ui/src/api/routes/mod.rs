@@ -1,15 +1,15 @@
 //! The routes, one module per group of commands.
 
-mod care;
-mod contribution;
-mod daemon;
-mod entries;
-mod files;
-mod keys;
-mod panel;
-mod sessions;
-mod status;
-mod transfers;
+pub(super) mod care;
+pub(super) mod contribution;
+pub(super) mod daemon;
+pub(super) mod entries;
+pub(super) mod files;
+pub(super) mod keys;
+pub(super) mod panel;
+pub(super) mod sessions;
+pub(super) mod status;
+pub(super) mod transfers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +115,7 @@ fn routes(guard: &Arc<Guard>) -> Router<Api> {
         .route("/files/copy", post(entries::copy))
         .route("/files/undelete", post(entries::undelete))
         .route("/search", get(entries::search))
+        .route("/openapi.json", get(super::openapi::document))
         .route("/storage", get(panel::storage))
         .route("/qr", post(panel::qr))
         .route("/down", post(daemon::down))

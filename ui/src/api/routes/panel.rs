@@ -17,17 +17,21 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::files::parsed;
 use super::status::status_of;
-use crate::answers::{QrCode, QrRequest, Status, Storage, TreeChanged};
+use crate::answers::{Problem, QrCode, QrRequest, Status, Storage, TreeChanged};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};
 
 /// Between two looks at what happened, while a page is open.
 const LOOK: Duration = Duration::from_millis(100);
 /// Looks at the tree for one at the whole status.
-const LOOKS_PER_STATUS: u32 = 20;
+const LOOKS_PER_STATUS: u32 = 10;
 /// Longest text of a QR code; a ticket is shorter. Bytes.
 const MAX_QR_BYTES: usize = 1000;
 
+#[utoipa::path(get,
+    path = "/storage",
+    tag = "storage",
+    responses((status = 200, description = "Done", body = Storage), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn storage(State(api): State<Api>) -> Answer<Storage> {
     api.run(|api| {
         let (given, room) = (api.host.contribution(), api.host.room());
@@ -48,6 +52,11 @@ pub(in crate::api) async fn storage(State(api): State<Api>) -> Answer<Storage> {
     .await
 }
 
+#[utoipa::path(post,
+    path = "/qr",
+    tag = "devices",
+    request_body = QrRequest,
+    responses((status = 200, description = "Done", body = QrCode), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn qr(
     body: Result<Json<QrRequest>, JsonRejection>,
 ) -> Result<Json<QrCode>, ApiError> {
@@ -67,6 +76,10 @@ pub(in crate::api) async fn healthz() -> &'static str {
 }
 
 /// Server-sent events: `tree` when a name or a file changed, `status` when the numbers did. Nothing runs while nobody listens.
+#[utoipa::path(get,
+    path = "/events",
+    tag = "drive",
+    responses((status = 200, description = "Server-sent events `tree` (TreeChanged) and `status` (Status)"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn events(State(api): State<Api>) -> Result<Response, ApiError> {
     let busy = || ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many pages listen already: close one");
     let permit = std::sync::Arc::clone(&api.listeners).try_acquire_owned().map_err(|_| busy())?;

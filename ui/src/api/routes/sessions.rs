@@ -9,13 +9,18 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::files::parsed;
-use crate::answers::{Done, PanelLink, Session, SignIn};
+use crate::answers::{Done, PanelLink, Problem, Session, SignIn};
 use crate::api::guard::{Caller, Guard};
 use crate::api::problem::ApiError;
 use crate::api::query;
 use crate::api::sessions::{LINK_LIFE, SESSION_LIFE, Sessions};
 
 /// A link's token for a session's cookie.
+#[utoipa::path(post,
+    path = "/session",
+    tag = "sessions",
+    request_body = SignIn,
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn sign_in(
     State(guard): State<Arc<Guard>>,
     headers: HeaderMap,
@@ -31,6 +36,10 @@ pub(in crate::api) async fn sign_in(
     Ok(([(header::SET_COOKIE, cookie)], Json(Done {})).into_response())
 }
 
+#[utoipa::path(get,
+    path = "/sessions",
+    tag = "sessions",
+    responses((status = 200, description = "Done", body = Vec<Session>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn list(
     State(guard): State<Arc<Guard>>,
     Extension(caller): Extension<Caller>,
@@ -43,6 +52,11 @@ pub(in crate::api) async fn list(
 }
 
 /// Signs the session `id=` out, or the one that asks.
+#[utoipa::path(delete,
+    path = "/sessions",
+    tag = "sessions",
+    params(("id" = Option<String>, Query, description = "The session; the own one if it is left out")),
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn sign_out(
     State(guard): State<Arc<Guard>>,
     Extension(caller): Extension<Caller>,
@@ -63,6 +77,10 @@ pub(in crate::api) async fn sign_out(
     Ok(Json(Done {}).into_response())
 }
 
+#[utoipa::path(post,
+    path = "/panel",
+    tag = "sessions",
+    responses((status = 200, description = "Done", body = PanelLink), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn link(State(guard): State<Arc<Guard>>) -> Result<Json<PanelLink>, ApiError> {
     let url = sessions(&guard)?.new_url(guard.address).to_string();
     Ok(Json(PanelLink { url, valid_s: LINK_LIFE.as_secs() }))

@@ -7,7 +7,8 @@ use vfs::Health;
 
 use super::files::parsed;
 use crate::answers::{
-    Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Status, Workspace,
+    Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Problem, Status,
+    Workspace,
 };
 use crate::api::host::Facts;
 use crate::api::problem::ApiError;
@@ -20,6 +21,10 @@ const LOG_LINES: u64 = 50;
 /// Lines of the log at most.
 const MAX_LOG_LINES: u64 = 10_000;
 
+#[utoipa::path(get,
+    path = "/status",
+    tag = "drive",
+    responses((status = 200, description = "Done", body = Status), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn status(State(api): State<Api>) -> Answer<Status> {
     api.run(status_of).await
 }
@@ -72,10 +77,19 @@ fn workspace(drive: Option<&vfs::Status>, facts: &Facts) -> Workspace {
     }
 }
 
+#[utoipa::path(get,
+    path = "/devices",
+    tag = "devices",
+    responses((status = 200, description = "Done", body = Vec<Device>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn devices(State(api): State<Api>) -> Answer<Vec<Device>> {
     api.run(|api| Ok(api.host.group().devices())).await
 }
 
+#[utoipa::path(post,
+    path = "/devices/rename",
+    tag = "devices",
+    request_body = DeviceChange,
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn rename(
     State(api): State<Api>,
     body: Result<Json<DeviceChange>, JsonRejection>,
@@ -85,6 +99,11 @@ pub(in crate::api) async fn rename(
     api.run(move |api| Ok(api.host.group().rename_device(&asked.device, &name).map(|()| Done {})?)).await
 }
 
+#[utoipa::path(post,
+    path = "/devices/revoke",
+    tag = "devices",
+    request_body = DeviceChange,
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn revoke(
     State(api): State<Api>,
     body: Result<Json<DeviceChange>, JsonRejection>,
@@ -93,6 +112,11 @@ pub(in crate::api) async fn revoke(
     api.run(move |api| Ok(api.host.group().revoke_device(&asked.device).map(|()| Done {})?)).await
 }
 
+#[utoipa::path(post,
+    path = "/invite",
+    tag = "devices",
+    request_body = InviteRequest,
+    responses((status = 200, description = "Done", body = Invitation), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn invite(
     State(api): State<Api>,
     body: Result<Json<InviteRequest>, JsonRejection>,
@@ -101,6 +125,11 @@ pub(in crate::api) async fn invite(
     api.run(move |api| Ok(api.host.group().invite(&asked)?)).await
 }
 
+#[utoipa::path(post,
+    path = "/join",
+    tag = "devices",
+    request_body = JoinRequest,
+    responses((status = 200, description = "Done", body = Joined), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn join(
     State(api): State<Api>,
     body: Result<Json<JoinRequest>, JsonRejection>,
@@ -109,6 +138,11 @@ pub(in crate::api) async fn join(
     api.wait(move |api| Ok(api.host.group().join(&asked)?)).await
 }
 
+#[utoipa::path(get,
+    path = "/log",
+    tag = "drive",
+    params(("limit" = Option<String>, Query, description = "Lines at most, 50 if it is left out")),
+    responses((status = 200, description = "Done", body = Vec<LogLine>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn log(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Vec<LogLine>> {
     let limit = query::number(asked.as_deref(), "limit")?.unwrap_or(LOG_LINES);
     if limit > MAX_LOG_LINES {

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use vfs::Kind;
 
+use crate::answers::Problem;
 use crate::api::content;
 use crate::api::open_file::OpenFile;
 use crate::api::problem::ApiError;
@@ -24,6 +25,11 @@ const TAG_BYTES: usize = 8;
 /// Name of the archive of the whole drive.
 const WHOLE_DRIVE: &[u8] = b"drive";
 
+#[utoipa::path(get,
+    path = "/files/content",
+    tag = "files",
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded"), ("download" = Option<String>, Query, description = "Present: a browser saves it instead of showing it")),
+    responses((status = 200, description = "The content, or with `Range` a part of it (206)"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn download(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,
@@ -43,6 +49,11 @@ pub(in crate::api) async fn download(
     content::answer(file, &attr, &name, &headers, as_download)
 }
 
+#[utoipa::path(get,
+    path = "/files/zip",
+    tag = "files",
+    params(("path" = Option<String>, Query, description = "Path in the drive, percent-encoded; the root if it is left out")),
+    responses((status = 200, description = "The folder as a .zip"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn zip(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,
@@ -78,6 +89,11 @@ pub(in crate::api) async fn upload_options() -> Response {
     (StatusCode::NO_CONTENT, told).into_response()
 }
 
+#[utoipa::path(post,
+    path = "/uploads",
+    tag = "uploads",
+    params(("path" = Option<String>, Query, description = "Where it goes, percent-encoded"), ("folder" = Option<String>, Query, description = "Or its folder, with `filename` in Upload-Metadata"), ("Upload-Length" = u64, Header, description = "Bytes of the whole"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
+    responses((status = 201, description = "`Location` is where the content goes"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn begin_upload(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,
@@ -97,6 +113,11 @@ pub(in crate::api) async fn begin_upload(
     Ok((StatusCode::CREATED, [("location", location), tus(), progress(offset)]).into_response())
 }
 
+#[utoipa::path(head,
+    path = "/uploads/{address}",
+    tag = "uploads",
+    params(("address" = String, Path, description = "Of the upload")),
+    responses((status = 200, description = "`Upload-Offset` is how much is here"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn upload_state(
     State(api): State<Api>,
     Path(address): Path<String>,
@@ -106,6 +127,11 @@ pub(in crate::api) async fn upload_state(
     Ok((StatusCode::OK, [tus(), progress(offset), length]).into_response())
 }
 
+#[utoipa::path(patch,
+    path = "/uploads/{address}",
+    tag = "uploads",
+    params(("address" = String, Path, description = "Of the upload"), ("Upload-Offset" = u64, Header, description = "How much is here"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
+    responses((status = 204, description = "`Upload-Offset` is how much is here now"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn go_on(
     State(api): State<Api>,
     Path(address): Path<String>,
@@ -127,6 +153,11 @@ pub(in crate::api) async fn go_on(
     Ok((StatusCode::NO_CONTENT, [tus(), progress(offset)]).into_response())
 }
 
+#[utoipa::path(delete,
+    path = "/uploads/{address}",
+    tag = "uploads",
+    params(("address" = String, Path, description = "Of the upload")),
+    responses((status = 204, description = "It is given up"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn end_upload(
     State(api): State<Api>,
     Path(address): Path<String>,

@@ -161,3 +161,31 @@ fn a_page_hears_of_a_change_and_what_watches_finds_numbers() {
     assert!(rows.len() >= 21 && rows.iter().all(|row| row.as_str().unwrap().len() == rows.len()));
     assert_eq!(served.post("/qr", &json!({ "text": "x".repeat(2000) })).0, 400);
 }
+
+#[test]
+fn what_is_described_is_there() {
+    let served = Served::start();
+    let (status, told) = served.get("/openapi.json");
+    assert_eq!((status, &told["openapi"]), (200, &json!("3.1.0")));
+    let mut asked = 0;
+    for (path, methods) in told["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            // These do what they say, and would end or hold up the test.
+            if ["/down", "/keys/lock", "/events", "/wait"].contains(&path.as_str()) {
+                continue;
+            }
+            let host = format!("host: {}", served.address);
+            let token = format!("authorization: Bearer {}", served.token.as_str());
+            let route = format!("{API_PREFIX}{}", path.replace("{address}", "1-x"));
+            let (status, _, body) = served.raw(&method.to_uppercase(), &route, &[&host, &token], "");
+            assert!(status < 500 && status != 405, "{method} {path}: {status} {body}");
+            assert!(!body.contains("no such route"), "{method} {path}");
+            assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 35, "{asked}");
+    for name in ["Status", "Entry", "Problem", "TreeChanged"] {
+        assert!(told["components"]["schemas"][name].is_object(), "{name}");
+    }
+}
