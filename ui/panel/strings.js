@@ -70,7 +70,7 @@ export const t = {
     removed: (count) => `${plural(count, 'name', 'names')} deleted.`,
     restored: 'It is back.',
     details: 'Versions and places',
-    partial: 'Upload not finished',
+    partial: 'Unfinished',
     partialHint: 'Drop the same file here again, and the upload goes on where it stopped.',
     discard: 'Discard',
     unreadable: 'This folder cannot be shown',

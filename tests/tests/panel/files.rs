@@ -25,7 +25,6 @@ fn what_is_uploaded_is_in_the_mount_and_the_other_way_round() {
     browser.click(".rows .entry-name", "a & b");
     browser.wait_for(".crumbs h1", "a & b");
     browser.wait_for(".rows .entry-name", "from mount.bin");
-    browser.click(".rows .row", "from mount.bin");
     browser.run("document.querySelector('.rows [data-part=more]').click()", &[]);
     browser.click(".menu button", "Download");
     let file = browser.downloads().join("from mount.bin");
@@ -171,6 +170,7 @@ fn a_conflict_is_shown_and_ended_by_choosing() {
     first.browser.shot("conflict");
     first.page("Health");
     first.browser.wait_for(".conflict", "plan & notes.txt");
+    first.browser.wait_for(".conflict", "by laptop");
     first.browser.shot("health-conflict");
     let opens = fs::read(on(&first.daemon)).unwrap();
     first.browser.click(".conflict button", "Keep this one");

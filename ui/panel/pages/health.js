@@ -64,6 +64,8 @@ function showConflicts(place, count, signal, changed) {
 
 function showRisks(place, signal) {
   load(place, () => get('/files/at_risk', signal), (found) => {
+    // Those have a list of their own.
+    found.entries = found.entries.filter((entry) => entry.state !== 'conflict');
     if (found.entries.length === 0) return;
     place.append(h('section', { class: 'panel' }, h('h2', {}, t.health.atRisk), h('ul', { class: 'risks' }, found.entries.slice(0, 50).map((entry) =>
       h('li', {}, h('a', { href: `#/drive${entry.path.slice(0, entry.path.lastIndexOf('/'))}` }, `${entry.folder === '/' ? '' : entry.folder}/${entry.name}`.replace(/^\//, '')), badge(entry)))),

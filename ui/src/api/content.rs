@@ -17,7 +17,8 @@ const STEP_BYTES: u32 = 1 << 20;
 /// A file of the drive may be shown by the panel, and nothing in it runs or fetches anything.
 const SEALED_OFF: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; frame-ancestors 'self'";
 /// The browser's own viewer of PDF does not work in a sandbox. It runs apart from the page, and the content is never taken for HTML.
-const FOR_PDF: &str = "default-src 'none'; object-src 'self'; plugin-types application/pdf; style-src 'unsafe-inline'; frame-ancestors 'self'";
+const FOR_PDF: &str =
+    "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 /// Kinds that a browser may show; all else is a download. Those that could run something are shown as the text they are.
 const SHOWN: [(&str, &str); 58] = [
     ("png", "image/png"),

@@ -126,6 +126,10 @@ pub(super) fn find(drive: &Drive, address: &str) -> Result<(Upload, u64), ApiErr
     }
     let path = query::decoded(&note.path).ok_or_else(none)?;
     let offset = drive.attr(ino)?.size;
+    if offset > note.length {
+        let told = "somebody wrote to the partial file, and it is longer than the whole: delete the upload and begin it anew";
+        return Err(ApiError::refused(told));
+    }
     Ok((Upload { ino, length: note.length, path }, offset))
 }
 

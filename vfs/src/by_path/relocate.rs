@@ -104,6 +104,9 @@ impl Drive {
     }
 }
 
+/// What is done with each name of a folder.
+type EachEntry<'a> = dyn FnMut(&[u8], Ino) -> Result<(), Error> + 'a;
+
 impl Core {
     /// The current content of a file; none before the first.
     pub(super) fn head_content(&self, ino: Ino) -> Result<Option<(ledger::VersionId, u64, Content)>, Error> {
@@ -111,11 +114,7 @@ impl Core {
     }
 
     /// Every entry of a folder, in steps, with no lock held while `each` runs.
-    pub(super) fn each_entry(
-        &self,
-        dir: Ino,
-        each: &mut dyn FnMut(&[u8], Ino) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(super) fn each_entry(&self, dir: Ino, each: &mut EachEntry<'_>) -> Result<(), Error> {
         let (mut after, mut entries) = (0, Vec::new());
         loop {
             entries.clear();

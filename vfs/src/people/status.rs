@@ -68,6 +68,11 @@ impl Core {
 
     /// A device as people see it.
     pub(crate) fn device_name(&self, ledger: &Ledger, tag: DeviceTag) -> String {
-        if tag == ledger.device().tag() { self.device.clone() } else { format!("{:016x}", tag.0) }
+        if tag == ledger.device().tag() {
+            return self.device.clone();
+        }
+        let known = ledger.roster().device(tag);
+        // Of one that the roster does not name (any more) there is only what stamps carry.
+        known.map_or_else(|| format!("{:016x}", tag.0), |device| device.id().to_text())
     }
 }

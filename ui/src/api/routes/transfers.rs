@@ -124,6 +124,10 @@ pub(in crate::api) async fn upload_state(
 ) -> Result<Response, ApiError> {
     let (upload, offset) = api.work(move |api| uploads::find(&*api.drive()?, &address)).await?;
     let length = ("upload-length", upload.length.to_string());
+    if offset == upload.length {
+        // The daemon ended when all was here and nothing in its place yet; the sender has no more to send.
+        receive(&api, upload, offset, Body::empty()).await?;
+    }
     Ok((StatusCode::OK, [tus(), progress(offset), length]).into_response())
 }
 

@@ -89,3 +89,31 @@ fn what_is_no_upload_is_refused() {
     let (status, head) = served.tus("OPTIONS", &format!("{API_PREFIX}/uploads"), &[], "");
     assert_eq!((status, value(&head, "tus-version")), (204, "1.0.0".into()));
 }
+
+#[test]
+fn what_a_crash_left_whole_is_finished_and_what_was_tampered_with_is_refused() {
+    let served = Served::start();
+    let drive = &served.host.drive;
+    let fill = |text: &'static [u8]| {
+        let partial = drive
+            .list_folder(b"", 0, 10)
+            .unwrap()
+            .entries
+            .into_iter()
+            .find(|entry| entry.name.ends_with(vfs::PARTIAL_SUFFIX));
+        let flags = OpenFlags { write: true, ..OpenFlags::default() };
+        let opened = drive.open(partial.unwrap().attr.ino, flags).unwrap();
+        vfs::wait(|reply| drive.write(opened.handle, 0, text, reply)).unwrap();
+        drive.release(opened.handle);
+    };
+    let (_, head) = served.begin("?path=a", &[TUS, "upload-length: 5"]);
+    let address = value(&head, "location");
+    fill(b"whole");
+    assert_eq!(value(&served.tus("HEAD", &address, &[TUS], "").1, "upload-offset"), "5");
+    assert_eq!(served.get("/files/entry?path=a").1["size"], json!(5));
+    let (_, head) = served.begin("?path=b", &[TUS, "upload-length: 5"]);
+    let address = value(&head, "location");
+    fill(b"too much");
+    assert_eq!(served.tus("HEAD", &address, &[TUS], "").0, 409);
+    assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 8"], "x").0, 409);
+}
