@@ -82,8 +82,10 @@ impl Web {
 /// # Errors
 /// [`WebError::Serve`].
 pub async fn listen(panel: Option<Panel>, before: Option<SocketAddr>) -> Result<ApiServer, WebError> {
-    if let Some(before) = before {
-        return Ok(ApiServer::bind(before).await?);
+    if let Some(before) = before
+        && let Ok(server) = ApiServer::bind(before).await
+    {
+        return Ok(server);
     }
     let server = match panel {
         Some(Panel::At(address)) => ApiServer::bind(address).await,

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::json;
-use tests::{Start, noise};
+use tests::{Start, noise, report};
 
 use super::Open;
 
@@ -93,6 +93,9 @@ fn the_panel_is_light_and_says_what_is_the_case() {
         &[],
     );
     assert!(bytes.as_u64().unwrap() < TRANSFERRED_MAX_BYTES, "{bytes} bytes");
+    let paint =
+        browser.run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime", &[]);
+    report(format!("{bytes} bytes, first paint after {paint} ms"));
     assert!(
         !browser.run("return location.href", &[]).as_str().unwrap().contains("link="),
         "the secret is gone from the address"

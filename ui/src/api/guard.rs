@@ -185,3 +185,19 @@ pub(super) async fn guard_caller(
         Err(refused) => refused.into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_survives_its_file() {
+        let token = ApiToken::from_random(&[0xa7; 32]);
+        assert_eq!(token.as_str().len(), TOKEN_CHARS);
+        let file = format!("{}\n", token.as_str());
+        assert_eq!(ApiToken::parse(file.as_bytes()).unwrap().as_str(), token.as_str());
+        for wrong in [&b""[..], b"a7", &[0xff; 64], "g".repeat(64).as_bytes(), "a".repeat(65).as_bytes()] {
+            assert!(ApiToken::parse(wrong).is_none());
+        }
+    }
+}

@@ -61,3 +61,17 @@ fn kind(path: &str) -> &'static str {
         _ => "application/octet-stream",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_is_asked_for_at_once() {
+        let page = Assets::get(PAGE).unwrap();
+        let page = std::str::from_utf8(&page.data).unwrap();
+        for script in Assets::iter().filter(|path| path.ends_with(".js")) {
+            assert!(page.contains(&format!("\"/panel/{script}\"")), "{script} is in no tag of {PAGE}");
+        }
+    }
+}
