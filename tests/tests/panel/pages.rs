@@ -110,7 +110,7 @@ fn the_panel_is_light_and_says_what_is_the_case() {
     open.page("Settings");
     browser.wait_for("dl", &open.daemon.mount().display().to_string());
     browser.click("button", "Show the 24 words");
-    browser.wait(&"24 words".to_string(), || {
+    browser.wait("24 words", || {
         browser.run("return document.querySelectorAll('dialog .words li').length", &[]) == json!(24)
     });
     assert_eq!(browser.complaints(), Vec::<String>::new());

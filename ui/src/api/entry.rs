@@ -26,7 +26,7 @@ impl Company {
 }
 
 /// `listed` in the folder with this path.
-pub(super) fn entry(folder: &[u8], listed: Listed, company: Company) -> Entry {
+pub(super) fn entry(folder: &[u8], listed: &Listed, company: Company) -> Entry {
     let kind = match listed.attr.kind {
         Kind::File => "file",
         Kind::Directory => "folder",

@@ -42,7 +42,7 @@ pub(in crate::api) async fn list(State(api): State<Api>, RawQuery(asked): RawQue
         let company = Company::of(&api.host.group().peers());
         Ok(Folder {
             path: String::from_utf8_lossy(&path).into_owned(),
-            entries: page.entries.into_iter().map(|listed| entry(&path, listed, company)).collect(),
+            entries: page.entries.into_iter().map(|listed| entry(&path, &listed, company)).collect(),
             next: page.next.map(|next| next.to_string()),
         })
     })
@@ -60,7 +60,7 @@ pub(in crate::api) async fn one(State(api): State<Api>, RawQuery(asked): RawQuer
         let listed = api.drive()?.listed(&path)?;
         let company = Company::of(&api.host.group().peers());
         let above = path.strip_suffix(listed.name.as_slice()).unwrap_or(&path);
-        Ok(entry(above, listed, company))
+        Ok(entry(above, &listed, company))
     })
     .await
 }
@@ -93,7 +93,7 @@ fn find(api: &Api, wanted: Wanted<'_>, under: &[u8], limit: u64) -> Result<Found
     let company = Company::of(&api.host.group().peers());
     let entries = found.found.into_iter().map(|(folder, listed)| FoundEntry {
         folder: String::from_utf8_lossy(&folder).into_owned(),
-        entry: entry(&folder, listed, company),
+        entry: entry(&folder, &listed, company),
     });
     Ok(Found { entries: entries.collect(), complete: found.complete })
 }
