@@ -1,5 +1,7 @@
 // The way to the daemon: the API that every other program uses too, and its stream of events.
 
+import { t } from './strings.js';
+
 export const BASE = '/api/v1';
 
 export class ApiError extends Error {
@@ -24,11 +26,11 @@ async function ask(method, route, body, signal) {
     });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new ApiError(0, 'The daemon does not answer. It may be stopping or starting.');
+    throw new ApiError(0, t.unreachable);
   }
   if (response.status === 401) tell('signed-out');
   const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new ApiError(response.status, answer?.detail ?? `The daemon answered ${response.status}.`);
+  if (!response.ok) throw new ApiError(response.status, answer?.detail ?? t.answered(response.status));
   return answer;
 }
 

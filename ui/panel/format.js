@@ -34,13 +34,14 @@ export function parseSize(text) {
   return Math.round(Number(match[1].replace(',', '.')) * 1024 ** power);
 }
 
+// How long ago, in the largest unit; null within a minute.
 export function ago(text) {
   const seconds = (new Date(text) - Date.now()) / 1000;
   const steps = [['year', 31536000], ['month', 2592000], ['day', 86400], ['hour', 3600], ['minute', 60]];
   for (const [unit, length] of steps) {
     if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
   }
-  return relative.format(0, 'minute').includes('this') ? 'just now' : relative.format(0, 'minute');
+  return null;
 }
 
 export const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;

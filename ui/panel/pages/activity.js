@@ -2,7 +2,7 @@
 
 import { bus, get, state } from '../api.js';
 import { button, h, replace } from '../dom.js';
-import { dayOf, size, timeOf } from '../format.js';
+import { dayOf, timeOf } from '../format.js';
 import { load, notice } from '../parts/feedback.js';
 import { t } from '../strings.js';
 import { nameOf } from './details.js';
@@ -43,7 +43,7 @@ function byDay(lines) {
 // The log counts in bytes; people do not. A name that the path shows is not said twice.
 function inWords(line) {
   const name = line.path?.split('/').at(-1);
-  return line.what.replace(/^wrote (\d+) bytes$/, (_, bytes) => `wrote ${size(Number(bytes))}`).replace(` «${name}»`, '');
+  return line.what.replace(/^wrote (\d+) bytes$/, (_, bytes) => t.activity.wrote(Number(bytes))).replace(` «${name}»`, '');
 }
 
 function grouped(lines) {

@@ -154,7 +154,7 @@ class Folder {
       h('div', { class: 'cell name', role: 'cell' }, name),
       h('div', { class: 'cell state', role: 'cell' }, badge(entry)),
       h('div', { class: 'cell size', role: 'cell' }, entry.kind === 'folder' ? t.drive.entries(entry.size) : size(entry.size)),
-      h('div', { class: 'cell modified', role: 'cell', title: moment(entry.modified) }, ago(entry.modified)),
+      h('div', { class: 'cell modified', role: 'cell', title: moment(entry.modified) }, ago(entry.modified) ?? t.justNow),
       h('div', { class: 'cell act', role: 'cell' }, more));
   }
 
@@ -369,7 +369,7 @@ function iconOf(entry) {
 }
 
 function checked(name) {
-  if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new ApiError(0, 'A name is not empty and has no slash.');
+  if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new ApiError(0, t.drive.badName);
   return name;
 }
 

@@ -108,7 +108,7 @@ async function reveal(old) {
 
 function showSessions(place) {
   load(place, () => get('/sessions'), (list) => place.append(h('h2', {}, t.settings.sessions), h('ul', { class: 'versions' }, list.map((session) =>
-    h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used)))),
+    h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used) ?? t.justNow))),
       button(t.settings.signOut, { onclick: () => signOut(session, place) })))),
   h('div', { class: 'command' }, h('code', {}, t.signIn.command), button(t.copy, { icon: 'copy', onclick: () => copyText(t.signIn.command).catch(complain) }))));
 }
