@@ -25,6 +25,12 @@ pub struct PruneReport {
     pub finished: bool,
 }
 
+/// The clock before which the retention window ended.
+pub(super) fn oldest_kept(now: Now, retention: Duration) -> u64 {
+    let keep_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
+    now.wall.millis().saturating_sub(keep_ms) << 16
+}
+
 impl Ledger {
     /// Gives up versions that were replaced, and content of what was deleted, longer than `retention` ago. Looks at
     /// `budget_rows` inodes from where the step before stopped.
@@ -41,8 +47,7 @@ impl Ledger {
         budget_rows: usize,
     ) -> Result<PruneReport, LedgerError> {
         self.begin(now)?;
-        let keep_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
-        let oldest = now.wall.millis().saturating_sub(keep_ms) << 16;
+        let oldest = oldest_kept(now, retention);
         let mut report = PruneReport::default();
         let rows = self.state.inodes_from(self.prune_at.0, budget_rows)?;
         report.finished = rows.len() < budget_rows;
@@ -64,11 +69,13 @@ impl Ledger {
         let dead = row.born.is_some()
             && !row.is_alive()
             && row.links.iter().all(|link| link.place.deleted && link.place.stamp.clock < oldest);
+        let opens = row.head.as_ref().map(|head| head.id);
         let long_head = row.head.as_ref().filter(|head| head.content.is_none()).map(|head| head.id);
         let mut gone = Vec::new();
         for (id, version) in self.state.versions_of(ino)? {
             let replaced_long_ago = version.replaced.is_some_and(|stamp: Stamp| stamp.clock < oldest);
-            if version.body.is_some() && (replaced_long_ago || (dead && long_head == Some(id))) {
+            let old = replaced_long_ago && opens != Some(id);
+            if version.body.is_some() && (old || (dead && long_head == Some(id))) {
                 gone.push(id);
             }
         }
