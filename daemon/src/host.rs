@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chunkstore::{ChunkStore, Limits};
-use transport::Rates;
 use ui::answers::{Contribution, ContributionChange, Finding, Keys};
 use ui::api::{Facts, Host, Refusal};
 use ui::units::{ByteRate, ByteSize};
@@ -14,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::data_folder::DataFolder;
 use crate::group::Group;
 use crate::identity::{self, IdentityError};
-use crate::settings::{Settings, Value};
+use crate::settings::{Settings, Traffic, Value};
 use crate::stopping::{Reason, Stop};
 
 /// A running daemon.
@@ -29,6 +28,7 @@ pub struct Running {
     pub mountpoint: Option<PathBuf>,
     pub name: String,
     pub given: Mutex<Given>,
+    pub traffic: Traffic,
     /// Whether what is given holds copies for others, or only a cache.
     pub keeps_replicas: bool,
     pub stop: Stop,
@@ -45,21 +45,19 @@ pub struct Given {
     pub down: ByteRate,
 }
 
-impl Given {
-    /// As the network takes them.
-    pub fn rates(&self) -> Rates {
-        Rates { up_bytes_per_s: self.up.0, down_bytes_per_s: self.down.0, ..Rates::default() }
-    }
-}
-
 impl Running {
     fn told(&self, given: Given) -> Contribution {
+        let minute = ui::moment::minute_of_week();
+        let now = self.traffic.rates(given.up, given.down).effective(minute);
         Contribution {
             contributed: given.contribute.0,
             reserve: given.reserve.0,
             up: given.up.0,
             down: given.down.0,
             used: self.store.usage().pack_bytes,
+            up_now: now.up_bytes_per_s,
+            down_now: now.down_bytes_per_s,
+            hours_now: self.traffic.at(minute),
         }
     }
 }
@@ -103,7 +101,7 @@ impl Host for Running {
             }),
         }
         let given_to_others = if self.keeps_replicas { next.contribute.0 } else { 0 };
-        self.group.set_given(given_to_others, next.rates());
+        self.group.set_given(given_to_others, self.traffic.rates(next.up, next.down));
         Ok(self.told(next))
     }
 

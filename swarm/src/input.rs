@@ -8,6 +8,7 @@ use chunkstore::ChunkId;
 use ledger::Frontier;
 use ledger::identity::DeviceId;
 use ledger::keys::DevicePublicKey;
+use ledger::roster::Copies;
 
 use crate::facts::SignedFacts;
 use crate::output::JobResult;
@@ -31,6 +32,8 @@ pub enum Input {
     ///
     /// [`PeerView::silent_ms`]: crate::PeerView::silent_ms
     Silent(Vec<(DeviceId, Millis)>),
+    /// How many copies are wanted, whenever that changed and once at start.
+    Copies(Copies),
     /// A link to a member is up.
     Connected {
         /// Who.
@@ -88,6 +91,16 @@ pub enum Input {
         /// 512 at least: beyond, nobody is asked.
         ids: Vec<ChunkId>,
     },
+    /// Somebody waits until the own log is durable through `sequence` on so many computers, this one among them, with every chunk
+    /// put before: answered by [`Output::Copied`](crate::Output::Copied), always.
+    AwaitCopies {
+        /// Named in the answer.
+        ticket: u64,
+        /// Of the own log; it may become durable here a moment later.
+        sequence: u64,
+        /// On how many computers.
+        copies: usize,
+    },
     /// A job ended.
     Done {
         /// Which.
@@ -97,6 +110,11 @@ pub enum Input {
     },
     /// A person says that this device will not come back. Told to the other members.
     DeclareLost {
+        /// Which.
+        device: DeviceId,
+    },
+    /// A person takes that back: it is waited for anew, here and by the members that are connected.
+    DeclareFound {
         /// Which.
         device: DeviceId,
     },

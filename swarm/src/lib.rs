@@ -23,7 +23,7 @@ mod wire;
 pub use facts::{ADDRESSES_MAX, FACTS_MAX_BYTES, Facts, FactsError, SITE_MAX_BYTES, SignedFacts};
 pub use input::{Input, Lane, Member, Millis, Urgency};
 pub use node::Node;
-pub use output::{FetchError, HOLDERS_MAX_IDS, Job, JobResult, Output, Priority, Reason, StoreRefusal};
+pub use output::{FetchError, HOLDERS_MAX_IDS, Job, JobResult, Keep, Output, Priority, Reason, StoreRefusal};
 pub use settings::{COPIES_MAX, Settings};
 pub use view::{Counters, PeerState, PeerView, View};
 pub use wire::{WIRE_VERSION, decode_message_for_fuzzing};

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use chunkstore::ChunkId;
 use ledger::Frontier;
 use ledger::identity::DeviceId;
+use ledger::roster::Copies;
 use thiserror::Error;
 
 use crate::facts::SignedFacts;
@@ -63,6 +64,15 @@ pub enum Output {
     SafeThrough {
         /// Of the own log.
         sequence: u64,
+    },
+    /// The tables were made for these, and what that concerns was marked: to be kept on disk for the next start.
+    CopiesPlaced(Copies),
+    /// What somebody waited for is so, or was not in time.
+    Copied {
+        /// Whose.
+        ticket: u64,
+        /// `false`: 30 s are over, or too many wait.
+        done: bool,
     },
     /// How far the logs are durable at a peer.
     PeerFrontier {
@@ -125,12 +135,13 @@ pub enum Job {
         /// Which.
         ids: Vec<ChunkId>,
     },
-    /// These are on enough hosts: clear `UNREPLICATED` → [`JobResult::Ok`].
+    /// These are on enough hosts: clear `UNREPLICATED` → [`JobResult::Ids`]: those that were placed and stay so though
+    /// `keep` is [`Keep::AsItIs`].
     Replicated {
         /// Which.
         ids: Vec<ChunkId>,
-        /// This device is one of the hosts: they stay placed. Otherwise they become cache.
-        keep: bool,
+        /// What they are here from now on.
+        keep: Keep,
     },
     /// Ids of chunks with `UNREPLICATED` set, rising, after this one → [`JobResult::Ids`]; fewer than `max` when the walk is over.
     Unreplicated {
@@ -141,6 +152,12 @@ pub enum Job {
     },
     /// Other hosts own these partitions now: set `UNREPLICATED` durably on all chunks of theirs that are here → [`JobResult::Ok`].
     Requeue {
+        /// Which.
+        partitions: Vec<u16>,
+    },
+    /// This device need not keep chunks of these partitions: set `UNREPLICATED` durably on those that are placed here →
+    /// [`JobResult::Ok`]. They are given up once their owners are found to have them.
+    RequeueSurplus {
         /// Which.
         partitions: Vec<u16>,
     },
@@ -178,6 +195,17 @@ pub enum Priority {
     Replication,
 }
 
+/// What a chunk is here once it is on enough hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Keep {
+    /// This device is one of the hosts.
+    Placed,
+    /// What was placed stays so; what was only written here becomes cache.
+    AsItIs,
+    /// Nobody counts on this copy: cache.
+    Cache,
+}
+
 /// Why a chunk is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -212,7 +240,7 @@ pub enum JobResult {
     Flushed(bool),
     /// Of `Have` and `Count`: one answer for each id.
     Have(Vec<bool>),
-    /// Of `Unreplicated`.
+    /// Of `Unreplicated` and `Replicated`.
     Ids(Vec<ChunkId>),
     /// Of `LogSince`.
     Transactions(Vec<Bytes>),
@@ -227,7 +255,7 @@ pub enum JobResult {
     },
     /// Of `RosterRecords`.
     Records(Vec<Bytes>),
-    /// Of `Replicated`, `Requeue`, `AcceptRecords`.
+    /// Of `Requeue`, `RequeueSurplus`, `AcceptRecords`.
     Ok,
     /// Of any job: the disk failed. What it was for is tried again later.
     Failed,

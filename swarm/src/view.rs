@@ -1,6 +1,7 @@
 //! What a person may see of the group.
 
 use ledger::identity::DeviceId;
+use ledger::roster::Copies;
 
 use crate::facts::Facts;
 use crate::input::Millis;
@@ -22,6 +23,10 @@ pub struct View {
     pub safe_through: u64,
     /// Hosts that count, this device included.
     pub hosts: usize,
+    /// There may be copies here that can be given up.
+    pub surplus: bool,
+    /// What copies are made for now.
+    pub copies: Copies,
     /// What went wrong so far.
     pub counters: Counters,
 }
@@ -33,6 +38,8 @@ pub struct PeerView {
     pub device: DeviceId,
     /// How long it has been silent, in words.
     pub state: PeerState,
+    /// A person said that it will not come back.
+    pub declared_lost: bool,
     /// For how long it has not been heard.
     pub silent_ms: Millis,
     /// Whether a link is up and both sides greeted.

@@ -37,6 +37,11 @@ pub(crate) const COUNT_MAX_CHUNKS: usize = 4096;
 /// In a hello's capabilities: it answers [`Message::Count`]. Who does not know a message ends the link over it.
 pub(crate) const CAN_COUNT: u32 = 1;
 
+/// Likewise: it knows [`Message::Found`].
+pub(crate) const CAN_FIND: u32 = 2;
+/// What this release can do.
+pub(crate) const CAPABILITIES: u32 = CAN_COUNT | CAN_FIND;
+
 /// A chunk's id as it travels.
 pub(crate) type RawId = [u8; 32];
 /// Enough of a record's hash to tell records apart.
@@ -86,6 +91,8 @@ pub(crate) enum Message {
     Count { question: u32, ids: Vec<RawId> },
     /// So many; `None`: it cannot be told.
     Counted { question: u32, held: Option<u32> },
+    /// A person says that this device is not lost after all. Only to who says [`CAN_FIND`].
+    Found(DeviceId),
 }
 
 /// Digests of what two members should have in common.

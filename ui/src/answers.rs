@@ -60,6 +60,45 @@ pub struct Workspace {
     pub only_here_files: u64,
     /// Files with versions that await a decision.
     pub conflicts: u64,
+    /// What was decided about copies.
+    #[serde(default)]
+    pub policy: Option<Policy>,
+    /// Why this computer takes no changes though its disk is well: its role.
+    #[serde(default)]
+    pub read_only: Option<String>,
+    /// `fsync`s since the start that were not on as many computers in time as the policy wants.
+    #[serde(default)]
+    pub fsyncs_too_late: u64,
+}
+
+/// `workspace policy`: what holds, for all computers of the drive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Copies wanted of everything.
+    pub copies: u8,
+    /// So many count as safe where there are not enough computers for more.
+    pub min: u8,
+    /// Computers beyond so many give their copies up.
+    pub max: u8,
+    /// What an `fsync` waits for: `local`, or `replicas(K)`.
+    pub fsync: String,
+}
+
+/// `workspace policy`: the request. What is not named stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyChange {
+    /// Copies wanted of everything; `max` moves along unless it is named too.
+    #[serde(default)]
+    pub copies: Option<u8>,
+    /// So many count as safe where there are not enough computers for more.
+    #[serde(default)]
+    pub min: Option<u8>,
+    /// Computers beyond so many give their copies up.
+    #[serde(default)]
+    pub max: Option<u8>,
+    /// What an `fsync` waits for: `local`, or `replicas(K)`.
+    #[serde(default)]
+    pub fsync: Option<String>,
 }
 
 /// Another device in [`Status`].
@@ -113,7 +152,7 @@ pub struct Device {
     pub used: u64,
 }
 
-/// `devices rename` and `devices revoke`: the request.
+/// `devices rename`, `revoke`, `lost` and `found`: the request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeviceChange {
     /// The device: its id, the beginning of it, or its name.
@@ -394,6 +433,15 @@ pub struct Contribution {
     pub down: u64,
     /// Bytes stored now.
     pub used: u64,
+    /// What of `up` holds at this hour.
+    #[serde(default)]
+    pub up_now: u64,
+    /// What of `down` holds at this hour.
+    #[serde(default)]
+    pub down_now: u64,
+    /// The span of `[[hours]]` that holds now, in words.
+    #[serde(default)]
+    pub hours_now: Option<String>,
 }
 
 /// `keys`.

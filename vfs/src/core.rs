@@ -8,6 +8,7 @@ use chunkstore::{ChunkStore, Cutter, DedupSecret, Limits, SealPool};
 use ledger::{Content, Ledger, LedgerError, Now};
 use parking_lot::{Mutex, RwLock};
 
+use crate::access::Access;
 use crate::changes::Changes;
 use crate::content::manifest::{Manifest, each_chunk};
 use crate::content::view::FileContent;
@@ -54,6 +55,7 @@ pub(crate) struct Core {
     pub(crate) fetcher: Fetcher,
     pub(crate) log_watch: LogWatch,
     pub(crate) safety: SafetyBook,
+    pub(crate) access: Access,
     pub(crate) sweep: LiveSweep,
     /// What the store may take; changed while it runs.
     pub(crate) limits: Mutex<Limits>,
@@ -110,6 +112,7 @@ impl Core {
             fetcher: Fetcher::default(),
             log_watch: LogWatch::default(),
             safety: SafetyBook::default(),
+            access: Access::default(),
             sweep: LiveSweep::default(),
             limits: Mutex::new(parts.limits),
             unsaved: AtomicU64::new(0),
@@ -220,7 +223,7 @@ impl Core {
         self.failure.get().map(|(_, at)| *at)
     }
 
-    /// Refuses changes after a failure.
+    /// Refuses to store anything after a failure, of this computer or of others.
     pub(crate) fn writable(&self) -> Result<(), Error> {
         if self.failure.get().is_some() {
             return Err(Error::ReadOnly);
@@ -233,9 +236,9 @@ impl Core {
         Ok(())
     }
 
-    /// Refuses what needs room when there is none.
+    /// Refuses a change that needs room when there is none.
     pub(crate) fn has_room(&self, bytes: u64) -> Result<(), Error> {
-        self.writable()?;
+        self.changeable()?;
         if self.store.has_room(bytes.saturating_add(1)) {
             Ok(())
         } else {

@@ -13,7 +13,14 @@ pub trait Group: Send + Sync {
     /// Brings the sealed chunk into the store. `done` is called exactly once, on any thread, within about ten seconds. Must not wait
     /// for the network itself.
     fn fetch(&self, id: ChunkId, urgency: Urgency, done: FetchDone);
+
+    /// Waits until this computer's log is durable through `sequence` on so many computers, this one among them, with every chunk
+    /// stored before. `done` is called exactly once, on any thread, within about 30 s: whether it is so. Must not wait itself.
+    fn await_copies(&self, sequence: u64, copies: u8, done: CopiesDone);
 }
+
+/// Told whether the copies are there; dropping it unanswered says that they are not.
+pub type CopiesDone = Box<dyn FnOnce(bool) + Send>;
 
 /// Told how a fetch went; dropping it unanswered says [`FetchError::NobodyHasIt`].
 pub type FetchDone = Box<dyn FnOnce(Result<(), FetchError>) + Send>;

@@ -31,9 +31,22 @@ impl ChunkStore {
     /// # Errors
     /// [`StoreError::Index`].
     pub fn requeue(&self, partitions: &[u16]) -> Result<u64, StoreError> {
+        self.requeue_those(partitions, ChunkState::default())
+    }
+
+    /// The same for those only that placement named this computer a host of.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn requeue_placed(&self, partitions: &[u16]) -> Result<u64, StoreError> {
+        self.requeue_those(partitions, ChunkState::PLACED)
+    }
+
+    fn requeue_those(&self, partitions: &[u16], with: ChunkState) -> Result<u64, StoreError> {
         let (mut requeued, mut after) = (0, None);
         let is_lost = |id: &ChunkId, entry: &Entry| {
             partitions.contains(&id.partition())
+                && entry.state.has(with)
                 && !entry.state.has_any(ChunkState::UNREPLICATED.with(ChunkState::DAMAGED))
         };
         loop {

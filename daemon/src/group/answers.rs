@@ -6,14 +6,16 @@ use std::time::Duration;
 use ledger::identity::DeviceId;
 use ledger::roster::Role;
 use swarm::{PeerState, View};
-use ui::answers::{Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, WaitFor, Waited};
+use ui::answers::{
+    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, PolicyChange, WaitFor, Waited,
+};
 use ui::api::Refusal;
 use vfs::Drive;
 
 use super::driver::Told;
 use super::logs::MemberDevice;
 use super::shared::{Known, PeerPath};
-use super::{Group, Keys};
+use super::{Group, Keys, policy};
 
 /// How long one request waits; whoever wants to wait longer asks again.
 const WAIT_AT_ONCE: Duration = Duration::from_secs(15);
@@ -30,19 +32,20 @@ const ALONE: &str = "the drive is on this computer alone, and one computer alone
 
 impl ui::api::Group for Group {
     fn peers(&self) -> Vec<Peer> {
-        let known = self.shared.known();
         let (view, paths) = self.view();
         let own = self.device.id();
-        let others = known.members.present().filter(|device| device.id != own);
-        others.map(|device| peer(device, &known, &view, paths.get(&device.id))).collect()
+        self.shared.with(|known| {
+            let others = known.members.present().filter(|device| device.id != own);
+            others.map(|device| peer(device, known, &view, paths.get(&device.id))).collect()
+        })
     }
 
     fn devices(&self) -> Vec<Device> {
-        let known = self.shared.known();
         let (view, _) = self.view();
         let own = self.device.id();
-        let mut devices: Vec<Device> =
-            known.members.present().map(|device| self.device_told(device, &known, &view)).collect();
+        let mut devices: Vec<Device> = self.shared.with(|known| {
+            known.members.present().map(|device| self.device_told(device, known, &view)).collect()
+        });
         devices.sort_by_key(|device| (device.device != own.to_text(), device.name.clone()));
         devices
     }
@@ -82,6 +85,38 @@ impl ui::api::Group for Group {
             .map_err(|error| Refusal::Refused(error.to_string()))?;
         self.tell.tell(Told::RosterChanged);
         Ok(())
+    }
+
+    fn declare_lost(&self, device: &str) -> Result<(), Refusal> {
+        let device = self.named(device)?;
+        if device.id == self.device.id() {
+            return Err(Refusal::Refused("this is the computer you are at: say so on another one".into()));
+        }
+        if self.shared.with(|known| known.online.contains(&device.id)) {
+            let told = "it is connected, so it is not lost: to take it out of the drive, use `peerdrive devices revoke`";
+            return Err(Refusal::Refused(told.into()));
+        }
+        self.drive()?;
+        self.tell.tell(Told::Declared { device: device.id, lost: true });
+        Ok(())
+    }
+
+    fn declare_found(&self, device: &str) -> Result<(), Refusal> {
+        let device = self.named(device)?;
+        self.drive()?;
+        self.tell.tell(Told::Declared { device: device.id, lost: false });
+        Ok(())
+    }
+
+    fn policy(&self) -> ui::answers::Policy {
+        policy::shown(self.shared.with(|known| known.members.policy))
+    }
+
+    fn set_policy(&self, change: &PolicyChange) -> Result<ui::answers::Policy, Refusal> {
+        let (drive, user) = self.drive()?;
+        policy::change(drive, user, change)?;
+        self.tell.tell(Told::RosterChanged);
+        Ok(policy::shown(drive.roster(|roster, _| roster.policy())))
     }
 
     fn wait(&self, until: WaitFor, path: Option<&[u8]>) -> Waited {
@@ -130,15 +165,12 @@ impl Group {
         let wanted = text.trim();
         let symbols = |text: &str| text.to_ascii_uppercase().replace('-', "");
         let prefix = symbols(wanted);
-        let members = self.shared.known().members;
-        let mut found: Vec<MemberDevice> = members
-            .present()
-            .filter(|device| {
-                let by_id = prefix.len() >= 4 && symbols(&device.id.to_text()).starts_with(&prefix);
-                by_id || device.name.as_deref() == Some(wanted)
-            })
-            .cloned()
-            .collect();
+        let is_meant = |device: &&MemberDevice| {
+            let by_id = prefix.len() >= 4 && symbols(&device.id.to_text()).starts_with(&prefix);
+            by_id || device.name.as_deref() == Some(wanted)
+        };
+        let mut found: Vec<MemberDevice> =
+            self.shared.with(|known| known.members.present().filter(is_meant).cloned().collect());
         match (found.pop(), found.is_empty()) {
             (Some(device), true) => Ok(device),
             (Some(_), false) => Err(Refusal::Refused(format!(
@@ -173,8 +205,11 @@ impl Group {
         let Ok((drive, _)) = self.drive() else {
             return no("this computer keeps sealed data for others: ask on one of theirs");
         };
-        if !self.shared.known().members.has_peers() {
+        if !self.has_peers() {
             return no(ALONE);
+        }
+        if let Some(why) = self.why_never_safe() {
+            return no(why);
         }
         if let Some(waited) = store_everything(drive) {
             return waited;
@@ -215,15 +250,39 @@ impl Group {
         }
     }
 
+    fn has_peers(&self) -> bool {
+        self.shared.with(|known| known.members.has_peers())
+    }
+
+    /// Where no computer is left that could keep another copy, waiting does not help.
+    fn why_never_safe(&self) -> Option<String> {
+        let (view, _) = self.view();
+        let lost = view.peers.iter().filter(|peer| peer.state == PeerState::Lost);
+        let lost: Vec<DeviceId> = lost.map(|peer| peer.device).collect();
+        if lost.is_empty() || view.hosts >= usize::from(view.copies.min) {
+            return None;
+        }
+        let names = self.shared.with(|known| {
+            let names: Vec<String> =
+                lost.iter().filter_map(|device| known.members.device(device)).map(name_of).collect();
+            names.join(", ")
+        });
+        Some(format!(
+            "{} of at least {} computers that keep copies are left (lost: {names}): invite another (`peerdrive invite`), or start a \
+             lost one again",
+            view.hosts, view.copies.min
+        ))
+    }
+
     /// What stands in the way, in words.
     fn not_yet(&self) -> Waited {
-        let (known, (view, _)) = (self.shared.known(), self.view());
-        let away: Vec<String> = known
-            .members
-            .present()
-            .filter(|device| device.id != self.device.id() && !known.online.contains(&device.id))
-            .map(name_of)
-            .collect();
+        let (view, _) = self.view();
+        let is_away = |known: &Known, device: &&MemberDevice| {
+            device.id != self.device.id() && !known.online.contains(&device.id)
+        };
+        let away: Vec<String> = self.shared.with(|known| {
+            known.members.present().filter(|device| is_away(known, device)).map(name_of).collect()
+        });
         let away =
             if away.is_empty() { String::new() } else { format!("; not reachable: {}", away.join(", ")) };
         let missing = format!("{} chunks are on their way to other computers{away}", view.outbox_chunks);
@@ -236,7 +295,7 @@ impl Group {
         {
             return waited;
         }
-        if !self.shared.known().members.has_peers() {
+        if !self.has_peers() {
             return yes();
         }
         // Links of a daemon that has just started take a moment.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ledger::identity::DeviceId;
 use ledger::keys::{DeviceKey, DevicePublicKey};
+use ledger::roster::Copies;
 use swarm::{Facts, FetchError, Input, Job, JobResult, Millis, Node, Output, SignedFacts, View};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
@@ -25,8 +26,9 @@ use super::doors::Doors;
 use super::jobs::Workers;
 use super::links::{Came, Incoming, Links, Taken};
 use super::logs::{Kept, Members};
-use super::peers_file::PeersFile;
+use super::peers_file::{self, KeptPeer, PeersFile};
 use super::shared::{PeerPath, Shared};
+use super::silence::{self, Silence};
 
 /// Jobs under way at which no more chunks are taken in.
 const JOBS_MAX: usize = 512;
@@ -42,6 +44,8 @@ const FACTS_PAUSE: Duration = Duration::from_millis(500);
 const LOOK_AROUND: Duration = Duration::from_secs(30);
 /// Learnt facts are written to disk at most this often.
 const PEERS_FILE_PAUSE: Duration = Duration::from_secs(5);
+/// When others were last heard is written at least this often: so much less silence counts after a crash.
+const HEARD_PAUSE: Duration = Duration::from_secs(600);
 /// Room below which this host says that it is full, bytes.
 const FULL_BELOW_BYTES: u64 = 64 << 20;
 
@@ -60,6 +64,10 @@ pub enum Told {
     Done(u64, JobResult),
     /// A reader wants a chunk in the store.
     Fetch { id: chunkstore::ChunkId, urgency: swarm::Urgency, done: vfs::FetchDone },
+    /// An `fsync` waits until this computer's log is on so many computers.
+    AwaitCopies { sequence: u64, copies: u8, done: vfs::CopiesDone },
+    /// A person says that a device is lost, or is not.
+    Declared { device: DeviceId, lost: bool },
     /// Logs went on, on disk.
     LogAdvanced,
     /// New chunks are in the store.
@@ -87,7 +95,6 @@ pub struct Parts {
     pub shared: Arc<Shared>,
     pub peers_file: PeersFile,
     pub workers: Workers,
-    pub settings: swarm::Settings,
     pub contribute_bytes: u64,
     pub site: String,
     pub seed: u64,
@@ -105,14 +112,18 @@ pub struct Driver {
     dialer: Dialer,
     members: Members,
     keys: HashMap<PeerKey, DeviceId>,
-    facts: BTreeMap<DeviceId, Vec<u8>>,
-    facts_unsaved_since: Option<Instant>,
+    unsaved_since: Option<Instant>,
+    saved: Instant,
+    kept_at_start: Vec<KeptPeer>,
+    placed_for: Option<Copies>,
+    silence: Silence,
     own_facts: Option<Facts>,
     external: Option<SocketAddr>,
     own_facts_due: Option<Instant>,
     own_facts_told: Instant,
     looked_around: Instant,
     fetches: HashMap<u64, vfs::FetchDone>,
+    copying: HashMap<u64, vfs::CopiesDone>,
     questions: HashMap<u64, HoldersAnswer>,
     next_ticket: u64,
     jobs: HashMap<u64, usize>,
@@ -124,7 +135,10 @@ impl Driver {
     pub fn new(parts: Parts) -> (Self, Incoming) {
         let me = parts.device.id();
         let (links, incoming) = Links::new(me);
-        let node = Node::new(me, parts.kept.workspace, parts.settings.clone(), parts.seed);
+        let peers_file::Kept { placed_for, peers } = parts.peers_file.read();
+        let copies = placed_for.unwrap_or_else(|| parts.kept.logs.members().policy.copies);
+        let settings = swarm::Settings { copies, ..swarm::Settings::default() };
+        let node = Node::new(me, parts.kept.workspace, settings, parts.seed);
         let now = Instant::now();
         let driver = Self {
             me,
@@ -134,14 +148,18 @@ impl Driver {
             dialer: Dialer::new(me),
             members: Members::default(),
             keys: HashMap::new(),
-            facts: BTreeMap::new(),
-            facts_unsaved_since: None,
+            unsaved_since: None,
+            saved: now,
+            kept_at_start: peers,
+            placed_for,
+            silence: Silence::default(),
             own_facts: None,
             external: None,
             own_facts_due: Some(now),
             own_facts_told: now,
             looked_around: now,
             fetches: HashMap::new(),
+            copying: HashMap::new(),
             questions: HashMap::new(),
             next_ticket: 0,
             jobs: HashMap::new(),
@@ -179,19 +197,31 @@ impl Driver {
     }
 
     fn begin(&mut self) {
-        let entries = self.parts.peers_file.read();
         self.refresh_members();
-        let known: Vec<SignedFacts> =
-            entries.iter().filter_map(|bytes| SignedFacts::decode(bytes).ok()).collect();
-        for facts in &known {
+        let kept: Vec<(SignedFacts, KeptPeer)> = std::mem::take(&mut self.kept_at_start)
+            .into_iter()
+            .filter_map(|peer| Some((SignedFacts::decode(&peer.facts).ok()?, peer)))
+            .collect();
+        self.silence = Silence::of(kept.iter().map(|(facts, peer)| (facts.facts().device, peer)));
+        for (facts, _) in &kept {
             self.keep_facts(facts);
         }
-        self.handle(Input::KnownFacts(known));
+        let lost = kept.iter().filter(|(_, peer)| peer.lost);
+        let lost: Vec<DeviceId> = lost.map(|(facts, _)| facts.facts().device).collect();
+        self.handle(Input::KnownFacts(kept.into_iter().map(|(facts, _)| facts).collect()));
         self.log_advanced();
+        self.own_facts_due = None;
+        self.renew_own_facts();
+        // After the first tables were made: what the loss means may not have been done before the last stop.
+        for device in lost {
+            self.handle(Input::DeclareLost { device });
+        }
     }
 
     async fn end(mut self) {
-        self.save_facts();
+        self.save_peers();
+        // Who waits for copies is told that they are not there, by being let go.
+        self.copying.clear();
         for (_, done) in self.fetches.drain() {
             done(Err(vfs::FetchError::NobodyHasIt));
         }
@@ -229,14 +259,16 @@ impl Driver {
             self.own_facts_due = None;
             self.renew_own_facts();
         }
-        if self.facts_unsaved_since.is_some_and(|since| now.duration_since(since) >= PEERS_FILE_PAUSE) {
-            self.save_facts();
+        let unsaved = self.unsaved_since.is_some_and(|since| now.duration_since(since) >= PEERS_FILE_PAUSE);
+        if unsaved || now.duration_since(self.saved) >= HEARD_PAUSE {
+            self.save_peers();
         }
+        self.count_silence();
     }
 
     fn next_wake(&self) -> Instant {
         let swarm = self.node.next_wake().map(|at| self.began + Duration::from_millis(at));
-        let save = self.facts_unsaved_since.map(|since| since + PEERS_FILE_PAUSE);
+        let save = self.unsaved_since.map(|since| since + PEERS_FILE_PAUSE);
         let around = Some(self.looked_around + LOOK_AROUND);
         let all = [swarm, save, around, self.own_facts_due, self.dialer.next()];
         all.into_iter().flatten().min().unwrap_or_else(Instant::now)
@@ -257,6 +289,19 @@ impl Driver {
             }
             Told::Done(job, result) => self.done(job, result),
             Told::Fetch { id, urgency, done } => self.fetch(id, urgency, done),
+            Told::AwaitCopies { sequence, copies, done } => {
+                let ticket = self.ticket();
+                self.copying.insert(ticket, done);
+                self.handle(Input::AwaitCopies { ticket, sequence, copies: copies.into() });
+            }
+            Told::Declared { device, lost } => {
+                self.handle(if lost {
+                    Input::DeclareLost { device }
+                } else {
+                    Input::DeclareFound { device }
+                });
+                self.unsaved_since.get_or_insert_with(Instant::now);
+            }
             Told::LogAdvanced => self.log_advanced(),
             Told::Fresh => self.fresh(),
             Told::RosterChanged => self.refresh_members(),
@@ -381,9 +426,10 @@ impl Driver {
             may_host: true,
         });
         let told = told.collect();
-        let digest = members.digest;
+        let (digest, copies) = (members.digest, members.policy.copies);
         self.members = members.clone();
         self.parts.shared.set_members(members);
+        self.handle(Input::Copies(copies));
         self.handle(Input::Members(told));
         self.handle(Input::RosterDigest(digest));
     }
@@ -411,9 +457,7 @@ impl Driver {
         self.own_facts_told = Instant::now();
         self.own_facts = Some(facts.clone());
         // A clock that was set back must not make facts look old: they follow those issued before.
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-        let issued_ms = self.parts.shared.next_issue(wall_ms);
+        let issued_ms = self.parts.shared.next_issue(wall_ms());
         let signed =
             SignedFacts::sign(&self.parts.device, self.parts.kept.workspace, Facts { issued_ms, ..facts });
         self.parts.shared.set_facts(self.me, signed.facts().clone(), signed.as_bytes().to_vec());
@@ -433,22 +477,46 @@ impl Driver {
         }
         self.dialer.learn(Instant::now(), &device, &facts.addresses);
         self.parts.shared.set_facts(device, facts.clone(), signed.as_bytes().to_vec());
-        self.facts.insert(device, signed.as_bytes().to_vec());
         self.tell_safety();
-        self.facts_unsaved_since.get_or_insert_with(Instant::now);
+        self.unsaved_since.get_or_insert_with(Instant::now);
     }
 
     /// The drive counts its safe files by what each device says of its own log.
     fn tell_safety(&self) {
-        let known = self.parts.shared.known();
-        let safe =
-            known.members.devices.iter().map(|device| (device.id, known.safe_through(&device.id, self.me)));
-        self.parts.kept.logs.set_safe_through(known.members.has_peers(), safe.collect());
+        let (has_peers, safe) = self.parts.shared.with(|known| {
+            let devices = known.members.devices.iter();
+            let safe = devices.map(|device| (device.id, known.safe_through(&device.id, self.me)));
+            (known.members.has_peers(), safe.collect())
+        });
+        self.parts.kept.logs.set_safe_through(has_peers, safe);
     }
 
-    fn save_facts(&mut self) {
-        if self.facts_unsaved_since.take().is_some() {
-            self.parts.peers_file.write(self.facts.values());
+    fn save_peers(&mut self) {
+        self.unsaved_since = None;
+        self.saved = Instant::now();
+        let (view, up, wall) = (self.node.view(self.now()), self.began.elapsed(), wall_ms());
+        let lost =
+            |device: &DeviceId| view.peers.iter().any(|peer| peer.device == *device && peer.declared_lost);
+        let peers = self.parts.shared.with(|known| {
+            let others = known.signed_facts.iter().filter(|(device, _)| **device != self.me);
+            let kept = others.map(|(device, facts)| KeptPeer {
+                heard_ms: self.silence.heard_ms(device, &view, up, wall),
+                lost: lost(device),
+                facts: facts.clone(),
+            });
+            kept.collect()
+        });
+        self.parts.peers_file.write(&peers_file::Kept { placed_for: self.placed_for, peers });
+    }
+
+    /// How long others were silent before this start counts from now on.
+    fn count_silence(&mut self) {
+        if self.began.elapsed() < silence::COUNTS_AFTER || self.silence.is_counted() {
+            return;
+        }
+        let view = self.node.view(self.now());
+        if let Some(silent) = self.silence.due(&view, self.began.elapsed(), wall_ms()) {
+            self.handle(Input::Silent(silent));
         }
     }
 
@@ -529,6 +597,16 @@ impl Driver {
                     let due = Instant::now().max(self.own_facts_told + FACTS_PAUSE);
                     self.own_facts_due.get_or_insert(due);
                 }
+                Output::CopiesPlaced(copies) => {
+                    if self.placed_for.replace(copies) != Some(copies) {
+                        self.unsaved_since.get_or_insert_with(Instant::now);
+                    }
+                }
+                Output::Copied { ticket, done } => {
+                    if let Some(answer) = self.copying.remove(&ticket) {
+                        answer(done);
+                    }
+                }
                 Output::PeerFrontier { peer, frontier } => self.parts.shared.set_frontier(peer, frontier),
             }
         }
@@ -554,6 +632,12 @@ impl Driver {
 fn is_as_good(before: &Facts, now: &Facts) -> bool {
     let close = before.used_bytes.abs_diff(now.used_bytes) < (now.contributed_bytes / 100).max(16 << 20);
     close && Facts { used_bytes: now.used_bytes, issued_ms: now.issued_ms, ..before.clone() } == *now
+}
+
+/// Milliseconds since 1970.
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn sleep_until(at: Instant) {

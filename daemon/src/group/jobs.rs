@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use chunkstore::{ChunkId, ChunkState, ChunkStore, StoreError};
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
-use swarm::{Job, JobResult, Priority, Reason, StoreRefusal};
+use swarm::{Job, JobResult, Keep, Priority, Reason, StoreRefusal};
 
 use super::logs::Kept;
 
@@ -134,12 +134,16 @@ fn run(kept: &Kept, job: Job) -> JobResult {
             Ok(held) => JobResult::Have(held),
             Err(error) => failed("what is held cannot be counted", &error),
         },
-        Job::Replicated { ids, keep } => told(replicated(store, &ids, keep)),
+        Job::Replicated { ids, keep } => match replicated(store, &ids, keep) {
+            Ok(placed) => JobResult::Ids(placed),
+            Err(error) => failed("the index did not take a change", &error),
+        },
         Job::Unreplicated { after, max } => match store.unreplicated(after, max) {
             Ok(ids) => JobResult::Ids(ids),
             Err(error) => failed("the chunks without replicas cannot be listed", &error),
         },
         Job::Requeue { partitions } => told(store.requeue(&partitions).map(drop)),
+        Job::RequeueSurplus { partitions } => told(store.requeue_placed(&partitions).map(drop)),
         Job::LogSince { frontier, max_bytes } => match kept.logs.since(&frontier, max_bytes) {
             Ok(sealed) => JobResult::Transactions(sealed),
             Err(error) => failed("the logs cannot be read", &error),
@@ -168,15 +172,22 @@ fn failed(what: &str, error: &dyn std::fmt::Display) -> JobResult {
     JobResult::Failed
 }
 
-/// They are where they belong: here too, or only elsewhere, so that they may go when room is needed.
-fn replicated(store: &ChunkStore, ids: &[ChunkId], keep: bool) -> Result<(), StoreError> {
+/// They are where they belong: here too, or only elsewhere, so that they may go when room is needed. Those that stay placed
+/// though this computer is none of the hosts.
+fn replicated(store: &ChunkStore, ids: &[ChunkId], keep: Keep) -> Result<Vec<ChunkId>, StoreError> {
     store.mark_replicated(ids)?;
-    let (set, clear) = if keep {
-        (ChunkState::PLACED, ChunkState::CACHED)
-    } else {
-        (ChunkState::CACHED, ChunkState::PLACED)
-    };
-    set_all(store, ids, set, clear)
+    let (mut stay, mut go, mut surplus) = (Vec::new(), Vec::new(), Vec::new());
+    for id in ids {
+        let placed = store.state(id)?.is_some_and(|state| state.has(ChunkState::PLACED));
+        match keep {
+            Keep::Placed => stay.push(*id),
+            Keep::AsItIs if placed => surplus.push(*id),
+            Keep::AsItIs | Keep::Cache => go.push(*id),
+        }
+    }
+    set_all(store, &stay, ChunkState::PLACED, ChunkState::CACHED)?;
+    set_all(store, &go, ChunkState::CACHED, ChunkState::PLACED)?;
+    Ok(surplus)
 }
 
 /// What is held for good. It was offered because placement wants it here: what was only cached stays from now on.

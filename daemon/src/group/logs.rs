@@ -8,7 +8,7 @@ use chunkstore::ChunkStore;
 use ledger::Frontier;
 use ledger::identity::{DeviceId, WorkspaceId};
 use ledger::keys::{DevicePublicKey, UserPublicKeys};
-use ledger::roster::{Role, Roster};
+use ledger::roster::{Policy, Role, Roster};
 
 /// What became of transactions that were taken in.
 #[derive(Debug, Clone, Default)]
@@ -75,6 +75,8 @@ pub struct Members {
     pub devices: Vec<MemberDevice>,
     /// The users who are members now.
     pub users: Vec<UserPublicKeys>,
+    /// What holds for copies.
+    pub policy: Policy,
 }
 
 /// One device of the roster.
@@ -98,7 +100,8 @@ impl Members {
             name: name(device),
         });
         let users = roster.members().filter(|member| member.role.is_some()).map(|member| member.keys);
-        Self { digest: roster.digest(), devices: devices.collect(), users: users.collect() }
+        let policy = roster.policy();
+        Self { digest: roster.digest(), devices: devices.collect(), users: users.collect(), policy }
     }
 
     /// The devices that belong to the workspace now.

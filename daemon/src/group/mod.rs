@@ -7,7 +7,8 @@
 //!    │        └─ logs                               of a drive, or sealed on a host
 //!    ├──── inviting, entering, messages             pairing: both sides, and what they say
 //!    ├──── sightings, addresses, peers_file         where others are
-//!    └──── answers, shared                          what people and the drive ask
+//!    ├──── silence                                  for how long they were not heard
+//!    └──── answers, policy, shared                          what people and the drive ask
 //! ```
 
 mod addresses;
@@ -25,13 +26,15 @@ mod messages;
 mod of_drive;
 mod of_host;
 mod peers_file;
+mod policy;
 mod shared;
 mod sightings;
+mod silence;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chunkstore::ChunkId;
 use ledger::identity::WorkspaceId;
@@ -120,7 +123,8 @@ pub struct Start {
     pub port_mapping: bool,
     pub contribute_bytes: u64,
     pub rates: Rates,
-    pub target: usize,
+    /// Copies wanted in a drive that is new.
+    pub target: Option<u8>,
     pub site: String,
     pub stop: Stop,
 }
@@ -172,6 +176,7 @@ pub struct Group {
     keys: Keys,
     device: DeviceKey,
     name: String,
+    objection: Option<String>,
     stop: Stop,
 }
 
@@ -196,6 +201,10 @@ impl Group {
         let tell = Tell { driver, announce: Arc::default() };
         let shared = Arc::new(Shared::default());
         let sightings = Sightings::default();
+        let objection = match &start.keys {
+            Keys::Drive { drive, user } => policy::found(drive, user, start.target),
+            Keys::Host { .. } => None,
+        };
         let kept = start.keys.kept(start.workspace, &start.workspace_folder);
         let results = tell.clone();
         let done: Arc<dyn Fn(u64, swarm::JobResult) + Send + Sync> =
@@ -211,7 +220,6 @@ impl Group {
             shared: Arc::clone(&shared),
             peers_file: PeersFile::in_folder(&start.workspace_folder),
             workers,
-            settings: swarm::Settings { target: start.target, ..swarm::Settings::default() },
             contribute_bytes: start.contribute_bytes,
             site: start.site.clone(),
             seed: u64::from_le_bytes(seed),
@@ -229,6 +237,9 @@ impl Group {
         handle.spawn(take(arrivals, tell.clone(), Arc::clone(&inviter)));
         if start.discovery {
             discover(&handle, &endpoint, start.workspace, &tell, &sightings, &inviter);
+        }
+        if !start.rates.hours.is_empty() {
+            handle.spawn(tell_the_minute(endpoint.clone()));
         }
         if start.port_mapping {
             handle.spawn(keep_port_open(endpoint.address().port(), tell.clone()));
@@ -254,6 +265,7 @@ impl Group {
             keys: start.keys,
             device: start.device,
             name: start.name,
+            objection,
             stop: start.stop,
         });
         group.listen_to(&kept);
@@ -293,6 +305,11 @@ impl Group {
             Ok(()) => self.tell.tell(Told::RosterChanged),
             Err(error) => tracing::warn!(%error, "this computer's name could not be told to the others"),
         }
+    }
+
+    /// What of the settings was not taken, in words.
+    pub fn objection(&self) -> Option<&str> {
+        self.objection.as_deref()
     }
 
     /// Where others reach this computer.
@@ -383,6 +400,10 @@ impl vfs::Group for Fetcher {
         };
         self.tell.tell(Told::Fetch { id, urgency, done });
     }
+
+    fn await_copies(&self, sequence: u64, copies: u8, done: vfs::CopiesDone) {
+        self.tell.tell(Told::AwaitCopies { sequence, copies, done });
+    }
 }
 
 fn bind(start: &Start, doors: &Arc<Doors>) -> Result<(Endpoint, Arrivals), GroupError> {
@@ -460,6 +481,16 @@ async fn keep_port_open(port: u16, tell: Tell) {
     loop {
         tell.tell(Told::External(mapping.external()));
         mapping.changed().await;
+    }
+}
+
+/// Rates go by the local hour.
+async fn tell_the_minute(endpoint: Endpoint) {
+    loop {
+        endpoint.set_minute_of_week(ui::moment::minute_of_week());
+        // All zones keep whole minutes.
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        tokio::time::sleep(Duration::from_secs(60 - since.as_secs() % 60)).await;
     }
 }
 

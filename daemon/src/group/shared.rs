@@ -21,7 +21,7 @@ pub struct PeerPath {
 }
 
 /// What is known of the group at this moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Known {
     pub members: Members,
     pub online: Vec<DeviceId>,
@@ -53,8 +53,9 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn known(&self) -> Known {
-        self.known.lock().clone()
+    /// Looks at what is known. Others wait meanwhile: be short, and ask nobody.
+    pub fn with<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
+        look(&self.known.lock())
     }
 
     /// Waits until `done` answers something, or `patience` is over.
@@ -102,7 +103,7 @@ impl Shared {
     }
 
     pub fn own_safe_through(&self) -> u64 {
-        self.known.lock().own_safe_through
+        self.with(|known| known.own_safe_through)
     }
 
     /// The number of the next facts: the time, but always later than the last.

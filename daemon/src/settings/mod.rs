@@ -3,9 +3,11 @@
 //! | module | is |
 //! |---|---|
 //! | `parse` | the file → [`Settings`]; unknown keys are refused naming the nearest right one |
+//! | `hours` | the spans of `[[hours]]`, and what they make of the rates |
 //! | `edit` | one value changed in the file, all else of it left as it is |
 
 mod edit;
+mod hours;
 mod parse;
 
 use std::io;
@@ -17,6 +19,7 @@ use ui::cli::arguments::{LogLevel, Panel};
 use ui::units::{ByteRate, ByteSize, Span};
 
 pub use edit::Value;
+pub use hours::Traffic;
 
 /// Bytes of `config.toml` at most.
 const MAX_CONFIG_BYTES: usize = 256 << 10;
@@ -44,8 +47,10 @@ pub struct Settings {
     pub up: ByteRate,
     /// Received from others at most; 0: no limit.
     pub down: ByteRate,
-    /// Copies wanted of everything.
-    pub target: u32,
+    /// Other rates at some hours, and for each computer.
+    pub traffic: Traffic,
+    /// Copies wanted of everything, for a drive that the start makes; later the drive's own policy holds.
+    pub target: Option<u8>,
     /// Where this computer stands: copies are spread over sites. Empty: nobody said.
     pub site: String,
     /// How long superseded versions and deleted files are kept.
@@ -81,7 +86,8 @@ impl Default for Settings {
             reserve: None,
             up: ByteRate(0),
             down: ByteRate(0),
-            target: 3,
+            traffic: Traffic::default(),
+            target: None,
             site: String::new(),
             history: Span(30 * 86_400),
             cache: ByteSize(64 << 20),
@@ -163,10 +169,8 @@ impl Settings {
             self.contribute = Some(size);
             kept.push(("contribute", Value::Text(size.to_string())));
         }
-        if let Some(target) = up.target {
-            self.target = target;
-            kept.push(("target", Value::Number(target.into())));
-        }
+        // Not kept: what was decided is in the drive itself.
+        self.target = up.target.or(self.target);
         if let Some(listen) = up.listen {
             self.listen = Some(listen);
             kept.push(("listen", Value::Text(listen.to_string())));
@@ -240,19 +244,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         assert_eq!(Settings::load(&path).unwrap(), Settings::default());
-        let change = [("contribute", Value::Text("10G".into())), ("target", Value::Number(2))];
+        let change = [("contribute", Value::Text("10G".into())), ("site", Value::Text("attic".into()))];
         Settings::store(&path, &change).unwrap();
         let read = Settings::load(&path).unwrap();
-        assert_eq!((read.contribute, read.target), (Some(ByteSize(10 << 30)), 2));
+        assert_eq!((read.contribute, read.site.as_str()), (Some(ByteSize(10 << 30)), "attic"));
     }
 
     #[test]
     fn a_file_that_a_change_would_break_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
-        let unusual = "name = \"\"\"\ntarget = 5\n\"\"\"\n";
+        let unusual = "name = \"\"\"\nsite = 5\n\"\"\"\n";
         std::fs::write(&path, unusual).unwrap();
-        assert!(Settings::store(&path, &[("target", Value::Number(2))]).is_err());
+        assert!(Settings::store(&path, &[("site", Value::Text("attic".into()))]).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), unusual);
     }
 
@@ -266,9 +270,9 @@ mod tests {
             ..UpArguments::default()
         };
         let (settings, kept) = Settings::default().with(&up);
-        assert_eq!((settings.name.as_deref(), settings.target), (Some("box"), 2));
+        assert_eq!((settings.name.as_deref(), settings.target), (Some("box"), Some(2)));
         assert!(!settings.discovery && settings.log == LogLevel::Debug);
         let keys: Vec<&str> = kept.iter().map(|(key, _)| *key).collect();
-        assert_eq!(keys, ["name", "target"]);
+        assert_eq!(keys, ["name"]);
     }
 }

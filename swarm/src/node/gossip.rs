@@ -10,7 +10,7 @@ use crate::facts::SignedFacts;
 use crate::input::Lane;
 use crate::output::{Job, JobResult, Output};
 use crate::wire::{
-    FACTS_MAX_IN_MESSAGE, Message, PARTS_MAX, RECORD_HASHES_MAX, RecordMark, part_length, short,
+    CAN_FIND, FACTS_MAX_IN_MESSAGE, Message, PARTS_MAX, RECORD_HASHES_MAX, RecordMark, part_length, short,
 };
 
 /// Roster records in one frame, about.
@@ -152,11 +152,38 @@ impl Node {
         self.send_all(&Message::Lost(device), None);
     }
 
-    /// Only who can read the drive may say so: a blind host could else make the others copy everything.
     pub(super) fn told_lost(&mut self, from: Slot, device: DeviceId) {
-        if self.peers.get(from).member.is_some_and(|member| member.holds_keys) {
+        if self.may_declare(from) {
             self.declare_lost(device);
         }
+    }
+
+    pub(super) fn declare_found(&mut self, device: DeviceId) {
+        let Some(slot) = self.peers.slot(&device).filter(|slot| *slot != ME) else { return };
+        let now = self.now;
+        let peer = self.peers.get_mut(slot);
+        if !std::mem::take(&mut peer.declared_lost) {
+            return;
+        }
+        // It is waited for anew.
+        (peer.seen_at, peer.silent_before) = (now, 0);
+        self.hosts.dirty = true;
+        for slot in self.peers.greeted() {
+            if self.peers.link(slot).is_some_and(|link| link.capabilities & CAN_FIND != 0) {
+                self.send(slot, &Message::Found(device));
+            }
+        }
+    }
+
+    pub(super) fn told_found(&mut self, from: Slot, device: DeviceId) {
+        if self.may_declare(from) {
+            self.declare_found(device);
+        }
+    }
+
+    /// Only who can read the drive may say so: a blind host could else make the others copy everything.
+    fn may_declare(&self, from: Slot) -> bool {
+        self.peers.get(from).member.is_some_and(|member| member.holds_keys)
     }
 
     pub(super) fn tell_lost(&mut self, slot: Slot) {

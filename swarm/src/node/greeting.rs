@@ -12,7 +12,7 @@ use ledger::identity::DeviceId;
 use super::Node;
 use super::peer::{DEVICES_MAX, Link, ME, Slot};
 use crate::input::{Lane, Member, Millis};
-use crate::wire::{CAN_COUNT, Digests, Message, MessageError, frontier_digest};
+use crate::wire::{CAPABILITIES, Digests, Message, MessageError, frontier_digest};
 
 const JITTER_MS: Millis = 500;
 
@@ -143,6 +143,7 @@ impl Node {
             Message::AskFrontier => self.answer_frontier(slot),
             Message::Facts(all) => self.take_facts(slot, &all),
             Message::Lost(device) => self.told_lost(slot, device),
+            Message::Found(device) => self.told_found(slot, device),
             Message::RecordHashes(marks) => self.compare_roster_marks(slot, marks),
             Message::Records(_) => self.take_records(slot, parts),
             Message::Transactions(_) => self.take_transactions(slot, parts),
@@ -166,7 +167,7 @@ impl Node {
         link.hello.grow(now);
         let heard = link.greeted;
         let hello =
-            Message::Hello { workspace: self.workspace, capabilities: CAN_COUNT, heard, digests, facts };
+            Message::Hello { workspace: self.workspace, capabilities: CAPABILITIES, heard, digests, facts };
         self.send(slot, &hello);
     }
 
@@ -225,6 +226,7 @@ impl Node {
         let now = self.now;
         let told = frontier_digest(&self.peers.get(slot).told);
         let Some(link) = self.peers.link(slot) else { return };
+        link.heard = Some(*theirs);
         let ask = theirs.frontier != told && link.frontier_question.take(now);
         let facts = theirs.facts != ours.facts && link.facts_exchange.take(now);
         let roster = theirs.roster != ours.roster && link.roster_exchange.take(now);

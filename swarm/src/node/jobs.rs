@@ -43,12 +43,18 @@ pub(super) enum Waiting {
         batch: u32,
         ids: Vec<ChunkId>,
     },
-    Replicated,
+    /// `surplus`: what stays placed is to be given up later.
+    Replicated {
+        surplus: bool,
+    },
     LookAgain {
         position: u64,
     },
     Walk,
     Requeue {
+        partitions: Vec<u16>,
+    },
+    Surplus {
         partitions: Vec<u16>,
     },
     LogSince {
@@ -101,10 +107,11 @@ impl Node {
             Waiting::FetchStore { from, id, placed } => self.fetch_stored(from, id, placed, &result),
             Waiting::Flush => self.flushed(matches!(result, JobResult::Flushed(true))),
             Waiting::Have { at, batch, ids } => self.offer_looked_up(at, batch, &ids, result),
-            Waiting::Replicated => self.outbox.clearing -= 1,
+            Waiting::Replicated { surplus } => self.cleared(surplus, &result),
             Waiting::LookAgain { position } => self.looked_again(position, &result),
             Waiting::Walk => self.walked(result),
             Waiting::Requeue { partitions } => self.requeued(partitions, &result),
+            Waiting::Surplus { partitions } => self.surplus_marked(partitions, &result),
             Waiting::LogSince { at } => self.log_read(at, result),
             Waiting::Accept { at, bytes } => self.accepted(at, bytes, &result),
             Waiting::Count { at, question, weight } => self.counted(at, question, weight, &result),

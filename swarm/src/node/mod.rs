@@ -6,12 +6,14 @@
 //! outbox.rs    chunks that lack copies          walk.rs      the backlog that is on disk alone
 //! push.rs      offers, chunks, receipts         hosting.rs   the other side of it
 //! fetch.rs     chunks that are read here        serve.rs     the other side of it
-//! safety.rs    what is safe                     status.rs    what a person sees
+//! safety.rs    what is safe                     copied.rs    who waits for copies
+//! surplus.rs   copies that may be given up      status.rs    what a person sees
 //! timers.rs    what is due                      holders.rs   who holds what
 //! unreadable.rs  chunks of the outbox that are damaged here
 //! ```
 
 mod backoff;
+mod copied;
 mod fetch;
 mod gossip;
 mod greeting;
@@ -27,6 +29,7 @@ mod push;
 mod safety;
 mod serve;
 mod status;
+mod surplus;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -39,6 +42,7 @@ use bytes::Bytes;
 use ledger::Frontier;
 use ledger::identity::{DeviceId, WorkspaceId};
 
+use self::copied::Copied;
 use self::fetch::Fetches;
 use self::holders::Holders;
 use self::hosting::Hosting;
@@ -47,6 +51,7 @@ use self::jobs::Jobs;
 use self::outbox::Outbox;
 use self::peer::{ME, Peers, Slot};
 use self::safety::Safety;
+use self::surplus::Surplus;
 use self::walk::Walk;
 use crate::input::{Input, Lane, Millis};
 use crate::output::{JobResult, Output};
@@ -73,6 +78,8 @@ pub struct Node {
     outbox: Outbox,
     walk: Walk,
     safety: Safety,
+    copied: Copied,
+    surplus: Surplus,
     hosting: Hosting,
     fetches: Fetches,
     holders: Holders,
@@ -101,6 +108,8 @@ impl Node {
             outbox: Outbox::default(),
             walk: Walk::default(),
             safety: Safety::default(),
+            copied: Copied::default(),
+            surplus: Surplus::default(),
             hosting: Hosting::default(),
             fetches: Fetches::default(),
             holders: Holders::default(),
@@ -128,6 +137,7 @@ impl Node {
             Input::OwnFacts(facts) => self.take_own_facts(facts),
             Input::KnownFacts(facts) => self.take_known_facts(facts),
             Input::Silent(silent) => self.take_silent(silent),
+            Input::Copies(copies) => self.take_copies(copies),
             Input::Connected { peer, rtt_ms } => self.connected(peer, rtt_ms),
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::Frame { peer, lane, bytes } => self.take_frame(peer, lane, &bytes),
@@ -137,14 +147,17 @@ impl Node {
             Input::Fetch { ticket, id, urgency } => self.fetch(ticket, id, urgency),
             Input::CancelFetch { ticket } => self.cancel_fetch(ticket),
             Input::WhoHas { ticket, ids } => self.who_has(ticket, &ids),
+            Input::AwaitCopies { ticket, sequence, copies } => self.await_copies(ticket, sequence, copies),
             Input::Done { job, result } => self.done(job, result),
             Input::DeclareLost { device } => self.declare_lost(device),
+            Input::DeclareFound { device } => self.declare_found(device),
         }
     }
 
     /// Everything that may go on after something happened.
     fn pump(&mut self) {
         self.settle_hosts();
+        self.pump_surplus();
         self.pump_walk();
         for slot in self.peers.others() {
             self.pump_log(slot);
@@ -153,6 +166,7 @@ impl Node {
         self.pump_receipts();
         self.pump_replicated();
         self.pump_safety();
+        self.pump_copied();
     }
 
     fn done(&mut self, job: u64, result: JobResult) {

@@ -13,6 +13,7 @@ use crate::facts::{Facts, SignedFacts};
 use crate::input::{Member, Millis};
 use crate::settings::Settings;
 use crate::view::PeerState;
+use crate::wire::Digests;
 
 /// A device by a small number, for as long as the node lives. [`ME`] is this device.
 pub(super) type Slot = u16;
@@ -73,6 +74,8 @@ pub(super) struct Link {
     pub greeted: bool,
     /// What its release can do, as its hello says.
     pub capabilities: u32,
+    /// What the peer knew when it last said so.
+    pub heard: Option<Digests>,
     pub hello: Backoff,
     pub beat: Backoff,
     /// When facts, roster marks and a question for the frontier may be sent again.
@@ -228,6 +231,7 @@ impl Link {
             rtt,
             greeted: false,
             capabilities: 0,
+            heard: None,
             hello: Backoff::new(now, HELLO_EVERY_MS, HELLO_EVERY_MAX_MS),
             beat: Backoff::new(now + BEAT_EVERY_MS + jitter, BEAT_EVERY_MS, BEAT_EVERY_MAX_MS + jitter),
             facts_exchange: exchange,

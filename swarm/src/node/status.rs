@@ -18,6 +18,8 @@ impl Node {
             own_sequence: self.mine.0.get(&self.me()).copied().unwrap_or(0),
             safe_through: self.safety.told,
             hosts: self.hosts.slots().len(),
+            surplus: !self.surplus.is_empty(),
+            copies: self.settings.copies,
             counters: self.counters,
         }
     }
@@ -30,6 +32,7 @@ impl Node {
         PeerView {
             device: peer.device,
             state: peer.state(now.max(self.now), &self.settings),
+            declared_lost: peer.declared_lost,
             silent_ms: peer.silent(now.max(self.now)),
             connected: peer.is_greeted(),
             rtt_ms: peer.link.as_ref().map(|link| link.rtt),

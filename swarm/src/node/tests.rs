@@ -1,18 +1,20 @@
 //! A node among members who say whatever they like, over a disk that answers late or fails: it never breaks, asks for bounded work,
 //! and its clock never stands still.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
 use chunkstore::ChunkId;
 use ledger::keys::DeviceKey;
+use ledger::roster::Copies;
 use proptest::prelude::*;
 
 use super::*;
 use crate::facts::{Facts, SignedFacts};
 use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
-use crate::wire::{Answer, CAN_COUNT, Digests, Message};
+use crate::wire::{Answer, CAPABILITIES, Digests, Message};
 
 mod ordering;
 mod pace;
@@ -50,7 +52,7 @@ fn facts(number: u8, issued: u64, full: bool) -> SignedFacts {
 fn hello(number: u8) -> Message {
     let digests = Digests { roster: [0; 32], facts: [0; 16], frontier: [0; 16] };
     let facts = Some(facts(number, 1, false).as_bytes().to_vec());
-    Message::Hello { workspace: workspace(), capabilities: CAN_COUNT, heard: true, digests, facts }
+    Message::Hello { workspace: workspace(), capabilities: CAPABILITIES, heard: true, digests, facts }
 }
 
 fn node() -> Node {
@@ -81,7 +83,10 @@ enum Step {
     Advance(u8, u64),
     NewFacts(u8, u64, bool),
     Lost(u8),
+    Found(u8),
     WhoHas(Vec<u8>),
+    Decide(u8),
+    Await(u64, usize),
 }
 
 fn chunk(number: u8) -> Bytes {
@@ -123,6 +128,7 @@ fn message() -> impl Strategy<Value = Message> {
             Message::Count { question, ids: ids.iter().map(|number| id(*number).0).collect() }
         }),
         (0..=PEERS).prop_map(|number| Message::Lost(key(number).id())),
+        (0..=PEERS).prop_map(|number| Message::Found(key(number).id())),
         prop::collection::vec(any::<[u8; 16]>(), 0..3).prop_map(Message::RecordHashes),
         (0..4_u32, ids).prop_map(|(batch, ids)| {
             Message::Offer { batch, ids: ids.iter().map(|number| id(*number).0).collect() }
@@ -155,7 +161,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..=PEERS, 1..9_u64, any::<bool>())
             .prop_map(|(peer, issued, full)| Step::NewFacts(peer, issued, full)),
         1 => peer().prop_map(Step::Lost),
+        1 => peer().prop_map(Step::Found),
         1 => prop::collection::vec(0..20_u8, 0..6).prop_map(Step::WhoHas),
+        1 => any::<u8>().prop_map(Step::Decide),
+        1 => (0..9_u64, 0..9_usize).prop_map(|(sequence, copies)| Step::Await(sequence, copies)),
     ]
 }
 
@@ -194,7 +203,8 @@ fn work(job: &Job, fails: bool) -> JobResult {
         Job::Have { ids } | Job::Count { ids } => {
             JobResult::Have(ids.iter().map(|id| id.0[0] % 2 == 0).collect())
         }
-        Job::Replicated { .. } | Job::Requeue { .. } | Job::AcceptRecords { .. } => JobResult::Ok,
+        Job::Replicated { ids, .. } => JobResult::Ids(ids.clone()),
+        Job::Requeue { .. } | Job::RequeueSurplus { .. } | Job::AcceptRecords { .. } => JobResult::Ok,
         Job::Unreplicated { .. } => JobResult::Ids((0..15).map(id).collect()),
         Job::LogSince { .. } => JobResult::Transactions(vec![chunk(9)]),
         Job::Accept { .. } => JobResult::Accepted { frontier_now: Frontier::default(), refused: 1, held: 1 },
@@ -212,6 +222,8 @@ struct Driver {
     next_ticket: u64,
     /// Who asked for holders, and until when an answer is due.
     asking: BTreeMap<u64, u64>,
+    /// Who waits for copies.
+    copying: BTreeSet<u64>,
 }
 
 impl Driver {
@@ -229,6 +241,9 @@ impl Driver {
                     let at = self.tickets.iter().position(|known| *known == ticket);
                     self.tickets
                         .remove(at.expect("a ticket is answered once, and not after it was cancelled"));
+                }
+                Output::Copied { ticket, .. } => {
+                    assert!(self.copying.remove(&ticket), "each is answered once");
                 }
                 Output::Holders { ticket, holders, asked, silent } => {
                     let until = self.asking.remove(&ticket).expect("each question is answered once");
@@ -300,6 +315,13 @@ impl Driver {
                 let ids = numbers.iter().map(|number| id(*number)).collect();
                 self.feed(Input::WhoHas { ticket: self.next_ticket, ids });
             }
+            Step::Decide(target) => self.feed(Input::Copies(Copies::wanting(target))),
+            Step::Await(sequence, copies) => {
+                self.next_ticket += 1;
+                self.copying.insert(self.next_ticket);
+                self.feed(Input::AwaitCopies { ticket: self.next_ticket, sequence, copies });
+            }
+            Step::Found(peer) => self.feed(Input::DeclareFound { device: key(peer).id() }),
             Step::Lost(peer) => self.feed(Input::DeclareLost { device: key(peer).id() }),
         }
     }
@@ -317,6 +339,7 @@ proptest! {
             tickets: Vec::new(),
             next_ticket: 0,
             asking: BTreeMap::new(),
+            copying: BTreeSet::new(),
         };
         for step in steps {
             driver.step(step);
@@ -335,6 +358,7 @@ proptest! {
             }
         }
         prop_assert!(driver.asking.is_empty(), "left without answer: {:?}", driver.asking);
+        prop_assert!(driver.copying.is_empty(), "still waiting: {:?}", driver.copying);
         prop_assert!(driver.tickets.is_empty(), "left waiting: {:?}", driver.tickets);
     }
 }

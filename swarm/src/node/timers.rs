@@ -23,6 +23,8 @@ impl Node {
             self.outbox.unreadable.next_wake(),
             self.walk.next_wake(self.now),
             self.hosts.next_wake(),
+            self.surplus.next_wake(self.now),
+            self.copied.next_wake(),
         ];
         all.into_iter().flatten().min()
     }

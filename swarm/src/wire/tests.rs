@@ -50,6 +50,7 @@ fn all() -> Vec<(Message, Vec<Bytes>)> {
         (Message::Taken(vec![(device(1), 300)]), vec![]),
         (Message::Count { question: 300, ids: vec![[6; 32], [7; 32]] }, vec![]),
         (Message::Counted { question: 300, held: Some(2) }, vec![]),
+        (Message::Found(device(5)), vec![]),
     ]
 }
 
@@ -91,6 +92,7 @@ const GOLDEN: &[&str] = &[
     "0110[01x33]ac02",
     "0111ac0202[06x32][07x32]",
     "0112ac020102",
+    "0113[05x32]",
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use chunkstore::ChunkId;
-use swarm::{Reason, StoreRefusal};
+use swarm::{Keep, Reason, StoreRefusal};
 
 pub struct Held {
     pub bytes: Bytes,
@@ -26,7 +26,7 @@ impl Disk {
     /// A chunk written here.
     pub fn put(&mut self, bytes: Bytes) -> ChunkId {
         let id = ChunkId::of(&bytes);
-        self.insert(id, bytes, true, true);
+        self.insert(id, bytes, true, false);
         id
     }
 
@@ -75,13 +75,17 @@ impl Disk {
         ids.iter().map(|id| self.is_good(id)).collect()
     }
 
-    pub fn replicated(&mut self, ids: &[ChunkId], keep: bool) {
+    /// Those that are placed still.
+    pub fn replicated(&mut self, ids: &[ChunkId], keep: Keep) -> Vec<ChunkId> {
         for id in ids {
             if let Some(held) = self.chunks.get_mut(id) {
                 held.unreplicated = false;
-                held.placed = keep;
+                held.placed = keep == Keep::Placed || (keep == Keep::AsItIs && held.placed);
             }
         }
+        let placed =
+            |id: &&ChunkId| keep == Keep::AsItIs && self.chunks.get(id).is_some_and(|held| held.placed);
+        ids.iter().filter(placed).copied().collect()
     }
 
     pub fn unreplicated(&self, after: Option<ChunkId>, max: usize) -> Vec<ChunkId> {
@@ -89,9 +93,9 @@ impl Disk {
         all.map(|(id, _)| *id).take(max).collect()
     }
 
-    pub fn requeue(&mut self, partitions: &[u16]) {
+    pub fn requeue(&mut self, partitions: &[u16], only_placed: bool) {
         for (id, held) in &mut self.chunks {
-            if partitions.binary_search(&id.partition()).is_ok() {
+            if (held.placed || !only_placed) && partitions.binary_search(&id.partition()).is_ok() {
                 held.unreplicated = true;
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ledger::identity::DeviceId;
 use ledger::keys::{DeviceKey, Keyring};
-use ledger::roster::{DeviceClaim, Roster, RosterError, RosterRecord};
+use ledger::roster::{Copies, DeviceClaim, FsyncLevel, Policy, Roster, RosterError, RosterRecord};
 use ledger::transaction::SealedTransaction;
 use ledger::{Accepted, Backing, Batch, Frontier, Ledger, MemoryBacking, StoreError, Table};
 
@@ -46,6 +46,14 @@ pub fn added(
 ) -> impl FnOnce(&mut Roster, &mut Keyring) -> Result<Vec<RosterRecord>, RosterError> {
     let claim = DeviceClaim::new(device, CAST.user.id(), CAST.keyring.workspace);
     move |roster, keyring| Ok(vec![roster.add_device(&CAST.user, keyring, claim, "another")?])
+}
+
+/// A change of the roster: so many copies are wanted.
+pub fn decided(
+    target: u8,
+) -> impl FnOnce(&mut Roster, &mut Keyring) -> Result<Vec<RosterRecord>, RosterError> {
+    let policy = Policy { copies: Copies::wanting(target), fsync: FsyncLevel::Local };
+    move |roster, _| Ok(vec![roster.set_policy(&CAST.user, policy)?])
 }
 
 /// What became of transactions.
@@ -114,7 +122,7 @@ impl Log {
         }
     }
 
-    fn roster(&self) -> &Roster {
+    pub fn roster(&self) -> &Roster {
         match self {
             Self::Member { ledger, .. } => ledger.roster(),
             Self::Blind(blind) => &blind.roster,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chunkstore::ChunkId;
 use ledger::identity::DeviceId;
+use ledger::roster::Copies;
 use swarm::placement::{HostWeight, weight_of};
 use swarm::{Facts, FetchError, Job, JobResult, Node, Settings, SignedFacts};
 
@@ -36,6 +37,10 @@ pub struct Machine {
     pub log: Log,
     pub disk: Disk,
     pub known: BTreeMap<DeviceId, SignedFacts>,
+    /// What its tables were made for when that was last told to the disk.
+    pub placed_for: Copies,
+    /// Answers to who waited for copies.
+    pub copied: Vec<(u64, bool)>,
     issued: u64,
     pub full: bool,
     /// Chunks put since the last commit.
@@ -67,6 +72,8 @@ impl Machine {
             log,
             disk,
             known: BTreeMap::new(),
+            placed_for: settings.copies,
+            copied: Vec::new(),
             issued: 0,
             full: false,
             fresh: Vec::new(),
@@ -121,13 +128,14 @@ impl Machine {
             }
             Job::Have { ids } => JobResult::Have(self.disk.have(&ids)),
             Job::Count { ids } => JobResult::Have(self.disk.count(&ids)),
-            Job::Replicated { ids, keep } => {
-                self.disk.replicated(&ids, keep);
-                JobResult::Ok
-            }
+            Job::Replicated { ids, keep } => JobResult::Ids(self.disk.replicated(&ids, keep)),
             Job::Unreplicated { after, max } => JobResult::Ids(self.disk.unreplicated(after, max)),
             Job::Requeue { partitions } => {
-                self.disk.requeue(&partitions);
+                self.disk.requeue(&partitions, false);
+                JobResult::Ok
+            }
+            Job::RequeueSurplus { partitions } => {
+                self.disk.requeue(&partitions, true);
                 JobResult::Ok
             }
             Job::LogSince { frontier, max_bytes } => {

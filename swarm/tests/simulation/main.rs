@@ -26,6 +26,7 @@ mod holders;
 mod log;
 mod machine;
 mod network;
+mod policy;
 mod random;
 mod scenarios;
 mod seeds;

@@ -1,7 +1,7 @@
 //! Groups in which one thing happens.
 
 use bytes::Bytes;
-use swarm::{FetchError, Input, Lane, Settings, Urgency};
+use swarm::{FetchError, Input, Lane, PeerState, Settings, Urgency};
 
 use crate::machine::Kind;
 use crate::network::Weather;
@@ -110,6 +110,29 @@ fn who_is_declared_lost_is_repaired_at_once_by_all() {
     let device = world.machines[3].device();
     world.feed(0, Input::DeclareLost { device });
     world.settle(MINUTE_MS);
+}
+
+#[test]
+fn who_is_found_again_is_waited_for_by_all() {
+    let mut world = started(&hosts(4));
+    let device = world.machines[3].device();
+    world.crash(3);
+    world.feed(0, Input::DeclareLost { device });
+    world.run(1_000);
+    let states = |world: &World| {
+        (0..3)
+            .map(|index| {
+                let view = world.machines[index].node.view(world.now);
+                view.peers.iter().find(|peer| peer.device == device).unwrap().state
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(states(&world), [PeerState::Lost; 3]);
+    world.feed(1, Input::DeclareFound { device });
+    world.run(1_000);
+    assert_eq!(states(&world), [PeerState::Online; 3], "as if it had been heard just now");
+    world.run(25 * 60 * MINUTE_MS);
+    assert_eq!(states(&world), [PeerState::Lost; 3]);
 }
 
 #[test]

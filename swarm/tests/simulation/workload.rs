@@ -40,7 +40,12 @@ impl World {
     }
 
     pub fn edit_somewhere(&mut self) {
-        let Some(index) = self.someone_up() else { return };
+        if let Some(index) = self.someone_up() {
+            self.edit_at(index);
+        }
+    }
+
+    pub fn edit_at(&mut self, index: usize) {
         let mut chunks = Vec::new();
         for _ in 0..self.random.below(4) {
             let largest = if self.random.permille(30) { 300_000 } else { 3_000 };

@@ -112,6 +112,10 @@ pub struct Status {
     pub chunks: u64,
     /// Whether changes are taken.
     pub health: Health,
+    /// Why this computer takes no changes though its disk is well: its role.
+    pub read_only: Option<String>,
+    /// `fsync`s since the start that were not on as many computers in time as the workspace wants.
+    pub fsyncs_too_late: u64,
 }
 
 /// One line of the drive's log.

@@ -135,6 +135,7 @@ impl Core {
     }
 
     fn catch_up(&self, all: &AcceptedAll, nameless: &HashSet<Ino>) {
+        self.renew_access();
         for ino in &all.changed.inodes {
             self.changed_elsewhere(*ino, nameless.contains(ino));
         }

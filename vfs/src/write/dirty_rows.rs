@@ -221,6 +221,10 @@ impl Core {
                     );
                     Ok(false)
                 }
+                Err(Error::ReadOnly) if self.access.is_barred() => {
+                    tracing::warn!(ino, "changes of a file wait until this computer may write again");
+                    Ok(false)
+                }
                 Err(Error::NoSpace) => {
                     node.lock().failure = None;
                     tracing::warn!(ino, "no room to settle a file that was synced before the last stop");

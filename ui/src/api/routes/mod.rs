@@ -5,6 +5,7 @@ mod contribution;
 mod daemon;
 mod files;
 mod keys;
+mod policy;
 mod status;
 
 use std::sync::Arc;
@@ -33,6 +34,9 @@ pub(super) fn router(api: Api, own_guard: Arc<Guard>) -> Router {
         .route("/devices", get(status::devices))
         .route("/devices/rename", post(status::rename))
         .route("/devices/revoke", post(status::revoke))
+        .route("/devices/lost", post(status::lost))
+        .route("/devices/found", post(status::found))
+        .route("/workspace/policy", get(policy::show).post(policy::change))
         .route("/invite", post(status::invite))
         .route("/join", post(status::join))
         .route("/log", get(status::log))

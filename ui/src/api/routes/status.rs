@@ -7,7 +7,8 @@ use vfs::Health;
 
 use super::files::parsed;
 use crate::answers::{
-    Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Status, Workspace,
+    Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Policy, Status,
+    Workspace,
 };
 use crate::api::host::Facts;
 use crate::api::problem::ApiError;
@@ -38,7 +39,7 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
         device: facts.device.clone(),
         name: facts.name.clone(),
         version: facts.version.clone(),
-        workspaces: vec![workspace(drive, &facts)],
+        workspaces: vec![workspace(drive, &facts, api.host.group().policy())],
         peers: api.host.group().peers(),
         contributed: given.contributed,
         used: given.used,
@@ -51,10 +52,11 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
     }
 }
 
-fn workspace(drive: Option<&vfs::Status>, facts: &Facts) -> Workspace {
+fn workspace(drive: Option<&vfs::Status>, facts: &Facts, policy: Policy) -> Workspace {
+    let policy = Some(policy);
     let mountpoint = facts.mountpoint.as_ref().map(|path| path.display().to_string());
     let Some(drive) = drive else {
-        return Workspace { id: facts.workspace.clone(), blind: true, ..Workspace::default() };
+        return Workspace { id: facts.workspace.clone(), blind: true, policy, ..Workspace::default() };
     };
     Workspace {
         id: drive.workspace.clone(),
@@ -68,6 +70,9 @@ fn workspace(drive: Option<&vfs::Status>, facts: &Facts) -> Workspace {
         pending_files: drive.pending_files,
         only_here_files: drive.only_here_files,
         conflicts: drive.conflicts,
+        policy,
+        read_only: drive.read_only.clone(),
+        fsyncs_too_late: drive.fsyncs_too_late,
     }
 }
 
@@ -90,6 +95,22 @@ pub(in crate::api) async fn revoke(
 ) -> Answer<Done> {
     let asked = parsed(body)?;
     api.run(move |api| Ok(api.host.group().revoke_device(&asked.device).map(|()| Done {})?)).await
+}
+
+pub(in crate::api) async fn lost(
+    State(api): State<Api>,
+    body: Result<Json<DeviceChange>, JsonRejection>,
+) -> Answer<Done> {
+    let asked = parsed(body)?;
+    api.run(move |api| Ok(api.host.group().declare_lost(&asked.device).map(|()| Done {})?)).await
+}
+
+pub(in crate::api) async fn found(
+    State(api): State<Api>,
+    body: Result<Json<DeviceChange>, JsonRejection>,
+) -> Answer<Done> {
+    let asked = parsed(body)?;
+    api.run(move |api| Ok(api.host.group().declare_found(&asked.device).map(|()| Done {})?)).await
 }
 
 pub(in crate::api) async fn invite(

@@ -7,11 +7,12 @@ mod down;
 mod files;
 mod group;
 mod keys;
+mod policy;
 mod state;
 
 use std::path::{Path, PathBuf};
 
-use super::arguments::{Arguments, Command, ConflictsCommand};
+use super::arguments::{Arguments, Command, ConflictsCommand, WorkspaceCommand};
 use super::connection::Connection;
 use super::{Computer, Failure, Output, drive_path};
 use crate::answers::Status;
@@ -47,6 +48,7 @@ pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output
         Command::Scrub { rate, .. } => care::scrub(&mut asked, rate),
         Command::Doctor => care::doctor(&mut asked),
         Command::Contribute(arguments) => contribution::contribute(&mut asked, &arguments),
+        Command::Workspace(WorkspaceCommand::Policy(arguments)) => policy::policy(&mut asked, arguments),
         Command::Keys(command) => keys::run(&mut asked, command),
         Command::Completions { shell } => completions::print(shell, asked.output),
     }

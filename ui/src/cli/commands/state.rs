@@ -1,7 +1,7 @@
 //! What is the case: status, devices, log.
 
 use super::Asked;
-use crate::answers::{Device, LogLine, Peer, Status, Workspace};
+use crate::answers::{Device, LogLine, Peer, Policy, Status, Workspace};
 use crate::cli::Failure;
 use crate::cli::shown::{count, plain, short_id, size, table};
 use crate::moment;
@@ -56,6 +56,14 @@ fn about_drive(drive: &Workspace, status: &Status) -> Vec<Vec<String>> {
         row("health", health(status)),
         row("safety", safety(drive, status.peers.is_empty())),
     ];
+    if let Some(why) = &drive.read_only {
+        rows.push(row("READ-ONLY", plain(why)));
+    }
+    rows.extend(drive.policy.as_ref().map(|policy| row("copies", copies(policy))));
+    if drive.fsyncs_too_late > 0 {
+        let late = count(drive.fsyncs_too_late, "fsync was", "fsyncs were");
+        rows.push(row("fsync", format!("{late} not on enough computers in time, and on this one alone")));
+    }
     if drive.pending_files > 0 {
         rows.push(row("storing", count(drive.pending_files, "file is", "files are") + " being stored now"));
     }
@@ -66,6 +74,15 @@ fn about_drive(drive: &Workspace, status: &Status) -> Vec<Vec<String>> {
         ));
     }
     rows
+}
+
+fn copies(policy: &Policy) -> String {
+    let fsync = if policy.fsync == "local" {
+        String::new()
+    } else {
+        format!("; fsync waits for {}", plain(&policy.fsync))
+    };
+    format!("{} wanted of everything{fsync}", policy.copies)
 }
 
 fn health(status: &Status) -> String {
