@@ -17,10 +17,11 @@ use ledger::keys::{DeviceKey, DevicePublicKey};
 use swarm::{Facts, FetchError, Input, Job, JobResult, Millis, Node, Output, SignedFacts, View};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use transport::{CloseReason, Endpoint, Found, Lane, Link, PeerKey};
+use transport::{CloseReason, Endpoint, Found, Lane, Link, LinkSender, PeerKey};
 
 use super::addresses;
-use super::dialer::Dialer;
+use super::calling;
+use super::dialer::{Dialer, Due};
 use super::doors::Doors;
 use super::jobs::Workers;
 use super::links::{Came, Incoming, Links, Taken};
@@ -42,6 +43,8 @@ const FACTS_PAUSE: Duration = Duration::from_millis(500);
 const LOOK_AROUND: Duration = Duration::from_secs(30);
 /// Learnt facts are written to disk at most this often.
 const PEERS_FILE_PAUSE: Duration = Duration::from_secs(5);
+/// Relays that are asked in one call, the nearest first.
+const RELAYS_MAX: usize = 3;
 /// Room below which this host says that it is full, bytes.
 const FULL_BELOW_BYTES: u64 = 64 << 20;
 
@@ -91,6 +94,8 @@ pub struct Parts {
     pub contribute_bytes: u64,
     pub site: String,
     pub seed: u64,
+    /// This computer passes packets on for others.
+    pub relays: bool,
     /// Where the driver itself is told things.
     pub tell: super::Tell,
 }
@@ -106,6 +111,8 @@ pub struct Driver {
     members: Members,
     keys: HashMap<PeerKey, DeviceId>,
     facts: BTreeMap<DeviceId, Vec<u8>>,
+    /// Those that say they pass packets on.
+    relays: BTreeSet<DeviceId>,
     facts_unsaved_since: Option<Instant>,
     own_facts: Option<Facts>,
     external: Option<SocketAddr>,
@@ -135,6 +142,7 @@ impl Driver {
             members: Members::default(),
             keys: HashMap::new(),
             facts: BTreeMap::new(),
+            relays: BTreeSet::new(),
             facts_unsaved_since: None,
             own_facts: None,
             external: None,
@@ -166,8 +174,8 @@ impl Driver {
                     Some(said) => self.hear(said),
                 },
                 Some(ended) = incoming.ended.recv() => {
-                    if self.links.ended(ended) {
-                        self.disconnected(ended.device);
+                    if let Some(lived) = self.links.ended(ended) {
+                        self.disconnected(ended.device, lived);
                     }
                 }
                 Some(came) = incoming.frames.recv() => self.frame(came),
@@ -217,8 +225,8 @@ impl Driver {
     /// What is due by time, besides the swarm's own.
     fn settle(&mut self) {
         let now = Instant::now();
-        for (device, addresses) in self.dialer.due(now) {
-            self.call(device, addresses);
+        for due in self.dialer.due(now) {
+            self.call(due);
         }
         if now.duration_since(self.looked_around) >= LOOK_AROUND {
             self.looked_around = now;
@@ -246,10 +254,7 @@ impl Driver {
         match said {
             Told::Arrived(link) => self.arrived(link),
             Told::Called { device, link: Some(link) } => self.connected(device, *link, true),
-            Told::Called { device, link: None } => {
-                let dice = self.roll();
-                self.dialer.failed(Instant::now(), &device, dice);
-            }
+            Told::Called { device, link: None } => self.call_failed(&device),
             Told::Found(found) => {
                 if let Some(device) = self.keys.get(&found.announced.key) {
                     self.dialer.showed_up(Instant::now(), device, &found.addresses);
@@ -304,10 +309,16 @@ impl Driver {
             self.dialer.not_needed(&device);
             return;
         }
-        let (at, rtt) = (link.sender.remote_address(), link.sender.rtt());
+        let (at, rtt, relay) = (link.sender.remote_address(), link.sender.rtt(), link.sender.relay());
         let taken = self.links.take(device, link, called);
-        self.dialer.connected(&device, at, called);
-        tracing::debug!(%device, %at, called, ?taken, "a link");
+        tracing::debug!(%device, %at, ?relay, called, ?taken, "a link");
+        if relay.is_none() {
+            self.dialer.connected(&device, at, called);
+        } else if taken == Taken::Superfluous {
+            self.dialer.not_needed(&device);
+        } else {
+            self.dialer.relayed(Instant::now(), &device, called);
+        }
         if taken == Taken::Instead {
             self.handle(Input::Disconnected { peer: device });
         }
@@ -315,12 +326,20 @@ impl Driver {
             let rtt_ms = u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX);
             self.handle(Input::Connected { peer: device, rtt_ms });
             self.tell_online();
+            if self.relays.contains(&device) {
+                self.dialer.try_all_again(Instant::now());
+            }
         }
     }
 
-    fn disconnected(&mut self, device: DeviceId) {
+    fn call_failed(&mut self, device: &DeviceId) {
+        let dice = self.roll();
+        self.dialer.failed(Instant::now(), device, dice);
+    }
+
+    fn disconnected(&mut self, device: DeviceId, lived: Duration) {
         tracing::debug!(%device, "a link ended");
-        self.dialer.lost(Instant::now(), &device);
+        self.dialer.lost(Instant::now(), &device, lived);
         self.handle(Input::Disconnected { peer: device });
         self.tell_online();
     }
@@ -332,23 +351,43 @@ impl Driver {
         }
     }
 
-    fn call(&mut self, device: DeviceId, addresses: Vec<SocketAddr>) {
+    fn call(&mut self, due: Due) {
+        let Due { device, addresses, through_relays } = due;
         let Some(member) = self.members.device(&device) else { return };
-        if self.links.is_connected(&device) {
+        if self.links.to(&device).is_some_and(|link| link.relay().is_none()) {
             return self.dialer.not_needed(&device);
+        }
+        let relays = if through_relays { self.relays_for(&device) } else { Vec::new() };
+        if addresses.is_empty() && relays.is_empty() {
+            // Nothing to call: discovery or another peer may tell.
+            return self.call_failed(&device);
         }
         let (endpoint, tell) = (self.parts.endpoint.clone(), self.parts.tell.clone());
         let key = peer_key(&member.key);
         tokio::spawn(async move {
-            let link = super::calling::first_that_answers(&endpoint, &addresses, key).await.map(Box::new);
+            let link = calling::reach(&endpoint, &addresses, &relays, key).await.map(Box::new);
             tell.tell(Told::Called { device, link });
         });
     }
 
+    /// The links over which a device may be called that does not answer itself.
+    fn relays_for(&self, device: &DeviceId) -> Vec<LinkSender> {
+        let willing = self.relays.iter().filter(|relay| *relay != device);
+        let direct = willing.filter_map(|relay| self.links.to(relay)).filter(|link| link.relay().is_none());
+        let mut relays: Vec<LinkSender> = direct.cloned().collect();
+        relays.sort_by_key(LinkSender::rtt);
+        relays.truncate(RELAYS_MAX);
+        relays
+    }
+
     fn paths(&self) -> BTreeMap<DeviceId, PeerPath> {
+        let now = Instant::now();
         let of = |device: DeviceId| {
-            let (address, rtt) = self.links.path(&device)?;
-            Some((device, PeerPath { address, rtt, near: addresses::is_near(address) }))
+            let link = self.links.to(&device)?;
+            let (address, rtt) = (link.remote_address(), link.rtt());
+            let relay = link.relay().and_then(|key| self.keys.get(&key).copied());
+            let relay = relay.map(|relay| (relay, self.dialer.unanswered(now, &device)));
+            Some((device, PeerPath { address, rtt, near: addresses::is_near(address), relay }))
         };
         self.links.devices().into_iter().filter_map(of).collect()
     }
@@ -368,6 +407,7 @@ impl Driver {
         self.parts.doors.set_members(self.keys.keys().copied().collect());
         let ids: BTreeSet<DeviceId> = present.iter().map(|device| device.id).collect();
         self.dialer.set_members(Instant::now(), &ids);
+        self.relays.retain(|relay| ids.contains(relay));
         for device in self.links.devices().iter().filter(|device| !ids.contains(*device)) {
             tracing::info!(%device, "a device that was removed is cut off");
             self.links.close(device, CloseReason::Removed);
@@ -403,10 +443,15 @@ impl Driver {
                 .chain(addresses::own(self.parts.endpoint.address()))
                 .collect(),
             safe_through: self.parts.shared.own_safe_through(),
-            capabilities: 0,
+            capabilities: if self.parts.relays { swarm::RELAYS } else { 0 },
         };
         if self.own_facts.as_ref().is_some_and(|before| is_as_good(before, &facts)) {
             return;
+        }
+        let moved = self.own_facts.as_ref().is_some_and(|before| before.addresses != facts.addresses);
+        if moved {
+            // On another network others may be nearer.
+            self.dialer.try_all_again(Instant::now());
         }
         self.own_facts_told = Instant::now();
         self.own_facts = Some(facts.clone());
@@ -432,6 +477,11 @@ impl Driver {
             return;
         }
         self.dialer.learn(Instant::now(), &device, &facts.addresses);
+        if facts.capabilities & swarm::RELAYS == 0 {
+            self.relays.remove(&device);
+        } else if self.relays.insert(device) && self.links.to(&device).is_some() {
+            self.dialer.try_all_again(Instant::now());
+        }
         self.parts.shared.set_facts(device, facts.clone(), signed.as_bytes().to_vec());
         self.facts.insert(device, signed.as_bytes().to_vec());
         self.tell_safety();
@@ -502,10 +552,9 @@ impl Driver {
                 Output::Send { peer, lane, parts } => self.links.send(&peer, to_transport(lane), parts),
                 Output::Disconnect { peer, why } => {
                     tracing::info!(device = %peer, why, "a peer is cut off");
-                    if self.links.close(&peer, CloseReason::Protocol(why)) {
-                        let dice = self.roll();
-                        self.dialer.lost(Instant::now(), &peer);
-                        self.dialer.failed(Instant::now(), &peer, dice);
+                    if let Some(lived) = self.links.close(&peer, CloseReason::Protocol(why)) {
+                        self.dialer.lost(Instant::now(), &peer, lived);
+                        self.call_failed(&peer);
                         self.node.handle(self.now(), Input::Disconnected { peer });
                         self.tell_online();
                     }

@@ -118,6 +118,8 @@ pub struct Start {
     pub discovery: bool,
     /// The router is asked to let others in.
     pub port_mapping: bool,
+    /// Passed on for others at most; 0: nothing.
+    pub relay_bytes_per_s: u64,
     pub contribute_bytes: u64,
     pub rates: Rates,
     pub target: usize,
@@ -172,6 +174,7 @@ pub struct Group {
     keys: Keys,
     device: DeviceKey,
     name: String,
+    relay_bytes_per_s: u64,
     stop: Stop,
 }
 
@@ -192,6 +195,7 @@ impl Group {
         let _inside = handle.enter();
         let doors = Arc::new(Doors::default());
         let (endpoint, arrivals) = bind(&start, &doors)?;
+        endpoint.set_relay(start.relay_bytes_per_s);
         let (driver, told) = unbounded_channel();
         let tell = Tell { driver, announce: Arc::default() };
         let shared = Arc::new(Shared::default());
@@ -215,6 +219,7 @@ impl Group {
             contribute_bytes: start.contribute_bytes,
             site: start.site.clone(),
             seed: u64::from_le_bytes(seed),
+            relays: start.relay_bytes_per_s > 0,
             tell: tell.clone(),
         });
         let driving = handle.spawn(driver.run(incoming, told));
@@ -254,6 +259,7 @@ impl Group {
             keys: start.keys,
             device: start.device,
             name: start.name,
+            relay_bytes_per_s: start.relay_bytes_per_s,
             stop: start.stop,
         });
         group.listen_to(&kept);

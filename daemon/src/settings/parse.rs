@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::Settings;
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 20] = [
     "name",
     "mountpoint",
     "contribute",
@@ -27,6 +27,7 @@ pub(super) const KEYS: [&str; 19] = [
     "posix_owners",
     "quick_wake",
     "port_mapping",
+    "relay",
     "replicas",
     "log",
 ];
@@ -73,6 +74,7 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "posix_owners" => settings.posix_owners = truth(value)?,
         "quick_wake" => settings.quick_wake = truth(value)?,
         "port_mapping" => settings.port_mapping = truth(value)?,
+        "relay" => settings.relay = measured(value)?,
         "replicas" => settings.replicas = truth(value)?,
         "log" => settings.log = written(value)?,
         _ => return Err(unknown(key)),
@@ -196,6 +198,7 @@ mod tests {
             allow_other = true
             quick_wake = false
             port_mapping = true
+            relay = "1M"
             replicas = false
             posix_owners = true
             log = "info"
@@ -217,6 +220,7 @@ mod tests {
             allow_other: true,
             quick_wake: false,
             port_mapping: true,
+            relay: ByteRate(1 << 20),
             replicas: false,
             posix_owners: true,
             log: LogLevel::Info,
