@@ -43,7 +43,7 @@ impl ui::api::Group for Group {
     fn relaying(&self) -> Relaying {
         let counts = self.endpoint.counts();
         Relaying {
-            bytes_per_s: self.relay_bytes_per_s,
+            bytes_per_s: self.endpoint.relay_bytes_per_s(),
             relayed_bytes: counts.relayed_bytes,
             dropped_bytes: counts.relay_dropped_bytes,
         }

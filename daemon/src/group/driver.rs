@@ -71,6 +71,8 @@ pub enum Told {
     RosterChanged,
     /// Where the router lets others in.
     External(Option<SocketAddr>),
+    /// Whether this computer passes packets on for others.
+    Relays(bool),
     /// What this computer gives changed.
     Given { contribute_bytes: u64 },
     /// Somebody wants to know who holds these chunks.
@@ -94,8 +96,6 @@ pub struct Parts {
     pub contribute_bytes: u64,
     pub site: String,
     pub seed: u64,
-    /// This computer passes packets on for others.
-    pub relays: bool,
     /// Where the driver itself is told things.
     pub tell: super::Tell,
 }
@@ -116,6 +116,7 @@ pub struct Driver {
     facts_unsaved_since: Option<Instant>,
     own_facts: Option<Facts>,
     external: Option<SocketAddr>,
+    is_relay: bool,
     own_facts_due: Option<Instant>,
     own_facts_told: Instant,
     looked_around: Instant,
@@ -146,6 +147,7 @@ impl Driver {
             facts_unsaved_since: None,
             own_facts: None,
             external: None,
+            is_relay: false,
             own_facts_due: Some(now),
             own_facts_told: now,
             looked_around: now,
@@ -267,6 +269,10 @@ impl Driver {
             Told::RosterChanged => self.refresh_members(),
             Told::External(address) => {
                 self.external = address;
+                self.own_facts_due.get_or_insert(Instant::now());
+            }
+            Told::Relays(relays) => {
+                self.is_relay = relays;
                 self.own_facts_due.get_or_insert(Instant::now());
             }
             Told::Given { contribute_bytes } => {
@@ -443,7 +449,7 @@ impl Driver {
                 .chain(addresses::own(self.parts.endpoint.address()))
                 .collect(),
             safe_through: self.parts.shared.own_safe_through(),
-            capabilities: if self.parts.relays { swarm::RELAYS } else { 0 },
+            capabilities: if self.is_relay { swarm::RELAYS } else { 0 },
         };
         if self.own_facts.as_ref().is_some_and(|before| is_as_good(before, &facts)) {
             return;

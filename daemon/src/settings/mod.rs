@@ -31,6 +31,15 @@ const CONTRIBUTE_PERCENT: u64 = 10;
 /// Passed on for others when nobody says otherwise: a small part of most lines, and enough to work with.
 const RELAY_BYTES_PER_S: u64 = 2 << 20;
 
+/// Whether what goes over the line is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metered {
+    /// What the system says; not metered where it says nothing.
+    Auto,
+    Yes,
+    No,
+}
+
 /// Everything that can be set. `None` stands for a default that depends on the computer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -70,6 +79,8 @@ pub struct Settings {
     pub port_mapping: bool,
     /// Passed on at most between others that do not reach each other; 0: nothing.
     pub relay: ByteRate,
+    /// Whether the line is metered: then the router is not asked, and nothing is passed on for others.
+    pub metered: Metered,
     /// Copies of the group's chunks are kept here; without, what was read here is cached.
     pub replicas: bool,
     /// How much is logged.
@@ -96,6 +107,7 @@ impl Default for Settings {
             quick_wake: true,
             port_mapping: false,
             relay: ByteRate(RELAY_BYTES_PER_S),
+            metered: Metered::Auto,
             replicas: true,
             posix_owners: false,
             log: LogLevel::Warn,

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use toml::{Table, Value};
 
-use super::Settings;
+use super::{Metered, Settings};
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 21] = [
     "name",
     "mountpoint",
     "contribute",
@@ -28,6 +28,7 @@ pub(super) const KEYS: [&str; 20] = [
     "quick_wake",
     "port_mapping",
     "relay",
+    "metered",
     "replicas",
     "log",
 ];
@@ -75,6 +76,7 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "quick_wake" => settings.quick_wake = truth(value)?,
         "port_mapping" => settings.port_mapping = truth(value)?,
         "relay" => settings.relay = measured(value)?,
+        "metered" => settings.metered = metered(value)?,
         "replicas" => settings.replicas = truth(value)?,
         "log" => settings.log = written(value)?,
         _ => return Err(unknown(key)),
@@ -115,6 +117,15 @@ where
 
 fn truth(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("it must be true or false, not {}", kind(value)))
+}
+
+fn metered(value: &Value) -> Result<Metered, String> {
+    match value {
+        Value::Boolean(true) => Ok(Metered::Yes),
+        Value::Boolean(false) => Ok(Metered::No),
+        Value::String(text) if text == "auto" => Ok(Metered::Auto),
+        _ => Err("it must be true, false or \"auto\"".into()),
+    }
 }
 
 fn name(value: &Value) -> Result<String, String> {
@@ -199,6 +210,7 @@ mod tests {
             quick_wake = false
             port_mapping = true
             relay = "1M"
+            metered = true
             replicas = false
             posix_owners = true
             log = "info"
@@ -221,6 +233,7 @@ mod tests {
             quick_wake: false,
             port_mapping: true,
             relay: ByteRate(1 << 20),
+            metered: Metered::Yes,
             replicas: false,
             posix_owners: true,
             log: LogLevel::Info,
@@ -261,6 +274,8 @@ mod tests {
             ("mountpoint = \"drive\"", "whole path"),
             ("name = \"\"", "1 to 64 characters"),
             ("log = \"loud\"", "off, error, warn"),
+            ("metered = \"perhaps\"", "true, false or \"auto\""),
+            ("relay = \"fast\"", "is not a rate"),
             ("[drive]\nname = \"x\"", "there is no such setting"),
             ("name = \"a\"\ntarget = ", "line 2"),
         ] {

@@ -179,9 +179,7 @@ impl Endpoint {
     /// [`ConnectError::WrongPeer`] if another device answers; [`Ended::ByPeer`] with
     /// [`CloseCode::NotAdmitted`] if the peer does not know this device.
     pub async fn connect(&self, to: SocketAddr, peer: PeerKey) -> Result<Link, ConnectError> {
-        if RelayAddress::of(&to).is_some() {
-            return Err(quinn::ConnectError::InvalidRemoteAddress(to).into());
-        }
+        check_that_it_is_real(to)?;
         self.call_member(to, peer, None).await
     }
 
@@ -248,6 +246,7 @@ impl Endpoint {
         to: SocketAddr,
         pinned: Option<PeerKey>,
     ) -> Result<PairingLink, ConnectError> {
+        check_that_it_is_real(to)?;
         let (client, impostor) = tls::client(&self.inner.identity, pinned, ALPN_PAIRING)?;
         let config = client_config(client, tuning::for_pairing());
         let call = self.call(to, config, &impostor);
@@ -284,6 +283,12 @@ impl Endpoint {
     /// the start: none.
     pub fn set_relay(&self, bytes_per_s: u64) {
         self.inner.around.relays.set_budget(bytes_per_s);
+    }
+
+    /// What [`Endpoint::set_relay`] was told last.
+    #[must_use]
+    pub fn relay_bytes_per_s(&self) -> u64 {
+        self.inner.around.relays.budget()
     }
 
     /// The carrier of a link that is direct and there.
@@ -345,6 +350,14 @@ fn client_config(
     let mut config = ClientConfig::new(Arc::new(client));
     config.transport_config(tuned);
     config
+}
+
+/// Refuses the addresses that stand for devices behind relays: others could name them, but only this endpoint makes them.
+fn check_that_it_is_real(to: SocketAddr) -> Result<(), ConnectError> {
+    match RelayAddress::of(&to) {
+        Some(_) => Err(quinn::ConnectError::InvalidRemoteAddress(to).into()),
+        None => Ok(()),
+    }
 }
 
 /// An IPv4 address as such, even where the socket hears it as IPv6.

@@ -26,13 +26,13 @@ struct State {
 }
 
 impl Arrived {
-    /// False if there was no room.
-    pub(crate) fn put(&self, from: RelayAddress, packet: Bytes) -> bool {
+    /// False if there was no room. The packet is copied: a piece kept would keep the whole batch of packets it came in.
+    pub(crate) fn put(&self, from: RelayAddress, packet: &[u8]) -> bool {
         let mut state = self.state.lock();
         if state.packets.len() >= ARRIVED_MAX_PACKETS {
             return false;
         }
-        state.packets.push_back((from, packet));
+        state.packets.push_back((from, Bytes::copy_from_slice(packet)));
         let waiting = state.waiting.take();
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
@@ -70,8 +70,7 @@ mod tests {
     fn a_flood_is_bounded_and_what_was_kept_comes_out_in_order() {
         let arrived = Arrived::default();
         let from = RelayAddress { slot: 7, device: ShortKey([1; 8]) };
-        let put =
-            (0..2000u16).filter(|number| arrived.put(from, number.to_be_bytes().to_vec().into())).count();
+        let put = (0..2000u16).filter(|number| arrived.put(from, &number.to_be_bytes())).count();
         assert_eq!(put, ARRIVED_MAX_PACKETS);
         let (mut one, mut two) = ([0; 100], [0; 1]);
         let mut metas = [RecvMeta::default(); 2];

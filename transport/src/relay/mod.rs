@@ -105,6 +105,10 @@ impl Relays {
         self.service.set(bytes_per_s);
     }
 
+    pub(crate) fn budget(&self) -> u64 {
+        self.service.bytes_per_s()
+    }
+
     /// Uses a direct link to carry relayed packets until it ends.
     pub(crate) fn carry(self: &Arc<Self>, link: Arc<Shared>) {
         if let Some(carrier) = self.carriers.lock().add(link) {
@@ -157,7 +161,7 @@ impl Relays {
             Kind::Forward => self.forward(carrier, device, &packet),
             Kind::Deliver if device == self.own => count(&self.tally.relay_datagrams_malformed),
             Kind::Deliver => {
-                if !self.arrived.put(address, packet) {
+                if !self.arrived.put(address, &packet) {
                     count(&self.tally.relay_datagrams_overflowed);
                 }
             }
@@ -172,7 +176,7 @@ impl Relays {
     /// Passes a packet on from one linked member to another one. Both are members of this daemon's one workspace: the
     /// links of others are closed.
     fn forward(&self, from: &Carrier, to: ShortKey, packet: &[u8]) {
-        let target = self.service.is_open().then(|| self.carriers.lock().newest(to)).flatten();
+        let target = (self.budget() > 0).then(|| self.carriers.lock().newest(to)).flatten();
         let Some(target) = target.filter(|target| target.link.peer != from.link.peer) else {
             from.send(Kind::Absent, to, &[]);
             return;

@@ -9,27 +9,32 @@ use crate::rates::TokenBucket;
 /// The budget; without one nothing is passed on.
 #[derive(Default)]
 pub(crate) struct Service {
-    bucket: Mutex<Option<TokenBucket>>,
+    state: Mutex<Option<Budget>>,
+}
+
+struct Budget {
+    bytes_per_s: u64,
+    bucket: TokenBucket,
 }
 
 impl Service {
     /// Passes so many bytes a second on; 0: none at all.
     pub(crate) fn set(&self, bytes_per_s: u64) {
-        let mut bucket = self.bucket.lock();
-        let now = Instant::now();
-        match &mut *bucket {
-            Some(bucket) if bytes_per_s > 0 => bucket.set_rate(bytes_per_s, now),
-            _ => *bucket = (bytes_per_s > 0).then(|| TokenBucket::new(bytes_per_s, now)),
+        let mut state = self.state.lock();
+        if state.as_ref().map_or(0, |budget| budget.bytes_per_s) != bytes_per_s {
+            let bucket = TokenBucket::new(bytes_per_s, Instant::now());
+            *state = (bytes_per_s > 0).then_some(Budget { bytes_per_s, bucket });
         }
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.bucket.lock().is_some()
+    /// What was set.
+    pub(crate) fn bytes_per_s(&self) -> u64 {
+        self.state.lock().as_ref().map_or(0, |budget| budget.bytes_per_s)
     }
 
     /// Takes a packet's bytes out of the budget, if it has any left.
     pub(crate) fn spend(&self, bytes: usize) -> bool {
-        let mut bucket = self.bucket.lock();
-        bucket.as_mut().is_some_and(|bucket| bucket.charge_if_free(bytes as u64, Instant::now()))
+        let mut state = self.state.lock();
+        state.as_mut().is_some_and(|budget| budget.bucket.charge_if_free(bytes as u64, Instant::now()))
     }
 }

@@ -122,3 +122,84 @@ fn as_ipv6(address: SocketAddr) -> SocketAddr {
         IpAddr::V6(_) => address,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::super::datagram::ShortKey;
+    use super::*;
+    use crate::PeerKey;
+
+    /// A wire on which one packet has come from this address.
+    #[derive(Debug)]
+    struct Wire {
+        from: SocketAddr,
+        sent_to: Mutex<Vec<SocketAddr>>,
+    }
+
+    impl AsyncUdpSocket for Wire {
+        fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+            unreachable!("nothing waits here")
+        }
+
+        fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+            self.sent_to.lock().push(transmit.destination);
+            Ok(())
+        }
+
+        fn poll_recv(
+            &self,
+            _: &mut Context<'_>,
+            _: &mut [IoSliceMut<'_>],
+            metas: &mut [RecvMeta],
+        ) -> Poll<io::Result<usize>> {
+            metas[0] = RecvMeta { addr: self.from, len: 5, stride: 5, ecn: None, dst_ip: None };
+            Poll::Ready(Ok(1))
+        }
+
+        fn local_addr(&self) -> io::Result<SocketAddr> {
+            Ok("127.0.0.1:7".parse().expect("an address"))
+        }
+    }
+
+    fn switch(from: SocketAddr) -> (Switch, Arc<Wire>) {
+        let wire = Arc::new(Wire { from, sent_to: Mutex::default() });
+        let relays = Relays::new(&PeerKey([1; 32]), Arc::default());
+        (Switch::new(wire.clone(), relays).unwrap(), wire)
+    }
+
+    fn received(switch: &Switch) -> RecvMeta {
+        let (mut buf, mut metas) = ([0; 100], [RecvMeta::default()]);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let count = switch.poll_recv(&mut cx, &mut [IoSliceMut::new(&mut buf)], &mut metas);
+        assert!(matches!(count, Poll::Ready(Ok(1))));
+        metas[0]
+    }
+
+    #[test]
+    fn who_claims_on_the_wire_to_be_behind_a_relay_is_not_heard() {
+        let address = RelayAddress { slot: 0, device: ShortKey([2; 8]) };
+        assert_eq!(received(&switch(address.to_socket()).0).len, 0);
+        assert_eq!(received(&switch("[fd00::1]:9".parse().unwrap()).0).len, 5);
+    }
+
+    #[test]
+    fn a_wire_of_ipv4_looks_like_one_of_ipv6_and_gets_ipv4() {
+        let (switch, wire) = switch("192.0.2.1:9".parse().unwrap());
+        let seen = received(&switch).addr;
+        assert_eq!(seen, "[::ffff:192.0.2.1]:9".parse().unwrap());
+        let behind = RelayAddress { slot: 0, device: ShortKey([2; 8]) }.to_socket();
+        for destination in [seen, behind] {
+            let transmit =
+                Transmit { destination, ecn: None, contents: b"packet", segment_size: None, src_ip: None };
+            switch.try_send(&transmit).unwrap();
+        }
+        assert_eq!(
+            *wire.sent_to.lock(),
+            ["192.0.2.1:9".parse().unwrap()],
+            "and what is behind a relay stays off it"
+        );
+        assert!(switch.local_addr().unwrap().is_ipv6());
+    }
+}
