@@ -255,6 +255,8 @@ impl Begun {
             listen: self.settings.listen,
             discovery: self.settings.discovery,
             port_mapping: self.settings.port_mapping,
+            metered: self.settings.metered,
+            relay_bytes_per_s: self.settings.relay.0,
             contribute_bytes: if self.settings.replicas { self.given.contribute.0 } else { 0 },
             rates: self.settings.traffic.rates(self.given.up, self.given.down),
             target: self.settings.target,

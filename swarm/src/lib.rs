@@ -20,7 +20,7 @@ mod settings;
 mod view;
 mod wire;
 
-pub use facts::{ADDRESSES_MAX, FACTS_MAX_BYTES, Facts, FactsError, SITE_MAX_BYTES, SignedFacts};
+pub use facts::{ADDRESSES_MAX, FACTS_MAX_BYTES, Facts, FactsError, RELAYS, SITE_MAX_BYTES, SignedFacts};
 pub use input::{Input, Lane, Member, Millis, Urgency};
 pub use node::Node;
 pub use output::{FetchError, HOLDERS_MAX_IDS, Job, JobResult, Keep, Output, Priority, Reason, StoreRefusal};

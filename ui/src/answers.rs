@@ -18,6 +18,9 @@ pub struct Status {
     pub workspaces: Vec<Workspace>,
     /// Other devices; none while a drive lives on one computer.
     pub peers: Vec<Peer>,
+    /// What this computer passes on between others.
+    #[serde(default)]
+    pub relaying: Relaying,
     /// What this computer gives at most.
     pub contributed: u64,
     /// What the drive takes on its disk.
@@ -32,6 +35,17 @@ pub struct Status {
     pub health: String,
     /// What failed.
     pub health_detail: Option<String>,
+}
+
+/// What this computer passes on between others that do not reach each other, in [`Status`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Relaying {
+    /// At most so much each second; 0: nothing.
+    pub bytes_per_s: u64,
+    /// Passed on since the start.
+    pub relayed_bytes: u64,
+    /// Not passed on since then: over the limit, or the receiver was slow.
+    pub dropped_bytes: u64,
 }
 
 /// One drive in [`Status`].

@@ -7,11 +7,13 @@ use ledger::identity::DeviceId;
 use ledger::roster::Role;
 use swarm::{PeerState, View};
 use ui::answers::{
-    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, PolicyChange, WaitFor, Waited,
+    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, PolicyChange, Relaying, WaitFor,
+    Waited,
 };
 use ui::api::Refusal;
 use vfs::Drive;
 
+use super::dialer::Unanswered;
 use super::driver::Told;
 use super::logs::MemberDevice;
 use super::shared::{Known, PeerPath};
@@ -38,6 +40,15 @@ impl ui::api::Group for Group {
             let others = known.members.present().filter(|device| device.id != own);
             others.map(|device| peer(device, known, &view, paths.get(&device.id))).collect()
         })
+    }
+
+    fn relaying(&self) -> Relaying {
+        let counts = self.endpoint.counts();
+        Relaying {
+            bytes_per_s: self.endpoint.relay_bytes_per_s(),
+            relayed_bytes: counts.relayed_bytes,
+            dropped_bytes: counts.relay_dropped_bytes,
+        }
     }
 
     fn devices(&self) -> Vec<Device> {
@@ -367,7 +378,7 @@ fn gone(view: &View, device: &DeviceId) -> &'static str {
 fn peer(device: &MemberDevice, known: &Known, view: &View, path: Option<&PeerPath>) -> Peer {
     let facts = known.facts.get(&device.id);
     let seen = view.peers.iter().find(|peer| peer.device == device.id);
-    let (reached, why) = how(path, facts.is_some_and(|facts| !facts.addresses.is_empty()));
+    let (reached, why) = how(path, known, facts.is_some_and(|facts| !facts.addresses.is_empty()));
     Peer {
         device: device.id.to_text(),
         name: name_of(device),
@@ -383,11 +394,25 @@ fn peer(device: &MemberDevice, known: &Known, view: &View, path: Option<&PeerPat
     }
 }
 
-fn how(path: Option<&PeerPath>, has_addresses: bool) -> (Option<String>, String) {
+fn how(path: Option<&PeerPath>, known: &Known, has_addresses: bool) -> (Option<String>, String) {
     match path {
+        Some(PeerPath { relay: Some((relay, unanswered)), .. }) => {
+            let relay = known.members.device(relay).map_or_else(|| relay.to_text(), name_of);
+            (Some("relayed".into()), format!("through {relay}: {}", why_not_direct(*unanswered)))
+        }
         Some(path) if path.near => (Some("direct LAN".into()), path.address.to_string()),
         Some(path) => (Some("direct WAN".into()), path.address.to_string()),
         None if has_addresses => (None, "it answers at none of its addresses".into()),
         None => (None, "its address is not known".into()),
+    }
+}
+
+fn why_not_direct(unanswered: Option<Unanswered>) -> String {
+    match unanswered {
+        Some(Unanswered::At { address, time }) => {
+            format!("no direct answer from {address} for {} s", time.as_secs())
+        }
+        Some(Unanswered::NoAddress) => "its address is not known".into(),
+        None => "it called that way".into(),
     }
 }

@@ -18,10 +18,11 @@ use ledger::roster::Copies;
 use swarm::{Facts, FetchError, Input, Job, JobResult, Millis, Node, Output, SignedFacts, View};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use transport::{CloseReason, Endpoint, Found, Lane, Link, PeerKey};
+use transport::{CloseReason, Endpoint, Found, Lane, Link, LinkSender, PeerKey};
 
 use super::addresses;
-use super::dialer::Dialer;
+use super::calling;
+use super::dialer::{Dialer, Due};
 use super::doors::Doors;
 use super::jobs::Workers;
 use super::links::{Came, Incoming, Links, Taken};
@@ -46,6 +47,8 @@ const LOOK_AROUND: Duration = Duration::from_secs(30);
 const PEERS_FILE_PAUSE: Duration = Duration::from_secs(5);
 /// When others were last heard is written at least this often: so much less silence counts after a crash.
 const HEARD_PAUSE: Duration = Duration::from_secs(600);
+/// Relays that are asked in one call, the nearest first.
+const RELAYS_MAX: usize = 3;
 /// Room below which this host says that it is full, bytes.
 const FULL_BELOW_BYTES: u64 = 64 << 20;
 
@@ -76,6 +79,8 @@ pub enum Told {
     RosterChanged,
     /// Where the router lets others in.
     External(Option<SocketAddr>),
+    /// Whether this computer passes packets on for others.
+    Relays(bool),
     /// What this computer gives changed.
     Given { contribute_bytes: u64 },
     /// Somebody wants to know who holds these chunks.
@@ -117,8 +122,11 @@ pub struct Driver {
     kept_at_start: Vec<KeptPeer>,
     placed_for: Option<Copies>,
     silence: Silence,
+    /// Those that say they pass packets on.
+    relays: BTreeSet<DeviceId>,
     own_facts: Option<Facts>,
     external: Option<SocketAddr>,
+    is_relay: bool,
     own_facts_due: Option<Instant>,
     own_facts_told: Instant,
     looked_around: Instant,
@@ -153,8 +161,10 @@ impl Driver {
             kept_at_start: peers,
             placed_for,
             silence: Silence::default(),
+            relays: BTreeSet::new(),
             own_facts: None,
             external: None,
+            is_relay: false,
             own_facts_due: Some(now),
             own_facts_told: now,
             looked_around: now,
@@ -184,8 +194,8 @@ impl Driver {
                     Some(said) => self.hear(said),
                 },
                 Some(ended) = incoming.ended.recv() => {
-                    if self.links.ended(ended) {
-                        self.disconnected(ended.device);
+                    if let Some(lived) = self.links.ended(ended) {
+                        self.disconnected(ended.device, lived);
                     }
                 }
                 Some(came) = incoming.frames.recv() => self.frame(came),
@@ -247,8 +257,8 @@ impl Driver {
     /// What is due by time, besides the swarm's own.
     fn settle(&mut self) {
         let now = Instant::now();
-        for (device, addresses) in self.dialer.due(now) {
-            self.call(device, addresses);
+        for due in self.dialer.due(now) {
+            self.call(due);
         }
         if now.duration_since(self.looked_around) >= LOOK_AROUND {
             self.looked_around = now;
@@ -278,10 +288,7 @@ impl Driver {
         match said {
             Told::Arrived(link) => self.arrived(link),
             Told::Called { device, link: Some(link) } => self.connected(device, *link, true),
-            Told::Called { device, link: None } => {
-                let dice = self.roll();
-                self.dialer.failed(Instant::now(), &device, dice);
-            }
+            Told::Called { device, link: None } => self.call_failed(&device),
             Told::Found(found) => {
                 if let Some(device) = self.keys.get(&found.announced.key) {
                     self.dialer.showed_up(Instant::now(), device, &found.addresses);
@@ -307,6 +314,10 @@ impl Driver {
             Told::RosterChanged => self.refresh_members(),
             Told::External(address) => {
                 self.external = address;
+                self.own_facts_due.get_or_insert(Instant::now());
+            }
+            Told::Relays(relays) => {
+                self.is_relay = relays;
                 self.own_facts_due.get_or_insert(Instant::now());
             }
             Told::Given { contribute_bytes } => {
@@ -349,10 +360,16 @@ impl Driver {
             self.dialer.not_needed(&device);
             return;
         }
-        let (at, rtt) = (link.sender.remote_address(), link.sender.rtt());
+        let (at, rtt, relay) = (link.sender.remote_address(), link.sender.rtt(), link.sender.relay());
         let taken = self.links.take(device, link, called);
-        self.dialer.connected(&device, at, called);
-        tracing::debug!(%device, %at, called, ?taken, "a link");
+        tracing::debug!(%device, %at, ?relay, called, ?taken, "a link");
+        if relay.is_none() {
+            self.dialer.connected(&device, at, called);
+        } else if taken == Taken::Superfluous {
+            self.dialer.not_needed(&device);
+        } else {
+            self.dialer.relayed(Instant::now(), &device, called);
+        }
         if taken == Taken::Instead {
             self.handle(Input::Disconnected { peer: device });
         }
@@ -360,12 +377,20 @@ impl Driver {
             let rtt_ms = u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX);
             self.handle(Input::Connected { peer: device, rtt_ms });
             self.tell_online();
+            if self.relays.contains(&device) {
+                self.dialer.try_all_again(Instant::now());
+            }
         }
     }
 
-    fn disconnected(&mut self, device: DeviceId) {
+    fn call_failed(&mut self, device: &DeviceId) {
+        let dice = self.roll();
+        self.dialer.failed(Instant::now(), device, dice);
+    }
+
+    fn disconnected(&mut self, device: DeviceId, lived: Duration) {
         tracing::debug!(%device, "a link ended");
-        self.dialer.lost(Instant::now(), &device);
+        self.dialer.lost(Instant::now(), &device, lived);
         self.handle(Input::Disconnected { peer: device });
         self.tell_online();
     }
@@ -377,23 +402,43 @@ impl Driver {
         }
     }
 
-    fn call(&mut self, device: DeviceId, addresses: Vec<SocketAddr>) {
+    fn call(&mut self, due: Due) {
+        let Due { device, addresses, through_relays } = due;
         let Some(member) = self.members.device(&device) else { return };
-        if self.links.is_connected(&device) {
+        if self.links.to(&device).is_some_and(|link| link.relay().is_none()) {
             return self.dialer.not_needed(&device);
+        }
+        let relays = if through_relays { self.relays_for(&device) } else { Vec::new() };
+        if addresses.is_empty() && relays.is_empty() {
+            // Nothing to call: discovery or another peer may tell.
+            return self.call_failed(&device);
         }
         let (endpoint, tell) = (self.parts.endpoint.clone(), self.parts.tell.clone());
         let key = peer_key(&member.key);
         tokio::spawn(async move {
-            let link = super::calling::first_that_answers(&endpoint, &addresses, key).await.map(Box::new);
+            let link = calling::reach(&endpoint, &addresses, &relays, key).await.map(Box::new);
             tell.tell(Told::Called { device, link });
         });
     }
 
+    /// The links over which a device may be called that does not answer itself.
+    fn relays_for(&self, device: &DeviceId) -> Vec<LinkSender> {
+        let willing = self.relays.iter().filter(|relay| *relay != device);
+        let direct = willing.filter_map(|relay| self.links.to(relay)).filter(|link| link.relay().is_none());
+        let mut relays: Vec<LinkSender> = direct.cloned().collect();
+        relays.sort_by_key(LinkSender::rtt);
+        relays.truncate(RELAYS_MAX);
+        relays
+    }
+
     fn paths(&self) -> BTreeMap<DeviceId, PeerPath> {
+        let now = Instant::now();
         let of = |device: DeviceId| {
-            let (address, rtt) = self.links.path(&device)?;
-            Some((device, PeerPath { address, rtt, near: addresses::is_near(address) }))
+            let link = self.links.to(&device)?;
+            let (address, rtt) = (link.remote_address(), link.rtt());
+            let relay = link.relay().and_then(|key| self.keys.get(&key).copied());
+            let relay = relay.map(|relay| (relay, self.dialer.unanswered(now, &device)));
+            Some((device, PeerPath { address, rtt, near: addresses::is_near(address), relay }))
         };
         self.links.devices().into_iter().filter_map(of).collect()
     }
@@ -413,6 +458,7 @@ impl Driver {
         self.parts.doors.set_members(self.keys.keys().copied().collect());
         let ids: BTreeSet<DeviceId> = present.iter().map(|device| device.id).collect();
         self.dialer.set_members(Instant::now(), &ids);
+        self.relays.retain(|relay| ids.contains(relay));
         for device in self.links.devices().iter().filter(|device| !ids.contains(*device)) {
             tracing::info!(%device, "a device that was removed is cut off");
             self.links.close(device, CloseReason::Removed);
@@ -449,10 +495,15 @@ impl Driver {
                 .chain(addresses::own(self.parts.endpoint.address()))
                 .collect(),
             safe_through: self.parts.shared.own_safe_through(),
-            capabilities: 0,
+            capabilities: if self.is_relay { swarm::RELAYS } else { 0 },
         };
         if self.own_facts.as_ref().is_some_and(|before| is_as_good(before, &facts)) {
             return;
+        }
+        let moved = self.own_facts.as_ref().is_some_and(|before| before.addresses != facts.addresses);
+        if moved {
+            // On another network others may be nearer.
+            self.dialer.try_all_again(Instant::now());
         }
         self.own_facts_told = Instant::now();
         self.own_facts = Some(facts.clone());
@@ -476,6 +527,11 @@ impl Driver {
             return;
         }
         self.dialer.learn(Instant::now(), &device, &facts.addresses);
+        if facts.capabilities & swarm::RELAYS == 0 {
+            self.relays.remove(&device);
+        } else if self.relays.insert(device) && self.links.to(&device).is_some() {
+            self.dialer.try_all_again(Instant::now());
+        }
         self.parts.shared.set_facts(device, facts.clone(), signed.as_bytes().to_vec());
         self.tell_safety();
         self.unsaved_since.get_or_insert_with(Instant::now);
@@ -570,10 +626,9 @@ impl Driver {
                 Output::Send { peer, lane, parts } => self.links.send(&peer, to_transport(lane), parts),
                 Output::Disconnect { peer, why } => {
                     tracing::info!(device = %peer, why, "a peer is cut off");
-                    if self.links.close(&peer, CloseReason::Protocol(why)) {
-                        let dice = self.roll();
-                        self.dialer.lost(Instant::now(), &peer);
-                        self.dialer.failed(Instant::now(), &peer, dice);
+                    if let Some(lived) = self.links.close(&peer, CloseReason::Protocol(why)) {
+                        self.dialer.lost(Instant::now(), &peer, lived);
+                        self.call_failed(&peer);
                         self.node.handle(self.now(), Input::Disconnected { peer });
                         self.tell_online();
                     }

@@ -8,7 +8,8 @@
 //!    ├──── inviting, entering, messages             pairing: both sides, and what they say
 //!    ├──── sightings, addresses, peers_file         where others are
 //!    ├──── silence                                  for how long they were not heard
-//!    └──── answers, policy, shared                          what people and the drive ask
+//!    ├──── outside                                  the router's port, relaying for others
+//!    └──── answers, policy, shared                  what people and the drive ask
 //! ```
 
 mod addresses;
@@ -25,6 +26,7 @@ pub mod logs;
 mod messages;
 mod of_drive;
 mod of_host;
+mod outside;
 mod peers_file;
 mod policy;
 mod shared;
@@ -43,9 +45,9 @@ use ledger::roster::Roster;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use transport::{
-    Announced, Arrival, Arrivals, Discovery, Endpoint, EndpointConfig, FoundStream, Identity, PortMapping,
-    Rates,
+    Announced, Arrival, Arrivals, Discovery, Endpoint, EndpointConfig, FoundStream, Identity, Rates,
 };
 use ui::answers::{Invitation, InviteRequest, JoinRequest, Joined};
 use ui::api::Refusal;
@@ -58,11 +60,13 @@ use self::inviting::Inviter;
 use self::jobs::Workers;
 pub use self::logs::Kept;
 pub use self::of_host::SealedHost;
+use self::outside::Outside;
 use self::peers_file::PeersFile;
 use self::shared::Shared;
 use self::sightings::Sightings;
 use crate::data_folder::DataFolder;
 use crate::entropy;
+use crate::settings::Metered;
 use crate::stopping::{Reason, Stop};
 
 /// Port for other computers when nobody says otherwise: the one behind the panel's.
@@ -121,6 +125,10 @@ pub struct Start {
     pub discovery: bool,
     /// The router is asked to let others in.
     pub port_mapping: bool,
+    /// Whether the line is: then there is no port mapping and no relaying.
+    pub metered: Metered,
+    /// Passed on for others at most; 0: nothing.
+    pub relay_bytes_per_s: u64,
     pub contribute_bytes: u64,
     pub rates: Rates,
     /// Copies wanted in a drive that is new.
@@ -177,6 +185,7 @@ pub struct Group {
     device: DeviceKey,
     name: String,
     objection: Option<String>,
+    outside: Mutex<Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>>,
     stop: Stop,
 }
 
@@ -241,9 +250,15 @@ impl Group {
         if !start.rates.hours.is_empty() {
             handle.spawn(tell_the_minute(endpoint.clone()));
         }
-        if start.port_mapping {
-            handle.spawn(keep_port_open(endpoint.address().port(), tell.clone()));
-        }
+        let outside = Outside {
+            endpoint: endpoint.clone(),
+            tell: tell.clone(),
+            metered: start.metered,
+            port_mapping: start.port_mapping,
+            relay_bytes_per_s: start.relay_bytes_per_s,
+        };
+        let (end_outside, ended) = oneshot::channel();
+        let serving = handle.spawn(outside.run(ended));
         let joiner = Arc::new(Joiner {
             folder: start.folder,
             device: start.device.clone(),
@@ -266,6 +281,7 @@ impl Group {
             device: start.device,
             name: start.name,
             objection,
+            outside: Mutex::new(Some((end_outside, serving))),
             stop: start.stop,
         });
         group.listen_to(&kept);
@@ -374,9 +390,12 @@ impl Group {
     /// Ends all links and the network's threads.
     pub fn stop(&self) {
         self.tell.tell(Told::Stop);
-        let driving = self.driving.lock().take();
-        if let Some(driving) = driving {
-            let ended = self.handle.block_on(async { tokio::time::timeout(END_WAIT, driving).await });
+        let (driving, outside) = (self.driving.lock().take(), self.outside.lock().take());
+        if let (Some(driving), Some((end, serving))) = (driving, outside) {
+            // It may have ended already.
+            let _ = end.send(());
+            let both = async { tokio::join!(driving, serving) };
+            let ended = self.handle.block_on(async { tokio::time::timeout(END_WAIT, both).await });
             if ended.is_err() {
                 tracing::warn!("the network did not end in time");
             }
@@ -472,15 +491,6 @@ fn discover(
         Err(error) => {
             tracing::warn!(%error, "other computers cannot be found by themselves; --peer and known addresses still work");
         }
-    }
-}
-
-/// Asks the router for a port, and tells where that leads whenever it changes.
-async fn keep_port_open(port: u16, tell: Tell) {
-    let mut mapping = PortMapping::start(port);
-    loop {
-        tell.tell(Told::External(mapping.external()));
-        mapping.changed().await;
     }
 }
 

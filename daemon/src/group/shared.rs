@@ -9,15 +9,19 @@ use ledger::identity::DeviceId;
 use parking_lot::{Condvar, Mutex};
 use swarm::Facts;
 
+use super::dialer::Unanswered;
 use super::logs::Members;
 
 /// How a peer is reached.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerPath {
+    /// Its own, or that of the relay.
     pub address: SocketAddr,
     pub rtt: Duration,
     /// On this network, as far as the address tells.
     pub near: bool,
+    /// The device it is reached through, and why.
+    pub relay: Option<(DeviceId, Option<Unanswered>)>,
 }
 
 /// What is known of the group at this moment.

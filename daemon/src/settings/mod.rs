@@ -31,6 +31,17 @@ const RESERVE_BYTES: u64 = 5 << 30;
 const RESERVE_PERCENT: u64 = 5;
 /// What a new drive may use of the free disk, percent.
 const CONTRIBUTE_PERCENT: u64 = 10;
+/// Passed on for others when nobody says otherwise: a small part of most lines, and enough to work with.
+const RELAY_BYTES_PER_S: u64 = 2 << 20;
+
+/// Whether what goes over the line is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metered {
+    /// What the system says; not metered where it says nothing.
+    Auto,
+    Yes,
+    No,
+}
 
 /// Everything that can be set. `None` stands for a default that depends on the computer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +82,10 @@ pub struct Settings {
     pub quick_wake: bool,
     /// The router is asked to let other computers in.
     pub port_mapping: bool,
+    /// Passed on at most between others that do not reach each other; 0: nothing.
+    pub relay: ByteRate,
+    /// Whether the line is metered: then the router is not asked, and nothing is passed on for others.
+    pub metered: Metered,
     /// Copies of the group's chunks are kept here; without, what was read here is cached.
     pub replicas: bool,
     /// How much is logged.
@@ -97,6 +112,8 @@ impl Default for Settings {
             allow_other: false,
             quick_wake: true,
             port_mapping: false,
+            relay: ByteRate(RELAY_BYTES_PER_S),
+            metered: Metered::Auto,
             replicas: true,
             posix_owners: false,
             log: LogLevel::Warn,

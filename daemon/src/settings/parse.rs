@@ -7,10 +7,10 @@ use std::str::FromStr;
 use ledger::roster::{COPIES_MAX, COPIES_MIN};
 use toml::{Table, Value};
 
-use super::{Settings, hours};
+use super::{Metered, Settings, hours};
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 22] = [
+pub(super) const KEYS: [&str; 24] = [
     "name",
     "mountpoint",
     "contribute",
@@ -31,6 +31,8 @@ pub(super) const KEYS: [&str; 22] = [
     "posix_owners",
     "quick_wake",
     "port_mapping",
+    "relay",
+    "metered",
     "replicas",
     "log",
 ];
@@ -78,6 +80,8 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "posix_owners" => settings.posix_owners = truth(value)?,
         "quick_wake" => settings.quick_wake = truth(value)?,
         "port_mapping" => settings.port_mapping = truth(value)?,
+        "relay" => settings.relay = measured(value)?,
+        "metered" => settings.metered = metered(value)?,
         "replicas" => settings.replicas = truth(value)?,
         "log" => settings.log = written(value)?,
         _ => return Err(unknown(key)),
@@ -118,6 +122,15 @@ where
 
 fn truth(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("it must be true or false, not {}", kind(value)))
+}
+
+fn metered(value: &Value) -> Result<Metered, String> {
+    match value {
+        Value::Boolean(true) => Ok(Metered::Yes),
+        Value::Boolean(false) => Ok(Metered::No),
+        Value::String(text) if text == "auto" => Ok(Metered::Auto),
+        _ => Err("it must be true, false or \"auto\"".into()),
+    }
 }
 
 fn name(value: &Value) -> Result<String, String> {
@@ -205,6 +218,8 @@ mod tests {
             allow_other = true
             quick_wake = false
             port_mapping = true
+            relay = "1M"
+            metered = true
             replicas = false
             posix_owners = true
             log = "info"
@@ -232,6 +247,8 @@ mod tests {
             allow_other: true,
             quick_wake: false,
             port_mapping: true,
+            relay: ByteRate(1 << 20),
+            metered: Metered::Yes,
             replicas: false,
             posix_owners: true,
             log: LogLevel::Info,
@@ -272,6 +289,8 @@ mod tests {
             ("mountpoint = \"drive\"", "whole path"),
             ("name = \"\"", "1 to 64 characters"),
             ("log = \"loud\"", "off, error, warn"),
+            ("metered = \"perhaps\"", "true, false or \"auto\""),
+            ("relay = \"fast\"", "is not a rate"),
             ("[drive]\nname = \"x\"", "there is no such setting"),
             ("name = \"a\"\ntarget = ", "line 2"),
         ] {

@@ -1,8 +1,8 @@
 //! What the API asks of the group of computers.
 
 use crate::answers::{
-    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, Policy, PolicyChange, WaitFor,
-    Waited,
+    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, Policy, PolicyChange, Relaying,
+    WaitFor, Waited,
 };
 
 use super::host::Refusal;
@@ -11,6 +11,9 @@ use super::host::Refusal;
 pub trait Group: Send + Sync {
     /// Every other device of the drive.
     fn peers(&self) -> Vec<Peer>;
+
+    /// What is passed on between others that do not reach each other.
+    fn relaying(&self) -> Relaying;
 
     /// Every device of the drive, this one first.
     fn devices(&self) -> Vec<Device>;

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::answers::{
     Contribution, ContributionChange, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest,
-    Joined, Keys, Peer, Policy, PolicyChange, WaitFor, Waited,
+    Joined, Keys, Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
 };
 
 struct TestHost {
@@ -95,6 +95,10 @@ struct Alone;
 impl Group for Alone {
     fn peers(&self) -> Vec<Peer> {
         Vec::new()
+    }
+
+    fn relaying(&self) -> Relaying {
+        Relaying::default()
     }
 
     fn devices(&self) -> Vec<Device> {

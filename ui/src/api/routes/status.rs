@@ -41,6 +41,7 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
         version: facts.version.clone(),
         workspaces: vec![workspace(drive, &facts, api.host.group().policy())],
         peers: api.host.group().peers(),
+        relaying: api.host.group().relaying(),
         contributed: given.contributed,
         used: given.used,
         reserve: given.reserve,

@@ -151,6 +151,9 @@ fn about_computer(status: &Status) -> Vec<Vec<String>> {
         row("keeps free", size(status.reserve)),
         row("room for", format!("{} more", size(status.can_store))),
     ];
+    if status.relaying.relayed_bytes > 0 {
+        rows.push(row("relayed", format!("{} for others", size(status.relaying.relayed_bytes))));
+    }
     if let Some(bytes) = status.rss_bytes {
         rows.push(row("memory", size(bytes)));
     }
