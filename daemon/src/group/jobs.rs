@@ -122,7 +122,7 @@ fn run(kept: &Kept, job: Job) -> JobResult {
     let store = &*kept.store;
     match job {
         Job::Read { id, .. } => read(store, &id),
-        Job::Store { id, bytes, why } => JobResult::Stored(keep(store, &id, &bytes, why)),
+        Job::Store { id, bytes, why } => JobResult::Stored(keep(store, &id, bytes, why)),
         Job::Flush => {
             JobResult::Flushed(store.flush().inspect_err(|error| tracing::warn!(%error, "flush")).is_ok())
         }
@@ -210,12 +210,12 @@ fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {
     }
 }
 
-fn keep(store: &ChunkStore, id: &ChunkId, bytes: &[u8], why: Reason) -> Result<(), StoreRefusal> {
-    let state = match why {
-        Reason::Placed => ChunkState::PLACED,
-        Reason::Cached => ChunkState::CACHED,
+fn keep(store: &ChunkStore, id: &ChunkId, bytes: Bytes, why: Reason) -> Result<(), StoreRefusal> {
+    let kept = match why {
+        Reason::Placed => store.import_as(id, &bytes, ChunkState::PLACED),
+        Reason::Cached => store.import_cached(id, bytes),
     };
-    store.import_as(id, bytes, state).map_err(|error| match error {
+    kept.map_err(|error| match error {
         StoreError::Full { .. } => StoreRefusal::Full,
         StoreError::WrongBytes(_) | StoreError::TooLong(_) => StoreRefusal::Wrong,
         error => {
