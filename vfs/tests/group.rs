@@ -185,6 +185,81 @@ fn an_overwrite_that_waits_outlasts_a_restart() {
 }
 
 #[test]
+fn much_that_waits_when_the_drive_is_closed_outlasts_it() {
+    let fixture = Fixture::default();
+    let mut bytes = noise(1, 80 << 20);
+    let (drive, group) = away(&fixture, "f", &bytes, Mood::Refuse);
+    drive.join_group(group.clone());
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ_WRITE).unwrap().handle;
+    // More than half of what may wait in memory, with gaps inside blocks and chunks.
+    let mut change = |offset: usize, patch: &[u8]| {
+        write(&drive, handle, offset as u64, patch);
+        bytes[offset..offset + patch.len()].copy_from_slice(patch);
+    };
+    for (seed, at) in (100_000..72 << 20).step_by((2 << 20) + 4097).enumerate() {
+        change(at, &noise(seed as u64, 1_100_000));
+    }
+    for at in [10, 20, 4000, 5000] {
+        change(at, b"few");
+    }
+    drive.release(handle);
+    drive.close().unwrap();
+    drop(drive);
+    let drive = fixture.open();
+    drive.join_group(FakeGroup::with(group.theirs.clone(), &drive, Mood::Serve));
+    wait_until_settled(&drive);
+    assert!(read_file(&drive, "f") == bytes);
+}
+
+#[test]
+fn a_drive_starts_though_the_upper_pages_of_an_unsettled_file_are_elsewhere() {
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    // Lists of lists: the same chunks again and again.
+    let part = noise(1, 1 << 20);
+    let (_, handle) = create(&drive, ROOT, "f");
+    write(&drive, handle, 0, &part);
+    sync_all(&drive);
+    let mut len = part.len() as u64;
+    while len < 16 << 30 {
+        assert_eq!(wait(|reply| drive.copy_range(handle, 0, handle, len, len, reply)), Ok(len));
+        len *= 2;
+    }
+    drive.release(handle);
+    sync_all(&drive);
+    let group = FakeGroup::beside(&drive, Mood::Serve);
+    group.take_all(&drive);
+    drive.join_group(group.clone());
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ_WRITE).unwrap().handle;
+    let patch = noise(2, 10_000);
+    read(&drive, handle, 0, 1);
+    group.set_mood(Mood::Refuse);
+    drive.store().evict(u64::MAX).unwrap();
+    drive.release_memory();
+    write(&drive, handle, 500_000, &patch);
+    write(&drive, handle, len, b"longer");
+    wait(|reply| drive.fsync(handle, false, reply)).unwrap();
+    drive.release(handle);
+    drive.close().unwrap();
+    drop(drive);
+
+    let drive = fixture.open();
+    let ino = drive.resolve(b"f").unwrap();
+    assert_eq!(drive.attr(ino).unwrap().size, len + 6);
+    let handle = drive.open(ino, READ_WRITE).unwrap().handle;
+    assert_eq!(wait(|reply| drive.read(handle, 500_000, 10, reply)), Err(Error::Io), "no group yet");
+    wait(|reply| drive.fsync(handle, false, reply)).unwrap();
+    assert!(drive.own_sequence_pending());
+    drive.join_group(FakeGroup::with(group.theirs.clone(), &drive, Mood::Serve));
+    wait_until_settled(&drive);
+    assert!(read(&drive, handle, 500_000, 10_000) == patch);
+    assert!(read(&drive, handle, len, 6) == b"longer");
+    assert!(read(&drive, handle, 300_000, 1000) == part[300_000..301_000]);
+    assert_eq!(drive.history(b"f").unwrap().len(), 2);
+    drive.release(handle);
+}
+
+#[test]
 fn appending_to_what_is_elsewhere_needs_nobody() {
     let fixture = Fixture::default();
     let mut bytes = noise(1, 1 << 20);

@@ -40,6 +40,20 @@ impl Ledger {
         retention: Duration,
         budget_rows: usize,
     ) -> Result<PruneReport, LedgerError> {
+        self.prune_except(now, retention, budget_rows, &|_| false)
+    }
+
+    /// The same, but for versions that `keeps` wants: something of this device was made on them and is no version yet.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::prune`].
+    pub fn prune_except(
+        &mut self,
+        now: Now,
+        retention: Duration,
+        budget_rows: usize,
+        keeps: &dyn Fn(VersionId) -> bool,
+    ) -> Result<PruneReport, LedgerError> {
         self.begin(now)?;
         let keep_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
         let oldest = now.wall.millis().saturating_sub(keep_ms) << 16;
@@ -51,7 +65,7 @@ impl Ledger {
             _ => Cursor::default(),
         };
         for ino in rows {
-            let result = self.prune_inode(ino, oldest, &mut report);
+            let result = self.prune_inode(ino, oldest, keeps, &mut report);
             self.poisoned |= result.is_err();
             result?;
         }
@@ -59,8 +73,15 @@ impl Ledger {
         Ok(report)
     }
 
-    fn prune_inode(&mut self, ino: Ino, oldest: u64, report: &mut PruneReport) -> Result<(), LedgerError> {
+    fn prune_inode(
+        &mut self,
+        ino: Ino,
+        oldest: u64,
+        keeps: &dyn Fn(VersionId) -> bool,
+        report: &mut PruneReport,
+    ) -> Result<(), LedgerError> {
         let row = self.state.known_row(ino)?;
+        let keeps_head = row.head.as_ref().is_some_and(|head| keeps(head.id));
         let dead = row.born.is_some()
             && !row.is_alive()
             && row.links.iter().all(|link| link.place.deleted && link.place.stamp.clock < oldest);
@@ -68,7 +89,8 @@ impl Ledger {
         let mut gone = Vec::new();
         for (id, version) in self.state.versions_of(ino)? {
             let replaced_long_ago = version.replaced.is_some_and(|stamp: Stamp| stamp.clock < oldest);
-            if version.body.is_some() && (replaced_long_ago || (dead && long_head == Some(id))) {
+            if version.body.is_some() && !keeps(id) && (replaced_long_ago || (dead && long_head == Some(id)))
+            {
                 gone.push(id);
             }
         }
@@ -76,7 +98,7 @@ impl Ledger {
         for id in gone {
             self.state.layers.delete(Table::Versions, version_key(ino, id));
         }
-        if dead && !row.expired {
+        if dead && !row.expired && !keeps_head {
             self.expire(ino, &row)?;
             report.inodes += 1;
         }
