@@ -170,13 +170,12 @@ fn failed(what: &str, error: &dyn std::fmt::Display) -> JobResult {
 
 /// They are where they belong: here too, or only elsewhere, so that they may go when room is needed.
 fn replicated(store: &ChunkStore, ids: &[ChunkId], keep: bool) -> Result<(), StoreError> {
-    store.mark_replicated(ids)?;
     let (set, clear) = if keep {
         (ChunkState::PLACED, ChunkState::CACHED)
     } else {
         (ChunkState::CACHED, ChunkState::PLACED)
     };
-    set_all(store, ids, set, clear)
+    store.set_states(ids, set, clear.with(ChunkState::UNREPLICATED))
 }
 
 /// What is held for good. It was offered because placement wants it here: what was only cached stays from now on.
@@ -184,21 +183,8 @@ fn held(store: &ChunkStore, ids: &[ChunkId]) -> Result<Vec<bool>, StoreError> {
     store.flush()?;
     let held = store.have(ids)?;
     let here: Vec<ChunkId> = ids.iter().zip(&held).filter(|(_, held)| **held).map(|(id, _)| *id).collect();
-    set_all(store, &here, ChunkState::PLACED, ChunkState::CACHED)?;
+    store.set_states(&here, ChunkState::PLACED, ChunkState::CACHED)?;
     Ok(held)
-}
-
-fn set_all(
-    store: &ChunkStore,
-    ids: &[ChunkId],
-    set: ChunkState,
-    clear: ChunkState,
-) -> Result<(), StoreError> {
-    ids.iter().try_for_each(|id| match store.set_state(id, set, clear) {
-        // Given up meanwhile.
-        Err(StoreError::NotFound(_)) => Ok(()),
-        done => done,
-    })
 }
 
 fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {

@@ -16,6 +16,7 @@ use super::dirty_rows::{
     is_known,
 };
 use crate::content::manifest::Manifest;
+use crate::content::overlay::{Segment, Source};
 use crate::content::view::FileContent;
 use crate::core::Core;
 use crate::node::{Dirty, State};
@@ -23,6 +24,8 @@ use crate::{Error, Ino, Time};
 
 /// Unsettled files read back at once.
 const RECOVER_STEP: usize = 256;
+/// Where a run that is read back begins a new segment, bytes: each chunk cut from a segment moves the rest of it.
+const SEGMENT_BYTES: u64 = 1 << 20;
 
 impl Core {
     /// Settles every file whose rows a crash left behind; a few at a time, so that memory stays bounded.
@@ -152,7 +155,13 @@ impl Core {
                 each_run(row, &mut |start, bytes| {
                     let offset = block.saturating_mul(BLOCK_BYTES).saturating_add(start);
                     let fits = head.size.saturating_sub(offset).min(bytes.len() as u64);
-                    content.overlay.write(offset, &bytes[..usize::try_from(fits).unwrap_or(0)]);
+                    let bytes = &bytes[..usize::try_from(fits).unwrap_or(0)];
+                    if offset.is_multiple_of(SEGMENT_BYTES) {
+                        let source = Source::Memory(bytes.to_vec());
+                        content.overlay.put(offset, Segment { len: fits, source });
+                    } else {
+                        content.overlay.write(offset, bytes);
+                    }
                 });
                 true
             });
