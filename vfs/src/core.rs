@@ -124,9 +124,15 @@ impl Core {
 
     /// Loads the file's settled content, unless it is there.
     pub(crate) fn load(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
-        if state.content.is_some() {
-            return Ok(());
+        match (&state.content, state.rows_unread) {
+            (Some(_), _) => Ok(()),
+            (None, Some(_)) => self.read_rows(ino, state),
+            (None, None) => self.load_shown(ino, state),
         }
+    }
+
+    /// The content of the version that shows.
+    pub(crate) fn load_shown(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
         let current = self.ledger.read().content(ino).map_err(|error| self.ledger_error(&error))?;
         state.content = Some(match current {
             Some((version, size, content)) => {
@@ -168,6 +174,7 @@ impl Core {
             self.drop_dirty_rows(&mut self.ledger.write(), ino)?;
         }
         state.persisted = false;
+        state.rows_unread = None;
         state.fresh.clear();
         state.dirty = None;
         state.content = None;

@@ -200,8 +200,17 @@ impl Core {
         if self.failure().is_some() {
             return true;
         }
+        let bases = match self.bases_of_changes() {
+            Ok(bases) => bases,
+            Err(error) => {
+                tracing::warn!(%error, "history was not pruned");
+                return true;
+            }
+        };
+        let keeps = |version| bases.contains(&version);
         loop {
-            let pruned = self.ledger.write().prune(now, self.settings.retention, PRUNE_STEP_ROWS);
+            let retention = self.settings.retention;
+            let pruned = self.ledger.write().prune_except(now, retention, PRUNE_STEP_ROWS, &keeps);
             match pruned {
                 Ok(report) if !report.finished => {}
                 Ok(_) => break,

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use chunkstore::ChunkId;
 
-use crate::Error;
 use crate::core::Core;
 use crate::group::Urgency;
 use crate::node::{Node, State};
@@ -55,7 +54,7 @@ impl Core {
         let pause = state.starved.map_or(PAUSE_FIRST, |starved| (2 * starved.pause).min(PAUSE_MAX));
         state.starved = Some(Starved { until: Instant::now() + pause, pause });
         if !state.is_kept()
-            && let Err(error) = self.keep_all_as_rows(node.ino, state)
+            && let Err(error) = self.keep_as_rows(node.ino, state)
         {
             tracing::warn!(ino = node.ino, %error, "changes that wait are in memory alone");
         }
@@ -91,13 +90,5 @@ impl Core {
                 self.queue(&node, &mut state);
             }
         }
-    }
-
-    /// Puts what changed since the last time into rows, whatever form it has by now.
-    fn keep_all_as_rows(&self, ino: crate::Ino, state: &mut State) -> Result<(), Error> {
-        if !self.fits_in_rows_at_all(state) {
-            return Err(Error::TooLarge);
-        }
-        self.keep_as_rows(ino, state)
     }
 }

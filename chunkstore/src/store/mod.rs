@@ -14,6 +14,7 @@
 
 mod append;
 mod background;
+mod behind;
 mod cache;
 mod checkpoint;
 mod compact;
@@ -47,6 +48,7 @@ use crate::pack::PackFolder;
 use crate::seal::SealScratch;
 use append::Appender;
 use background::Background;
+use behind::{Behind, BehindWriter};
 use cache::PlainCache;
 use evict::Uses;
 use flush::Flusher;
@@ -65,6 +67,7 @@ use sweep::{DoomEpoch, SweepFilter};
 pub struct ChunkStore {
     inner: Arc<Inner>,
     background: Background,
+    behind: BehindWriter,
 }
 
 /// The state all parts of the store work on.
@@ -78,6 +81,7 @@ struct Inner {
     space: Space,
     latch: Latch,
     cache: PlainCache,
+    behind: Behind,
     /// What threads seal with: as many as ever sealed at once since memory was last given back.
     scratches: Mutex<Vec<SealScratch>>,
     /// Use of every pack: 24 bytes for each 64 MiB.
@@ -116,12 +120,14 @@ impl ChunkStore {
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, limits: Limits) -> Result<Self, StoreError> {
         let inner = Arc::new(recover::open(disk, dir, limits)?);
         let background = Background::start(&inner)?;
-        Ok(Self { inner, background })
+        let behind = BehindWriter::start(&inner)?;
+        Ok(Self { inner, background, behind })
     }
 
     /// Forgets what only makes the next work faster: opened chunks, and the buffers that sealing uses. For a store that rests.
     pub fn release_memory(&self) {
         self.inner.cache.clear();
+        self.inner.behind.clear();
         self.inner.scratches.lock().clear();
     }
 
@@ -252,6 +258,7 @@ impl ChunkStore {
 impl Drop for ChunkStore {
     /// Leaves a short start behind: flushes and checkpoints, unless writing has failed.
     fn drop(&mut self) {
+        self.behind.stop();
         self.background.stop();
         if self.inner.latch.check().is_ok()
             && let Err(error) = self.inner.checkpoint()

@@ -17,12 +17,15 @@ impl ChunkStore {
         self.inner.index.pick(after, max, &|_, entry| entry.state.has(ChunkState::UNREPLICATED))
     }
 
-    /// These chunks are on enough hosts. Ids that are not here are passed over.
+    /// Sets and clears state bits of these chunks at once, except [`ChunkState::DAMAGED`], as [`ChunkStore::set_state`] does. Ids that
+    /// are not here are passed over.
     ///
     /// # Errors
     /// [`StoreError::Index`].
-    pub fn mark_replicated(&self, ids: &[ChunkId]) -> Result<(), StoreError> {
-        self.inner.change_states(ids, &|state| state.without(ChunkState::UNREPLICATED)).map(drop)
+    pub fn set_states(&self, ids: &[ChunkId], set: ChunkState, clear: ChunkState) -> Result<(), StoreError> {
+        let kept = ChunkState::DAMAGED;
+        let (set, clear) = (set.without(kept), clear.without(kept));
+        self.inner.change_states(ids, &|state| state.without(clear).with(set)).map(drop)
     }
 
     /// The chunks of these partitions are not known to be on enough hosts any more (a host is gone). Answers how many were until

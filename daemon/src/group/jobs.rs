@@ -122,7 +122,7 @@ fn run(kept: &Kept, job: Job) -> JobResult {
     let store = &*kept.store;
     match job {
         Job::Read { id, .. } => read(store, &id),
-        Job::Store { id, bytes, why } => JobResult::Stored(keep(store, &id, &bytes, why)),
+        Job::Store { id, bytes, why } => JobResult::Stored(keep(store, &id, bytes, why)),
         Job::Flush => {
             JobResult::Flushed(store.flush().inspect_err(|error| tracing::warn!(%error, "flush")).is_ok())
         }
@@ -175,7 +175,6 @@ fn failed(what: &str, error: &dyn std::fmt::Display) -> JobResult {
 /// They are where they belong: here too, or only elsewhere, so that they may go when room is needed. Those that stay placed
 /// though this computer is none of the hosts.
 fn replicated(store: &ChunkStore, ids: &[ChunkId], keep: Keep) -> Result<Vec<ChunkId>, StoreError> {
-    store.mark_replicated(ids)?;
     let (mut stay, mut go, mut surplus) = (Vec::new(), Vec::new(), Vec::new());
     for id in ids {
         let placed = store.state(id)?.is_some_and(|state| state.has(ChunkState::PLACED));
@@ -185,8 +184,10 @@ fn replicated(store: &ChunkStore, ids: &[ChunkId], keep: Keep) -> Result<Vec<Chu
             Keep::AsItIs | Keep::Cache => go.push(*id),
         }
     }
-    set_all(store, &stay, ChunkState::PLACED, ChunkState::CACHED)?;
-    set_all(store, &go, ChunkState::CACHED, ChunkState::PLACED)?;
+    let done = ChunkState::UNREPLICATED;
+    store.set_states(&stay, ChunkState::PLACED, ChunkState::CACHED.with(done))?;
+    store.set_states(&go, ChunkState::CACHED, ChunkState::PLACED.with(done))?;
+    store.set_states(&surplus, ChunkState::default(), done)?;
     Ok(surplus)
 }
 
@@ -195,21 +196,8 @@ fn held(store: &ChunkStore, ids: &[ChunkId]) -> Result<Vec<bool>, StoreError> {
     store.flush()?;
     let held = store.have(ids)?;
     let here: Vec<ChunkId> = ids.iter().zip(&held).filter(|(_, held)| **held).map(|(id, _)| *id).collect();
-    set_all(store, &here, ChunkState::PLACED, ChunkState::CACHED)?;
+    store.set_states(&here, ChunkState::PLACED, ChunkState::CACHED)?;
     Ok(held)
-}
-
-fn set_all(
-    store: &ChunkStore,
-    ids: &[ChunkId],
-    set: ChunkState,
-    clear: ChunkState,
-) -> Result<(), StoreError> {
-    ids.iter().try_for_each(|id| match store.set_state(id, set, clear) {
-        // Given up meanwhile.
-        Err(StoreError::NotFound(_)) => Ok(()),
-        done => done,
-    })
 }
 
 fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {
@@ -221,12 +209,12 @@ fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {
     }
 }
 
-fn keep(store: &ChunkStore, id: &ChunkId, bytes: &[u8], why: Reason) -> Result<(), StoreRefusal> {
-    let state = match why {
-        Reason::Placed => ChunkState::PLACED,
-        Reason::Cached => ChunkState::CACHED,
+fn keep(store: &ChunkStore, id: &ChunkId, bytes: Bytes, why: Reason) -> Result<(), StoreRefusal> {
+    let kept = match why {
+        Reason::Placed => store.import_as(id, &bytes, ChunkState::PLACED),
+        Reason::Cached => store.import_cached(id, bytes),
     };
-    store.import_as(id, bytes, state).map_err(|error| match error {
+    kept.map_err(|error| match error {
         StoreError::Full { .. } => StoreRefusal::Full,
         StoreError::WrongBytes(_) | StoreError::TooLong(_) => StoreRefusal::Wrong,
         error => {

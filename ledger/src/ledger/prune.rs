@@ -46,6 +46,20 @@ impl Ledger {
         retention: Duration,
         budget_rows: usize,
     ) -> Result<PruneReport, LedgerError> {
+        self.prune_except(now, retention, budget_rows, &|_| false)
+    }
+
+    /// The same, but for versions that `keeps` wants: something of this device was made on them and is no version yet.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::prune`].
+    pub fn prune_except(
+        &mut self,
+        now: Now,
+        retention: Duration,
+        budget_rows: usize,
+        keeps: &dyn Fn(VersionId) -> bool,
+    ) -> Result<PruneReport, LedgerError> {
         self.begin(now)?;
         let oldest = oldest_kept(now, retention);
         let mut report = PruneReport::default();
@@ -56,7 +70,7 @@ impl Ledger {
             _ => Cursor::default(),
         };
         for ino in rows {
-            let result = self.prune_inode(ino, oldest, &mut report);
+            let result = self.prune_inode(ino, oldest, keeps, &mut report);
             self.poisoned |= result.is_err();
             result?;
         }
@@ -64,8 +78,15 @@ impl Ledger {
         Ok(report)
     }
 
-    fn prune_inode(&mut self, ino: Ino, oldest: u64, report: &mut PruneReport) -> Result<(), LedgerError> {
+    fn prune_inode(
+        &mut self,
+        ino: Ino,
+        oldest: u64,
+        keeps: &dyn Fn(VersionId) -> bool,
+        report: &mut PruneReport,
+    ) -> Result<(), LedgerError> {
         let row = self.state.known_row(ino)?;
+        let keeps_head = row.head.as_ref().is_some_and(|head| keeps(head.id));
         let dead = row.born.is_some()
             && !row.is_alive()
             && row.links.iter().all(|link| link.place.deleted && link.place.stamp.clock < oldest);
@@ -75,7 +96,7 @@ impl Ledger {
         for (id, version) in self.state.versions_of(ino)? {
             let replaced_long_ago = version.replaced.is_some_and(|stamp: Stamp| stamp.clock < oldest);
             let old = replaced_long_ago && opens != Some(id);
-            if version.body.is_some() && (old || (dead && long_head == Some(id))) {
+            if version.body.is_some() && !keeps(id) && (old || (dead && long_head == Some(id))) {
                 gone.push(id);
             }
         }
@@ -83,7 +104,7 @@ impl Ledger {
         for id in gone {
             self.state.layers.delete(Table::Versions, version_key(ino, id));
         }
-        if dead && !row.expired {
+        if dead && !row.expired && !keeps_head {
             self.expire(ino, &row)?;
             report.inodes += 1;
         }

@@ -21,7 +21,9 @@ impl Drive {
         if let Some(failure) = state.failure.take() {
             return reply(Err(failure));
         }
-        if state.dirty.is_some() || state.seals_under_way > 0 {
+        // Rows that nobody has read back yet hold everything.
+        let is_kept = state.rows_unread.is_some();
+        if !is_kept && (state.dirty.is_some() || state.seals_under_way > 0) {
             if let Err(error) = core.load(file.node.ino, &mut state) {
                 return reply(Err(core.not_now(error)));
             }

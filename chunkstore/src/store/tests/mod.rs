@@ -1,6 +1,7 @@
 //! The store as a whole, over disks that remember, break and lose their power.
 
 mod basics;
+mod behind;
 mod contention;
 mod crashes;
 mod group;
