@@ -6,4 +6,5 @@ mod computers;
 mod hosting;
 mod pairing;
 mod parting;
+mod policy;
 mod sharing;
