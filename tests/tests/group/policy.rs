@@ -14,7 +14,7 @@ fn policy(computers: &Computers, at: usize) -> Value {
 
 fn state(computers: &Computers, at: usize, of: &str) -> Value {
     let devices = computers.daemons[at].json(&["devices"]);
-    let mut devices = devices.as_array().unwrap().iter();
+    let mut devices = devices.as_array().expect("a list").iter();
     devices.find(|device| device["name"] == of).map_or(Value::Null, |device| device["state"].clone())
 }
 
