@@ -232,3 +232,46 @@ fn accept(kept: &Kept, transactions: &[Bytes]) -> JobResult {
         Err(error) => failed("changes of others could not be taken in", &error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use chunkstore::disk::MemoryDisk;
+    use chunkstore::{DedupSecret, Limits};
+
+    use super::*;
+
+    fn store() -> ChunkStore {
+        ChunkStore::open(Arc::new(MemoryDisk::default()), Path::new("/c"), Limits::default()).unwrap()
+    }
+
+    /// A chunk written here, and one that another computer placed here.
+    fn two(store: &ChunkStore) -> [ChunkId; 2] {
+        let secret = DedupSecret::new([1; 32]);
+        let (elsewhere, mine) = (self::store(), store.put(&secret, b"written here").unwrap().id);
+        let theirs = elsewhere.put(&secret, b"placed here").unwrap().id;
+        keep(store, &theirs, &elsewhere.export(&theirs).unwrap(), Reason::Placed).unwrap();
+        [mine, theirs]
+    }
+
+    #[test]
+    fn a_copy_somebody_may_count_on_stays_unless_that_was_ruled_out() {
+        for (how, surplus, evictable) in [
+            (Keep::Placed, &[][..], [false, false]),
+            (Keep::AsItIs, &[1][..], [true, false]),
+            (Keep::Cache, &[][..], [true, true]),
+        ] {
+            let store = store();
+            let ids = two(&store);
+            let told = replicated(&store, &ids, how).unwrap();
+            assert_eq!(told, surplus.iter().map(|at| ids[*at]).collect::<Vec<_>>(), "{how:?}");
+            let states = ids.map(|id| store.state(&id).unwrap().unwrap().is_evictable());
+            assert_eq!(states, evictable, "{how:?}");
+            assert!(store.unreplicated(None, 2).unwrap().is_empty());
+            let partitions = ids.map(|id| id.partition());
+            let marked = if how == Keep::Placed { 2 } else { surplus.len() as u64 };
+            assert_eq!(store.requeue_placed(&partitions).unwrap(), marked, "{how:?}");
+        }
+    }
+}

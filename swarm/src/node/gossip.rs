@@ -7,7 +7,7 @@ use super::Node;
 use super::jobs::{At, Waiting};
 use super::peer::{DEVICES_MAX, ME, Slot};
 use crate::facts::SignedFacts;
-use crate::input::Lane;
+use crate::input::{Lane, Millis};
 use crate::output::{Job, JobResult, Output};
 use crate::wire::{
     CAN_FIND, FACTS_MAX_IN_MESSAGE, Message, PARTS_MAX, RECORD_HASHES_MAX, RecordMark, part_length, short,
@@ -17,6 +17,9 @@ use crate::wire::{
 const RECORDS_FRAME_BYTES: usize = 1 << 20;
 /// Facts in one frame.
 const FACTS_FRAME_BYTES: usize = 128 << 10;
+
+/// A link that ends within so long after its device was said to be lost confirms it.
+const LOST_SAID_MAX_MS: Millis = 120_000;
 
 /// What becomes of facts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,8 +146,14 @@ impl Node {
 
     pub(super) fn declare_lost(&mut self, device: DeviceId) {
         let Some(slot) = self.peers.slot(&device).filter(|slot| *slot != ME) else { return };
+        let now = self.now;
         let peer = self.peers.get_mut(slot);
-        if peer.declared_lost || peer.is_greeted() || peer.member.is_none() {
+        if peer.declared_lost || peer.member.is_none() {
+            return;
+        }
+        // A link to a dead device ends here later than elsewhere.
+        if peer.is_greeted() {
+            peer.lost_said_at = Some(now);
             return;
         }
         peer.declared_lost = true;
@@ -158,11 +167,20 @@ impl Node {
         }
     }
 
+    /// The link ended. Was that what somebody meant who said that the device is lost?
+    pub(super) fn recall_lost(&mut self, slot: Slot) {
+        let said = self.peers.get_mut(slot).lost_said_at.take();
+        if said.is_some_and(|at| self.now - at <= LOST_SAID_MAX_MS) {
+            self.declare_lost(self.peers.get(slot).device);
+        }
+    }
+
     pub(super) fn declare_found(&mut self, device: DeviceId) {
         let Some(slot) = self.peers.slot(&device).filter(|slot| *slot != ME) else { return };
         let now = self.now;
         let peer = self.peers.get_mut(slot);
-        if !std::mem::take(&mut peer.declared_lost) {
+        let was_said = peer.lost_said_at.take().is_some();
+        if !(std::mem::take(&mut peer.declared_lost) || was_said) {
             return;
         }
         // It is waited for anew.

@@ -66,6 +66,7 @@ impl Node {
         let peer = self.peers.get_mut(slot);
         peer.facts = None;
         peer.declared_lost = false;
+        peer.lost_said_at = None;
         peer.told = ledger::Frontier::default();
         peer.seen_at = now;
     }
@@ -106,6 +107,7 @@ impl Node {
         self.outbox.unassigned = true;
         self.fetch_peer_gone(slot);
         self.holders_peer_gone(slot);
+        self.recall_lost(slot);
     }
 
     pub(super) fn take_frame(&mut self, device: DeviceId, lane: Lane, frame: &Bytes) {
@@ -200,6 +202,7 @@ impl Node {
     fn greet(&mut self, slot: Slot) {
         let peer = self.peers.get_mut(slot);
         peer.declared_lost = false;
+        peer.lost_said_at = None;
         peer.silent_before = 0;
         self.hosts.dirty = true;
         self.outbox.unassigned = true;

@@ -40,10 +40,12 @@ pub(super) struct Hosts {
     pub learned: Vec<SignedFacts>,
     /// From now on a changed table means that chunks must be copied.
     pub started: bool,
-    pub baseline: bool,
+    baseline: bool,
     lots: Lots,
     current: OwnerTable,
     firm: OwnerTable,
+    /// Of the current table.
+    fewest_owners: usize,
     /// The firm owners and those next in order who may keep what they have.
     keepers: OwnerTable,
     last: Vec<HostWeight>,
@@ -70,7 +72,7 @@ impl Hosts {
 
     /// Every chunk whose owners all have it is on so many hosts at least.
     pub(super) fn fewest_owners(&self) -> usize {
-        self.current.fewest()
+        self.fewest_owners
     }
 
     /// Everybody who hosts, present or not, this device included.
@@ -177,6 +179,7 @@ impl Node {
         let most = self.settings.copies_max();
         self.hosts.keepers =
             if most == target { firm.clone() } else { self.hosts.lots.table(&roomy, &slots, most) };
+        self.hosts.fewest_owners = current.fewest();
         (self.hosts.firm, self.hosts.current) = (firm, current);
         if self.hosts.placed_for.replace(self.settings.copies) != Some(self.settings.copies) {
             self.hosts.placed_told = false;

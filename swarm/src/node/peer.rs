@@ -56,6 +56,8 @@ pub(super) struct Peer {
     pub silent_before: Millis,
     /// Somebody said that it will not come back.
     pub declared_lost: bool,
+    /// Somebody said so while there was a link to it, which may be about to end.
+    pub lost_said_at: Option<Millis>,
     /// It refused chunks for want of room while it had these facts.
     pub refused_at: Option<u64>,
     /// Chunks for it were let go from memory: the store must be walked when it comes.
@@ -176,6 +178,7 @@ impl Peer {
             seen_at: now,
             silent_before: 0,
             declared_lost: false,
+            lost_said_at: None,
             refused_at: None,
             parked: false,
             told: Frontier::default(),

@@ -112,6 +112,32 @@ fn who_is_declared_lost_is_repaired_at_once_by_all() {
     world.settle(MINUTE_MS);
 }
 
+/// What the others hold of the last of four.
+fn states(world: &World) -> Vec<PeerState> {
+    let device = world.machines[3].device();
+    let of = |index: usize| {
+        let view = world.machines[index].node.view(world.now);
+        view.peers.iter().find(|peer| peer.device == device).unwrap().state
+    };
+    (0..3).map(of).collect()
+}
+
+#[test]
+fn a_link_that_ends_just_after_its_device_was_said_to_be_lost_confirms_it() {
+    use PeerState::{Lost, Online};
+    let mut world = started(&hosts(4));
+    let device = world.machines[3].device();
+    world.cable(0, 3, false);
+    world.feed(0, Input::DeclareLost { device });
+    world.run(1_000);
+    assert_eq!(states(&world), [Lost, Online, Online], "it is here, for the others");
+    world.cable(1, 3, false);
+    assert_eq!(states(&world), [Lost, Lost, Online]);
+    world.run(5 * MINUTE_MS);
+    world.cable(2, 3, false);
+    assert_eq!(states(&world), [Lost, Lost, Online], "it was here long after that was said");
+}
+
 #[test]
 fn who_is_found_again_is_waited_for_by_all() {
     let mut world = started(&hosts(4));
@@ -119,14 +145,6 @@ fn who_is_found_again_is_waited_for_by_all() {
     world.crash(3);
     world.feed(0, Input::DeclareLost { device });
     world.run(1_000);
-    let states = |world: &World| {
-        (0..3)
-            .map(|index| {
-                let view = world.machines[index].node.view(world.now);
-                view.peers.iter().find(|peer| peer.device == device).unwrap().state
-            })
-            .collect::<Vec<_>>()
-    };
     assert_eq!(states(&world), [PeerState::Lost; 3]);
     world.feed(1, Input::DeclareFound { device });
     world.run(1_000);

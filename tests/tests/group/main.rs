@@ -6,5 +6,6 @@ mod computers;
 mod hosting;
 mod pairing;
 mod parting;
+mod policy;
 mod relaying;
 mod sharing;
