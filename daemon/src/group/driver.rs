@@ -363,12 +363,11 @@ impl Driver {
         let (at, rtt, relay) = (link.sender.remote_address(), link.sender.rtt(), link.sender.relay());
         let taken = self.links.take(device, link, called);
         tracing::debug!(%device, %at, ?relay, called, ?taken, "a link");
-        if relay.is_none() {
-            self.dialer.connected(&device, at, called);
-        } else if taken == Taken::Superfluous {
-            self.dialer.not_needed(&device);
-        } else {
-            self.dialer.relayed(Instant::now(), &device, called);
+        match (relay, taken) {
+            (None, _) => self.dialer.connected(&device, at, called),
+            (Some(_), Taken::Superfluous) if called => self.dialer.not_needed(&device),
+            (Some(_), Taken::Superfluous) => {}
+            (Some(_), _) => self.dialer.relayed(Instant::now(), &device, called),
         }
         if taken == Taken::Instead {
             self.handle(Input::Disconnected { peer: device });
