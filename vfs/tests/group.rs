@@ -186,7 +186,8 @@ fn an_overwrite_that_waits_outlasts_a_restart() {
 
 #[test]
 fn much_that_waits_when_the_drive_is_closed_outlasts_it() {
-    let fixture = Fixture { write_buffer_bytes: 12 << 20, ..Fixture::default() };
+    let mut fixture = Fixture::default();
+    fixture.write_buffer_bytes = 12 << 20;
     let mut bytes = noise(1, 16 << 20);
     let (drive, group) = away(&fixture, "f", &bytes, Mood::Refuse);
     drive.join_group(group.clone());
