@@ -18,7 +18,7 @@ use chunkstore::{ChunkId, ChunkState, ChunkStore, StoreError};
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 use swarm::{Job, JobResult, Priority, Reason, StoreRefusal};
 
-use super::logs::Kept;
+use super::logs::{Kept, Taken};
 
 /// Threads that read and store chunks.
 const CHUNK_THREADS: usize = 2;
@@ -60,9 +60,12 @@ impl Workers {
     /// Queues a job.
     pub fn give(&self, number: u64, job: Job) {
         let queue = match &job {
-            Job::LogSince { .. } | Job::Accept { .. } | Job::RosterRecords | Job::AcceptRecords { .. } => {
-                &self.logs
-            }
+            Job::LogSince { .. }
+            | Job::Accept { .. }
+            | Job::OutlinesSince { .. }
+            | Job::AcceptOutlines { .. }
+            | Job::RosterRecords
+            | Job::AcceptRecords { .. } => &self.logs,
             // A count is short, and a person waits for it.
             Job::Read { for_whom: Priority::Reader, .. }
             | Job::Store { why: Reason::Cached, .. }
@@ -144,7 +147,9 @@ fn run(kept: &Kept, job: Job) -> JobResult {
             Ok(sealed) => JobResult::Transactions(sealed),
             Err(error) => failed("the logs cannot be read", &error),
         },
-        Job::Accept { transactions, .. } => accept(kept, &transactions),
+        Job::Accept { transactions, .. } => accepted(kept.logs.accept(&transactions)),
+        Job::OutlinesSince { counters } => JobResult::Outlines(kept.logs.outlines_since(&counters)),
+        Job::AcceptOutlines { outlines } => accepted(kept.logs.accept_outlines(&outlines)),
         Job::RosterRecords => JobResult::Records(kept.logs.records().into_iter().map(Bytes::from).collect()),
         Job::AcceptRecords { records } => {
             let records: Vec<Vec<u8>> = records.iter().map(|record| record.to_vec()).collect();
@@ -225,8 +230,8 @@ fn keep(store: &ChunkStore, id: &ChunkId, bytes: &[u8], why: Reason) -> Result<(
     })
 }
 
-fn accept(kept: &Kept, transactions: &[Bytes]) -> JobResult {
-    match kept.logs.accept(transactions) {
+fn accepted(taken: Result<Taken, String>) -> JobResult {
+    match taken {
         Ok(taken) => {
             JobResult::Accepted { frontier_now: taken.frontier, refused: taken.refused, held: taken.held }
         }
