@@ -50,6 +50,9 @@ fn all() -> Vec<(Message, Vec<Bytes>)> {
         (Message::Taken(vec![(device(1), 300)]), vec![]),
         (Message::Count { question: 300, ids: vec![[6; 32], [7; 32]] }, vec![]),
         (Message::Counted { question: 300, held: Some(2) }, vec![]),
+        (Message::OutlineDigest([8; 16]), vec![]),
+        (Message::Outlined(vec![(device(1), 300)]), vec![]),
+        (Message::Outlines(vec![3, 2]), vec![part("one"), part("tw")]),
     ]
 }
 
@@ -91,6 +94,9 @@ const GOLDEN: &[&str] = &[
     "0110[01x33]ac02",
     "0111ac0202[06x32][07x32]",
     "0112ac020102",
+    "0113[08x16]",
+    "0114[01x33]ac02",
+    "01150203026f6e657477",
 ];
 
 #[test]
