@@ -5,10 +5,10 @@
 
 use bytes::Bytes;
 use chunkstore::ChunkId;
-use ledger::Frontier;
 use ledger::identity::DeviceId;
 use ledger::keys::DevicePublicKey;
 use ledger::roster::Copies;
+use ledger::{Frontier, OutlineCounters};
 
 use crate::facts::SignedFacts;
 use crate::output::JobResult;
@@ -60,6 +60,8 @@ pub enum Input {
         /// The whole frontier.
         frontier: Frontier,
     },
+    /// Counters of the outlines that are durable here, with every `LogAdvanced` after which they are others.
+    Outlined(OutlineCounters),
     /// Digest of the roster as it is known here.
     RosterDigest([u8; 32]),
     /// Chunks that this device put and that are nowhere else yet (`UNREPLICATED` is set), in the order of putting.

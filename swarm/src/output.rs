@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use chunkstore::ChunkId;
-use ledger::Frontier;
 use ledger::identity::DeviceId;
 use ledger::roster::Copies;
+use ledger::{Frontier, OutlineCounters};
 use thiserror::Error;
 
 use crate::facts::SignedFacts;
@@ -175,6 +175,16 @@ pub enum Job {
         /// Who sent them.
         from: DeviceId,
     },
+    /// Outlines that are newer than these → [`JobResult::Outlines`].
+    OutlinesSince {
+        /// What the peer has.
+        counters: OutlineCounters,
+    },
+    /// Take outlines in → [`JobResult::Accepted`]. Later, when they are durable, the driver says `LogAdvanced` and `Outlined`.
+    AcceptOutlines {
+        /// Signed.
+        outlines: Vec<Bytes>,
+    },
     /// All records of the roster → [`JobResult::Records`].
     RosterRecords,
     /// Take roster records in → [`JobResult::Ok`]. The driver then says `RosterDigest` and `Members`.
@@ -244,7 +254,9 @@ pub enum JobResult {
     Ids(Vec<ChunkId>),
     /// Of `LogSince`.
     Transactions(Vec<Bytes>),
-    /// Of `Accept`.
+    /// Of `OutlinesSince`.
+    Outlines(Vec<Bytes>),
+    /// Of `Accept` and `AcceptOutlines`.
     Accepted {
         /// With what was just taken in, durable or not.
         frontier_now: Frontier,

@@ -7,9 +7,10 @@
 //!  └─────────┴──────────────────┴───────────────────────────────┘
 //! ```
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use chunkstore::ChunkId;
-use ledger::Frontier;
 use ledger::identity::{DeviceId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -36,11 +37,12 @@ pub(crate) const RECEIPTS_MAX: usize = 8192;
 pub(crate) const COUNT_MAX_CHUNKS: usize = 4096;
 /// In a hello's capabilities: it answers [`Message::Count`]. Who does not know a message ends the link over it.
 pub(crate) const CAN_COUNT: u32 = 1;
-
 /// Likewise: it knows [`Message::Found`].
 pub(crate) const CAN_FIND: u32 = 2;
+/// It knows the outlines of logs, and the messages about them.
+pub(crate) const CAN_OUTLINE: u32 = 4;
 /// What this release can do.
-pub(crate) const CAPABILITIES: u32 = CAN_COUNT | CAN_FIND;
+pub(crate) const CAPABILITIES: u32 = CAN_COUNT | CAN_FIND | CAN_OUTLINE;
 
 /// A chunk's id as it travels.
 pub(crate) type RawId = [u8; 32];
@@ -93,6 +95,12 @@ pub(crate) enum Message {
     Counted { question: u32, held: Option<u32> },
     /// A person says that this device is not lost after all. Only to who says [`CAN_FIND`].
     Found(DeviceId),
+    /// Digest of the outlines that are known. This and the next two only to who says [`CAN_OUTLINE`].
+    OutlineDigest([u8; 16]),
+    /// Counters of the outlines that are known: tell newer ones.
+    Outlined(Vec<(DeviceId, u64)>),
+    /// Outlines of logs, signed by their devices; raw parts.
+    Outlines(Vec<u32>),
 }
 
 /// Digests of what two members should have in common.
@@ -131,7 +139,7 @@ impl Message {
     /// The lane it belongs on.
     pub(crate) fn lane(&self) -> Lane {
         match self {
-            Self::RecordHashes(_) | Self::Records(_) | Self::Transactions(_) => Lane::Log,
+            Self::RecordHashes(_) | Self::Records(_) | Self::Transactions(_) | Self::Outlines(_) => Lane::Log,
             Self::Chunks(_) | Self::Chunk { .. } => Lane::Bulk,
             _ => Lane::Control,
         }
@@ -166,9 +174,13 @@ impl Message {
             Self::Facts(all) => {
                 all.len() <= FACTS_MAX_IN_MESSAGE && all.iter().all(|facts| facts.len() <= FACTS_MAX_BYTES)
             }
-            Self::Frontier { logs, .. } | Self::Taken(logs) => logs.len() <= FRONTIER_MAX_DEVICES,
+            Self::Frontier { logs, .. } | Self::Taken(logs) | Self::Outlined(logs) => {
+                logs.len() <= FRONTIER_MAX_DEVICES
+            }
             Self::RecordHashes(hashes) => hashes.len() <= RECORD_HASHES_MAX,
-            Self::Records(lengths) | Self::Transactions(lengths) => lengths.len() <= PARTS_MAX,
+            Self::Records(lengths) | Self::Transactions(lengths) | Self::Outlines(lengths) => {
+                lengths.len() <= PARTS_MAX
+            }
             Self::Offer { ids, .. } => ids.len() <= OFFER_MAX_CHUNKS,
             Self::Count { ids, .. } => ids.len() <= COUNT_MAX_CHUNKS,
             Self::Want { answers, .. } => answers.len() <= OFFER_MAX_CHUNKS,
@@ -180,7 +192,7 @@ impl Message {
 
     fn lengths(&self) -> Vec<u32> {
         match self {
-            Self::Records(lengths) | Self::Transactions(lengths) => lengths.clone(),
+            Self::Records(lengths) | Self::Transactions(lengths) | Self::Outlines(lengths) => lengths.clone(),
             Self::Chunks(items) => items.iter().map(|(.., bytes)| *bytes).collect(),
             Self::Chunk { bytes, .. } => vec![*bytes],
             _ => Vec::new(),
@@ -219,12 +231,12 @@ pub(crate) fn raw_ids(ids: &[ChunkId]) -> Vec<RawId> {
     ids.iter().map(|id| id.0).collect()
 }
 
-/// A short digest of a frontier.
-pub(crate) fn frontier_digest(frontier: &Frontier) -> [u8; 16] {
+/// A short digest of a frontier, or of the counters of outlines.
+pub(crate) fn numbers_digest(numbers: &BTreeMap<DeviceId, u64>) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
-    for (device, sequence) in &frontier.0 {
+    for (device, number) in numbers {
         hasher.update(device.as_bytes());
-        hasher.update(&sequence.to_be_bytes());
+        hasher.update(&number.to_be_bytes());
     }
     short(&hasher)
 }

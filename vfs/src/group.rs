@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chunkstore::{ChunkId, ChunkStore};
-use ledger::Frontier;
+use ledger::{Frontier, OutlineCounters};
 
 use crate::{Drive, Error};
 
@@ -87,6 +87,18 @@ impl Drive {
         let core = &self.core;
         let found = core.ledger.read().transactions_since(theirs, max_bytes);
         found.map_err(|error| core.ledger_error(&error))
+    }
+
+    /// Counters of the outlines of logs that are on this computer's disk.
+    #[must_use]
+    pub fn outline_counters(&self) -> OutlineCounters {
+        self.core.ledger.read().outline_counters()
+    }
+
+    /// Outlines of logs that are newer than `theirs`: what others need before they can take in what follows a gap.
+    #[must_use]
+    pub fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Vec<u8>> {
+        self.core.ledger.read().outlines_since(theirs)
     }
 
     /// Whether changes made here are in no durable transaction yet, or files are not settled.

@@ -582,6 +582,8 @@ impl Driver {
         // Every chunk that these logs name was put before: it must be told before.
         self.fresh();
         self.handle(Input::LogAdvanced { frontier });
+        let counters = self.parts.kept.logs.outline_counters();
+        self.handle(Input::Outlined(counters));
     }
 
     fn fresh(&mut self) {

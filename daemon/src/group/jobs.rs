@@ -18,7 +18,7 @@ use chunkstore::{ChunkId, ChunkState, ChunkStore, StoreError};
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 use swarm::{Job, JobResult, Keep, Priority, Reason, StoreRefusal};
 
-use super::logs::Kept;
+use super::logs::{Kept, Taken};
 
 /// Threads that read and store chunks.
 const CHUNK_THREADS: usize = 2;
@@ -60,9 +60,12 @@ impl Workers {
     /// Queues a job.
     pub fn give(&self, number: u64, job: Job) {
         let queue = match &job {
-            Job::LogSince { .. } | Job::Accept { .. } | Job::RosterRecords | Job::AcceptRecords { .. } => {
-                &self.logs
-            }
+            Job::LogSince { .. }
+            | Job::Accept { .. }
+            | Job::OutlinesSince { .. }
+            | Job::AcceptOutlines { .. }
+            | Job::RosterRecords
+            | Job::AcceptRecords { .. } => &self.logs,
             // A count is short, and a person waits for it.
             Job::Read { for_whom: Priority::Reader, .. }
             | Job::Store { why: Reason::Cached, .. }
@@ -148,7 +151,9 @@ fn run(kept: &Kept, job: Job) -> JobResult {
             Ok(sealed) => JobResult::Transactions(sealed),
             Err(error) => failed("the logs cannot be read", &error),
         },
-        Job::Accept { transactions, .. } => accept(kept, &transactions),
+        Job::Accept { transactions, .. } => accepted(kept.logs.accept(&transactions)),
+        Job::OutlinesSince { counters } => JobResult::Outlines(kept.logs.outlines_since(&counters)),
+        Job::AcceptOutlines { outlines } => accepted(kept.logs.accept_outlines(&outlines)),
         Job::RosterRecords => JobResult::Records(kept.logs.records().into_iter().map(Bytes::from).collect()),
         Job::AcceptRecords { records } => {
             let records: Vec<Vec<u8>> = records.iter().map(|record| record.to_vec()).collect();
@@ -224,8 +229,8 @@ fn keep(store: &ChunkStore, id: &ChunkId, bytes: Bytes, why: Reason) -> Result<(
     })
 }
 
-fn accept(kept: &Kept, transactions: &[Bytes]) -> JobResult {
-    match kept.logs.accept(transactions) {
+fn accepted(taken: Result<Taken, String>) -> JobResult {
+    match taken {
         Ok(taken) => {
             JobResult::Accepted { frontier_now: taken.frontier, refused: taken.refused, held: taken.held }
         }
@@ -251,7 +256,7 @@ mod tests {
         let secret = DedupSecret::new([1; 32]);
         let (elsewhere, mine) = (self::store(), store.put(&secret, b"written here").unwrap().id);
         let theirs = elsewhere.put(&secret, b"placed here").unwrap().id;
-        keep(store, &theirs, &elsewhere.export(&theirs).unwrap(), Reason::Placed).unwrap();
+        keep(store, &theirs, elsewhere.export(&theirs).unwrap().into(), Reason::Placed).unwrap();
         [mine, theirs]
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chunkstore::ChunkStore;
-use ledger::Frontier;
 use ledger::identity::{DeviceId, WorkspaceId};
 use ledger::keys::{DevicePublicKey, UserPublicKeys};
 use ledger::roster::{Policy, Role, Roster};
+use ledger::{Frontier, OutlineCounters};
 
 /// What became of transactions that were taken in.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,18 @@ pub trait Logs: Send + Sync {
     /// # Errors
     /// In words: the store failed.
     fn accept(&self, sealed: &[Bytes]) -> Result<Taken, String>;
+
+    /// Counters of the outlines on this device's disk.
+    fn outline_counters(&self) -> OutlineCounters;
+
+    /// Outlines that are newer than `theirs`.
+    fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Bytes>;
+
+    /// Takes in outlines of others' logs.
+    ///
+    /// # Errors
+    /// In words: the store failed.
+    fn accept_outlines(&self, outlines: &[Bytes]) -> Result<Taken, String>;
 
     /// All records of the roster.
     fn records(&self) -> Vec<Vec<u8>>;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ledger::Frontier;
 use ledger::identity::DeviceId;
 use ledger::keys::UserKeys;
-use vfs::{Drive, Safety};
+use ledger::{Frontier, OutlineCounters};
+use vfs::{Drive, RemoteOutcome, Safety};
 
 use super::logs::{Logs, Members, Taken};
 use crate::identity;
@@ -42,13 +42,19 @@ impl Logs for DriveLogs {
     }
 
     fn accept(&self, sealed: &[Bytes]) -> Result<Taken, String> {
-        let outcome = self.drive.accept(sealed).map_err(|error| error.to_string())?;
-        for (device, sequence, reason) in &outcome.refused {
-            tracing::warn!(%device, sequence, %reason, "a change of another device was refused");
-        }
-        let held = outcome.held.iter().map(|(_, number)| number).sum();
-        let refused = u32::try_from(outcome.refused.len()).unwrap_or(u32::MAX);
-        Ok(Taken { frontier: outcome.frontier, refused, held })
+        self.drive.accept(sealed).map(taken).map_err(|error| error.to_string())
+    }
+
+    fn outline_counters(&self) -> OutlineCounters {
+        self.drive.outline_counters()
+    }
+
+    fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Bytes> {
+        self.drive.outlines_since(theirs).into_iter().map(Bytes::from).collect()
+    }
+
+    fn accept_outlines(&self, outlines: &[Bytes]) -> Result<Taken, String> {
+        self.drive.accept_outlines(outlines).map(taken).map_err(|error| error.to_string())
     }
 
     fn records(&self) -> Vec<Vec<u8>> {
@@ -89,4 +95,13 @@ impl Logs for DriveLogs {
             tracing::error!(%error, "new keys of the drive could not be written");
         }
     }
+}
+
+fn taken(outcome: RemoteOutcome) -> Taken {
+    for (device, sequence, reason) in &outcome.refused {
+        tracing::warn!(%device, sequence, %reason, "a change of another device was refused");
+    }
+    let held = outcome.held.iter().map(|(_, number)| number).sum();
+    let refused = u32::try_from(outcome.refused.len()).unwrap_or(u32::MAX);
+    Taken { frontier: outcome.frontier, refused, held }
 }

@@ -12,7 +12,7 @@ use ledger::identity::DeviceId;
 use super::Node;
 use super::peer::{DEVICES_MAX, Link, ME, Slot};
 use crate::input::{Lane, Member, Millis};
-use crate::wire::{CAPABILITIES, Digests, Message, MessageError, frontier_digest};
+use crate::wire::{CAPABILITIES, Digests, Message, MessageError, numbers_digest};
 
 const JITTER_MS: Millis = 500;
 
@@ -157,6 +157,9 @@ impl Node {
             Message::Chunk { id, .. } => self.take_fetched(slot, id, parts),
             Message::Count { question, ids } => self.take_count(slot, question, &ids),
             Message::Counted { question, held } => self.take_counted(slot, question, held),
+            Message::OutlineDigest(digest) => self.compare_outlines(slot, digest),
+            Message::Outlined(counters) => self.take_outline_counters(slot, counters),
+            Message::Outlines(_) => self.take_outlines(slot, parts),
             Message::NotHere(id) => self.take_not_here(slot, id),
         }
     }
@@ -209,6 +212,7 @@ impl Node {
         if std::mem::take(&mut self.peers.get_mut(slot).parked) {
             self.walk.wanted = true;
         }
+        self.tell_outline_counters(slot);
         self.tell_frontier(slot);
         self.tell_facts(slot);
         self.tell_lost(slot);
@@ -219,7 +223,7 @@ impl Node {
         Digests {
             roster: self.roster_digest,
             facts: self.facts_digest(),
-            frontier: frontier_digest(&self.mine),
+            frontier: numbers_digest(&self.mine.0),
         }
     }
 
@@ -227,7 +231,7 @@ impl Node {
     fn compare_digests(&mut self, slot: Slot, theirs: &Digests) {
         let ours = self.digests();
         let now = self.now;
-        let told = frontier_digest(&self.peers.get(slot).told);
+        let told = numbers_digest(&self.peers.get(slot).told.0);
         let Some(link) = self.peers.link(slot) else { return };
         link.heard = Some(*theirs);
         let ask = theirs.frontier != told && link.frontier_question.take(now);

@@ -64,6 +64,9 @@ pub(super) enum Waiting {
         at: At,
         bytes: usize,
     },
+    OutlinesSince {
+        at: At,
+    },
     Count {
         at: At,
         question: u32,
@@ -113,6 +116,7 @@ impl Node {
             Waiting::Requeue { partitions } => self.requeued(partitions, &result),
             Waiting::Surplus { partitions } => self.surplus_marked(partitions, &result),
             Waiting::LogSince { at } => self.log_read(at, result),
+            Waiting::OutlinesSince { at } => self.outlines_read(at, result),
             Waiting::Accept { at, bytes } => self.accepted(at, bytes, &result),
             Waiting::Count { at, question, weight } => self.counted(at, question, weight, &result),
             Waiting::RosterMarks { at } => self.tell_roster_marks(at, result),

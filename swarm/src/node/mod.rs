@@ -3,6 +3,7 @@
 //! ```text
 //! greeting.rs  members, links, hello, beats     gossip.rs    facts, lost devices, roster records
 //! log_sync.rs  who lacks which transactions     hosts.rs     who hosts, who owns which partition
+//! outlines.rs  who lacks word of what is cleaned
 //! outbox.rs    chunks that lack copies          walk.rs      the backlog that is on disk alone
 //! push.rs      offers, chunks, receipts         hosting.rs   the other side of it
 //! fetch.rs     chunks that are read here        serve.rs     the other side of it
@@ -23,6 +24,7 @@ mod hosts;
 mod jobs;
 mod log_sync;
 mod outbox;
+mod outlines;
 mod pace;
 mod peer;
 mod push;
@@ -39,8 +41,8 @@ mod walk;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use ledger::Frontier;
 use ledger::identity::{DeviceId, WorkspaceId};
+use ledger::{Frontier, OutlineCounters};
 
 use self::copied::Copied;
 use self::fetch::Fetches;
@@ -72,6 +74,8 @@ pub struct Node {
     roster_digest: [u8; 32],
     /// What is durable here.
     mine: Frontier,
+    /// Counters of the outlines that are durable here.
+    outlines: OutlineCounters,
     /// Logs of others that wait a moment before they are passed on, since their author may well do so.
     held_down: BTreeMap<DeviceId, Millis>,
     hosts: Hosts,
@@ -103,6 +107,7 @@ impl Node {
             peers,
             roster_digest: [0; 32],
             mine: Frontier::default(),
+            outlines: OutlineCounters::new(),
             held_down: BTreeMap::new(),
             hosts: Hosts::default(),
             outbox: Outbox::default(),
@@ -142,6 +147,7 @@ impl Node {
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::Frame { peer, lane, bytes } => self.take_frame(peer, lane, &bytes),
             Input::LogAdvanced { frontier } => self.log_advanced(frontier),
+            Input::Outlined(counters) => self.outlined(counters),
             Input::RosterDigest(digest) => self.take_roster_digest(digest),
             Input::Fresh { ids, overflowed } => self.take_fresh(ids, overflowed),
             Input::Fetch { ticket, id, urgency } => self.fetch(ticket, id, urgency),

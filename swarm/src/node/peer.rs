@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ledger::Frontier;
 use ledger::identity::DeviceId;
+use ledger::{Frontier, OutlineCounters};
 
 use super::backoff::Backoff;
 use super::log_sync::LogFlow;
@@ -84,6 +84,9 @@ pub(super) struct Link {
     pub facts_exchange: Backoff,
     pub roster_exchange: Backoff,
     pub frontier_question: Backoff,
+    pub outline_exchange: Backoff,
+    /// Counters of the outlines that it has, as far as it told.
+    pub outlines: Option<OutlineCounters>,
     /// How often the peer's question for the frontier is answered.
     pub frontier_pace: Pace,
     pub log: LogFlow,
@@ -240,6 +243,8 @@ impl Link {
             facts_exchange: exchange,
             roster_exchange: exchange,
             frontier_question: exchange,
+            outline_exchange: exchange,
+            outlines: None,
             frontier_pace: Pace::new(FRONTIERS_AT_ONCE, FRONTIER_TOLD_EVERY_MS),
             log: LogFlow::new(now),
             push: PushFlow::new(now, window),

@@ -141,6 +141,13 @@ fn message() -> impl Strategy<Value = Message> {
         Just(Message::Chunks(Vec::new())),
         Just(Message::Transactions(Vec::new())),
         Just(Message::Records(Vec::new())),
+        Just(Message::Outlines(Vec::new())),
+        any::<bool>().prop_map(|same| Message::OutlineDigest([same.into(); 16])),
+        prop::collection::vec((0..=PEERS, 0..5_u64), 0..4).prop_map(|counters| {
+            Message::Outlined(
+                counters.iter().map(|(number, counter)| (key(*number).id(), *counter)).collect(),
+            )
+        }),
         Just(Message::Chunk { id: [0; 32], bytes: 0 }),
     ]
 }
@@ -179,6 +186,7 @@ fn filled(message: Message, chunks: &[u8]) -> (Message, Vec<Bytes>) {
         }
         Message::Transactions(_) => (Message::Transactions(lengths()), parts),
         Message::Records(_) => (Message::Records(lengths()), parts),
+        Message::Outlines(_) => (Message::Outlines(lengths()), parts),
         Message::Chunk { .. } => {
             let number = chunks.first().copied().unwrap_or(3);
             let part = chunk(number);
@@ -207,7 +215,10 @@ fn work(job: &Job, fails: bool) -> JobResult {
         Job::Requeue { .. } | Job::RequeueSurplus { .. } | Job::AcceptRecords { .. } => JobResult::Ok,
         Job::Unreplicated { .. } => JobResult::Ids((0..15).map(id).collect()),
         Job::LogSince { .. } => JobResult::Transactions(vec![chunk(9)]),
-        Job::Accept { .. } => JobResult::Accepted { frontier_now: Frontier::default(), refused: 1, held: 1 },
+        Job::OutlinesSince { .. } => JobResult::Outlines(vec![chunk(9)]),
+        Job::Accept { .. } | Job::AcceptOutlines { .. } => {
+            JobResult::Accepted { frontier_now: Frontier::default(), refused: 1, held: 1 }
+        }
         Job::RosterRecords => JobResult::Records(vec![chunk(1), chunk(2)]),
     }
 }

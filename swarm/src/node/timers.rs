@@ -69,6 +69,7 @@ impl Node {
         if link.beat.take(now) {
             let digests = self.digests();
             self.send(slot, &Message::Beat(digests));
+            self.tell_outline_digest(slot);
         }
         self.resend_log(slot);
     }

@@ -51,6 +51,9 @@ fn all() -> Vec<(Message, Vec<Bytes>)> {
         (Message::Count { question: 300, ids: vec![[6; 32], [7; 32]] }, vec![]),
         (Message::Counted { question: 300, held: Some(2) }, vec![]),
         (Message::Found(device(5)), vec![]),
+        (Message::OutlineDigest([8; 16]), vec![]),
+        (Message::Outlined(vec![(device(1), 300)]), vec![]),
+        (Message::Outlines(vec![3, 2]), vec![part("one"), part("tw")]),
     ]
 }
 
@@ -93,6 +96,9 @@ const GOLDEN: &[&str] = &[
     "0111ac0202[06x32][07x32]",
     "0112ac020102",
     "0113[05x32]",
+    "0114[08x16]",
+    "0115[01x33]ac02",
+    "01160203026f6e657477",
 ];
 
 #[test]
@@ -165,7 +171,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_is_safe(index in 0..19_usize, at: prop::sample::Index, change in 1..=255_u8) {
+    fn a_changed_byte_is_safe(index in 0..all().len(), at: prop::sample::Index, change in 1..=255_u8) {
         let (message, parts) = &all()[index];
         let mut bytes = frame(message, parts).to_vec();
         let at = at.index(bytes.len());

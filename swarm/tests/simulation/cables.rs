@@ -19,6 +19,7 @@ impl World {
         let known = machine.known.values().cloned().collect();
         let facts = machine.facts(self.now);
         let (digest, frontier) = (machine.log.roster_digest(), machine.log.frontier());
+        let outlines = machine.log.outline_counters();
         let first = [
             Input::Members(members),
             Input::OwnFacts(facts),
@@ -26,6 +27,7 @@ impl World {
             Input::Copies(copies),
             Input::RosterDigest(digest),
             Input::LogAdvanced { frontier },
+            Input::Outlined(outlines),
         ];
         first.into_iter().for_each(|input| self.feed(index, input));
         self.dial_all(index);

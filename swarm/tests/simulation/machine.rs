@@ -147,6 +147,11 @@ impl Machine {
                 frontier_now.0.extend(taken.newest);
                 JobResult::Accepted { frontier_now, refused: taken.refused, held: taken.held }
             }
+            Job::OutlinesSince { counters } => JobResult::Outlines(self.log.outlines_since(&counters)),
+            Job::AcceptOutlines { outlines } => {
+                let frontier_now = self.log.accept_outlines(now, &outlines);
+                JobResult::Accepted { frontier_now, refused: 0, held: 0 }
+            }
             Job::RosterRecords => JobResult::Records(self.log.records()),
             Job::AcceptRecords { records } => {
                 self.log.accept_records(now, &records);

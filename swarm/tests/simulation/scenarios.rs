@@ -422,3 +422,28 @@ fn facts_that_came_too_fast_are_known_by_all_in_the_end() {
     world.run(10_000);
     assert_eq!([known(&world, 0), known(&world, 2)], [Some(issued); 2]);
 }
+
+#[test]
+fn logs_are_cleaned_and_a_newcomer_receives_little() {
+    let kinds = [host(10), host(10), Kind { blind: true, ..host(10) }, host(10)];
+    let mut world = World::new(1, &kinds, Settings::default());
+    (0..3).for_each(|index| world.boot(index));
+    for _ in 0..300 {
+        world.edit_somewhere();
+        world.run(40);
+    }
+    world.run(MINUTE_MS);
+    let before = world.machines[2].log.rows();
+    // Found, declared when it is safe, heard of by the others, and dropped by them.
+    for _ in 0..6 {
+        (0..2).for_each(|index| world.clean(index));
+        world.run(MINUTE_MS);
+    }
+    let rows: Vec<_> = world.machines.iter().map(|machine| machine.log.rows()).collect();
+    // Births and the last places of names stay.
+    assert!(rows[..3].iter().all(|rows| *rows * 5 < before * 4), "{before} before, then {rows:?}");
+    world.boot(3);
+    world.settle(5 * MINUTE_MS);
+    assert_eq!(world.machines[3].log.rows(), world.machines[2].log.rows());
+    assert_eq!(world.machines[3].log.outline_counters(), world.machines[0].log.outline_counters());
+}

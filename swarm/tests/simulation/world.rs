@@ -59,7 +59,7 @@ impl World {
         let make = |index: usize, kind: &Kind, random: &mut Random| {
             let log = match (index, kind.blind) {
                 (0, _) => Log::found(kinds.len()),
-                (_, true) => Log::Blind(Box::new(crate::log::Blind::new())),
+                (_, true) => Log::blind(),
                 (_, false) => Log::join(index),
             };
             Machine::new(index, kind.clone(), log, &settings, random.next())
@@ -238,6 +238,8 @@ impl World {
                 self.machines[machine].commit(now);
                 let frontier = self.machines[machine].log.frontier();
                 self.feed(machine, Input::LogAdvanced { frontier });
+                let counters = self.machines[machine].log.outline_counters();
+                self.feed(machine, Input::Outlined(counters));
             }
             Event::HangUp { a, b, epoch } => {
                 if self.wires[a][b].epoch == epoch {
@@ -252,7 +254,8 @@ impl World {
     }
 
     fn work(&mut self, index: usize, id: u64, job: Job) {
-        let accepting = matches!(job, Job::Accept { .. } | Job::AcceptRecords { .. });
+        let accepting =
+            matches!(job, Job::Accept { .. } | Job::AcceptRecords { .. } | Job::AcceptOutlines { .. });
         let now = self.now;
         let machine = &mut self.machines[index];
         machine.jobs -= 1;
