@@ -5,6 +5,7 @@ mod contention;
 mod crashes;
 mod group;
 mod healing;
+mod kept;
 mod limits;
 mod reclaim;
 
