@@ -53,6 +53,20 @@ impl Given {
 }
 
 impl Running {
+    fn examine_mount(&self) -> Finding {
+        let Some(mountpoint) = &self.mountpoint else {
+            return Finding::fine("the drive is not mounted, as it was started");
+        };
+        // Opening asks the drive; attributes would come out of the kernel's cache.
+        match std::fs::read_dir(mountpoint) {
+            Ok(_) => Finding::fine(format!("the drive answers at {}", mountpoint.display())),
+            Err(error) => {
+                let what = format!("the drive does not answer at {} ({error})", mountpoint.display());
+                Finding::problem(what, "restart it: `peerdrive down`, then `peerdrive up`")
+            }
+        }
+    }
+
     fn told(&self, given: Given) -> Contribution {
         Contribution {
             contributed: given.contribute.0,
@@ -74,6 +88,7 @@ impl Host for Running {
     }
 
     fn facts(&self) -> Facts {
+        let usage = self.store.usage();
         Facts {
             version: env!("CARGO_PKG_VERSION").into(),
             device: self.device.clone(),
@@ -81,6 +96,8 @@ impl Host for Running {
             name: self.name.clone(),
             mountpoint: self.mountpoint.clone(),
             resident_bytes: platform::memory::resident_bytes(),
+            damaged_chunks: usage.damaged_chunks,
+            healed_chunks: usage.healed_chunks,
         }
     }
 
@@ -123,17 +140,9 @@ impl Host for Running {
     }
 
     fn examine(&self) -> Vec<Finding> {
-        let Some(mountpoint) = &self.mountpoint else {
-            return vec![Finding::fine("the drive is not mounted, as it was started")];
-        };
-        // Opening asks the drive; attributes would come out of the kernel's cache.
-        match std::fs::read_dir(mountpoint) {
-            Ok(_) => vec![Finding::fine(format!("the drive answers at {}", mountpoint.display()))],
-            Err(error) => {
-                let what = format!("the drive does not answer at {} ({error})", mountpoint.display());
-                vec![Finding::problem(what, "restart it: `peerdrive down`, then `peerdrive up`")]
-            }
-        }
+        let mut findings = vec![self.examine_mount()];
+        findings.extend(self.group.examine_others());
+        findings
     }
 
     fn stop(&self) {

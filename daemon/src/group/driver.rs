@@ -118,6 +118,8 @@ pub struct Driver {
     jobs: HashMap<u64, usize>,
     storing_bytes: usize,
     dice: u64,
+    /// Damaged chunks that the swarm was told of.
+    damaged_told: u64,
 }
 
 impl Driver {
@@ -147,6 +149,7 @@ impl Driver {
             jobs: HashMap::new(),
             storing_bytes: 0,
             dice: parts.seed | 1,
+            damaged_told: 0,
             parts,
         };
         (driver, incoming)
@@ -187,6 +190,7 @@ impl Driver {
             self.keep_facts(facts);
         }
         self.handle(Input::KnownFacts(known));
+        self.tell_damage();
         self.log_advanced();
     }
 
@@ -223,6 +227,7 @@ impl Driver {
         if now.duration_since(self.looked_around) >= LOOK_AROUND {
             self.looked_around = now;
             self.parts.workers.give_care();
+            self.tell_damage();
             self.own_facts_due.get_or_insert(now);
         }
         if self.own_facts_due.is_some_and(|due| due <= now) {
@@ -231,6 +236,14 @@ impl Driver {
         }
         if self.facts_unsaved_since.is_some_and(|since| now.duration_since(since) >= PEERS_FILE_PAUSE) {
             self.save_facts();
+        }
+    }
+
+    /// Whoever stumbled over it, the group may have good copies. What was told before is known to it.
+    fn tell_damage(&mut self) {
+        let damaged = self.parts.kept.store.usage().damaged_chunks;
+        if std::mem::replace(&mut self.damaged_told, damaged) < damaged {
+            self.handle(Input::Damaged);
         }
     }
 

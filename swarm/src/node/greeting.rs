@@ -12,7 +12,7 @@ use ledger::identity::DeviceId;
 use super::Node;
 use super::peer::{DEVICES_MAX, Link, ME, Slot};
 use crate::input::{Lane, Member, Millis};
-use crate::wire::{CAN_COUNT, Digests, Message, MessageError, frontier_digest};
+use crate::wire::{CAN_COMPARE, CAN_COUNT, Digests, Message, MessageError, frontier_digest};
 
 const JITTER_MS: Millis = 500;
 
@@ -106,6 +106,9 @@ impl Node {
         self.outbox.unassigned = true;
         self.fetch_peer_gone(slot);
         self.holders_peer_gone(slot);
+        let peer = self.peers.get_mut(slot);
+        peer.comparing.hang_up();
+        peer.auditing.hang_up(now);
     }
 
     pub(super) fn take_frame(&mut self, device: DeviceId, lane: Lane, frame: &Bytes) {
@@ -155,6 +158,16 @@ impl Node {
             Message::Count { question, ids } => self.take_count(slot, question, &ids),
             Message::Counted { question, held } => self.take_counted(slot, question, held),
             Message::NotHere(id) => self.take_not_here(slot, id),
+            Message::Compare { question, group, mark, detailed } => {
+                self.take_compare(slot, question, group, mark, detailed);
+            }
+            Message::Compared { question, said } => self.take_compared(slot, question, said),
+            Message::List { question, partitions, after } => {
+                self.take_list(slot, question, partitions, after);
+            }
+            Message::Listed { question, ids } => self.take_listed(slot, question, &ids),
+            Message::Audit { question, id, nonce } => self.take_audit(slot, question, id, nonce),
+            Message::Audited { question, proof } => self.take_audited(slot, question, proof),
         }
     }
 
@@ -165,8 +178,8 @@ impl Node {
         let Some(link) = &mut self.peers.get_mut(slot).link else { return };
         link.hello.grow(now);
         let heard = link.greeted;
-        let hello =
-            Message::Hello { workspace: self.workspace, capabilities: CAN_COUNT, heard, digests, facts };
+        let capabilities = CAN_COUNT | CAN_COMPARE;
+        let hello = Message::Hello { workspace: self.workspace, capabilities, heard, digests, facts };
         self.send(slot, &hello);
     }
 
@@ -209,6 +222,11 @@ impl Node {
         self.tell_facts(slot);
         self.tell_lost(slot);
         self.fetch_peer_came();
+        let now = self.now;
+        let peer = self.peers.get_mut(slot);
+        peer.comparing.begin(now);
+        peer.auditing.begin(now);
+        self.mending_peer_came();
     }
 
     pub(super) fn digests(&mut self) -> Digests {

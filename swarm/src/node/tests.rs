@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use chunkstore::ChunkId;
+use chunkstore::{ChunkId, PartitionSum};
 use ledger::keys::DeviceKey;
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ use super::*;
 use crate::facts::{Facts, SignedFacts};
 use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
-use crate::wire::{Answer, CAN_COUNT, Digests, Message};
+use crate::wire::{Answer, CAN_COMPARE, CAN_COUNT, Digests, GROUPS, Message, Said};
 
 mod ordering;
 mod pace;
@@ -50,7 +50,13 @@ fn facts(number: u8, issued: u64, full: bool) -> SignedFacts {
 fn hello(number: u8) -> Message {
     let digests = Digests { roster: [0; 32], facts: [0; 16], frontier: [0; 16] };
     let facts = Some(facts(number, 1, false).as_bytes().to_vec());
-    Message::Hello { workspace: workspace(), capabilities: CAN_COUNT, heard: true, digests, facts }
+    Message::Hello {
+        workspace: workspace(),
+        capabilities: CAN_COUNT | CAN_COMPARE,
+        heard: true,
+        digests,
+        facts,
+    }
 }
 
 fn node() -> Node {
@@ -82,6 +88,7 @@ enum Step {
     NewFacts(u8, u64, bool),
     Lost(u8),
     WhoHas(Vec<u8>),
+    Damaged,
 }
 
 fn chunk(number: u8) -> Bytes {
@@ -122,6 +129,7 @@ fn message() -> impl Strategy<Value = Message> {
         (0..9_u32, prop::collection::vec(0..20_u8, 0..6)).prop_map(|(question, ids)| {
             Message::Count { question, ids: ids.iter().map(|number| id(*number).0).collect() }
         }),
+        care(),
         (0..=PEERS).prop_map(|number| Message::Lost(key(number).id())),
         prop::collection::vec(any::<[u8; 16]>(), 0..3).prop_map(Message::RecordHashes),
         (0..4_u32, ids).prop_map(|(batch, ids)| {
@@ -136,6 +144,36 @@ fn message() -> impl Strategy<Value = Message> {
         Just(Message::Transactions(Vec::new())),
         Just(Message::Records(Vec::new())),
         Just(Message::Chunk { id: [0; 32], bytes: 0 }),
+    ]
+}
+
+/// Comparing, listing, audits.
+fn care() -> impl Strategy<Value = Message> {
+    let question = || 0..4_u32;
+    let partition = || (0..20_u8).prop_map(|number| id(number).partition());
+    let other = (any::<[u8; 16]>(), prop::collection::vec((partition(), any::<[u8; 8]>()), 0..6))
+        .prop_map(|(mark, marks)| Said::Other { mark, marks });
+    let said = prop_oneof![Just(Said::Same), Just(Said::NotNow), other];
+    prop_oneof![
+        (question(), 0..GROUPS, any::<bool>()).prop_map(|(question, group, detailed)| {
+            Message::Compare { question, group, mark: [0; 16], detailed }
+        }),
+        (question(), said).prop_map(|(question, said)| Message::Compared { question, said }),
+        (question(), prop::collection::vec(partition(), 0..6), prop::option::of(0..20_u8)).prop_map(
+            |(question, partitions, after)| {
+                Message::List { question, partitions, after: after.map(|number| id(number).0) }
+            }
+        ),
+        (question(), prop::collection::vec(0..20_u8, 0..6)).prop_map(|(question, ids)| {
+            Message::Listed { question, ids: ids.iter().map(|number| id(*number).0).collect() }
+        }),
+        (question(), 0..20_u8).prop_map(|(question, number)| Message::Audit {
+            question,
+            id: id(number).0,
+            nonce: [3; 32]
+        }),
+        (question(), prop::option::of(any::<[u8; 32]>()))
+            .prop_map(|(question, proof)| Message::Audited { question, proof }),
     ]
 }
 
@@ -155,6 +193,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..=PEERS, 1..9_u64, any::<bool>())
             .prop_map(|(peer, issued, full)| Step::NewFacts(peer, issued, full)),
         1 => peer().prop_map(Step::Lost),
+        1 => Just(Step::Damaged),
         1 => prop::collection::vec(0..20_u8, 0..6).prop_map(Step::WhoHas),
     ]
 }
@@ -194,7 +233,14 @@ fn work(job: &Job, fails: bool) -> JobResult {
         Job::Have { ids } | Job::Count { ids } => {
             JobResult::Have(ids.iter().map(|id| id.0[0] % 2 == 0).collect())
         }
-        Job::Replicated { .. } | Job::Requeue { .. } | Job::AcceptRecords { .. } => JobResult::Ok,
+        Job::Replicated { .. } | Job::Requeue { .. } | Job::Doubt { .. } | Job::AcceptRecords { .. } => {
+            JobResult::Ok
+        }
+        Job::Sums { partitions } => JobResult::Sums(vec![PartitionSum::default(); partitions.len()]),
+        Job::Kept { max, .. } => JobResult::Ids((0..15).map(id).take(*max).collect()),
+        Job::Damaged { .. } => JobResult::Ids((0..5).map(id).collect()),
+        Job::Lacking { ids } => JobResult::Ids(ids.clone()),
+        Job::Prove { id, nonce } => JobResult::Proof(Some(crate::audit_proof(nonce, &id.0))),
         Job::Unreplicated { .. } => JobResult::Ids((0..15).map(id).collect()),
         Job::LogSince { .. } => JobResult::Transactions(vec![chunk(9)]),
         Job::Accept { .. } => JobResult::Accepted { frontier_now: Frontier::default(), refused: 1, held: 1 },
@@ -300,6 +346,7 @@ impl Driver {
                 let ids = numbers.iter().map(|number| id(*number)).collect();
                 self.feed(Input::WhoHas { ticket: self.next_ticket, ids });
             }
+            Step::Damaged => self.feed(Input::Damaged),
             Step::Lost(peer) => self.feed(Input::DeclareLost { device: key(peer).id() }),
         }
     }

@@ -11,6 +11,9 @@ pub trait Group: Send + Sync {
     /// Every other device of the drive.
     fn peers(&self) -> Vec<Peer>;
 
+    /// Chunks that should be on this computer and are being fetched from others.
+    fn mending_chunks(&self) -> u64;
+
     /// Every device of the drive, this one first.
     fn devices(&self) -> Vec<Device>;
 
