@@ -46,6 +46,20 @@ pub struct Given {
 }
 
 impl Running {
+    fn examine_mount(&self) -> Finding {
+        let Some(mountpoint) = &self.mountpoint else {
+            return Finding::fine("the drive is not mounted, as it was started");
+        };
+        // Opening asks the drive; attributes would come out of the kernel's cache.
+        match std::fs::read_dir(mountpoint) {
+            Ok(_) => Finding::fine(format!("the drive answers at {}", mountpoint.display())),
+            Err(error) => {
+                let what = format!("the drive does not answer at {} ({error})", mountpoint.display());
+                Finding::problem(what, "restart it: `peerdrive down`, then `peerdrive up`")
+            }
+        }
+    }
+
     fn told(&self, given: Given) -> Contribution {
         let minute = ui::moment::minute_of_week();
         let now = self.traffic.rates(given.up, given.down).effective(minute);
@@ -72,6 +86,7 @@ impl Host for Running {
     }
 
     fn facts(&self) -> Facts {
+        let usage = self.store.usage();
         Facts {
             version: env!("CARGO_PKG_VERSION").into(),
             device: self.device.clone(),
@@ -79,6 +94,8 @@ impl Host for Running {
             name: self.name.clone(),
             mountpoint: self.mountpoint.clone(),
             resident_bytes: platform::memory::resident_bytes(),
+            damaged_chunks: usage.damaged_chunks,
+            healed_chunks: usage.healed_chunks,
         }
     }
 
@@ -121,17 +138,9 @@ impl Host for Running {
     }
 
     fn examine(&self) -> Vec<Finding> {
-        let Some(mountpoint) = &self.mountpoint else {
-            return vec![Finding::fine("the drive is not mounted, as it was started")];
-        };
-        // Opening asks the drive; attributes would come out of the kernel's cache.
-        match std::fs::read_dir(mountpoint) {
-            Ok(_) => vec![Finding::fine(format!("the drive answers at {}", mountpoint.display()))],
-            Err(error) => {
-                let what = format!("the drive does not answer at {} ({error})", mountpoint.display());
-                vec![Finding::problem(what, "restart it: `peerdrive down`, then `peerdrive up`")]
-            }
-        }
+        let mut findings = vec![self.examine_mount()];
+        findings.extend(self.group.examine_others());
+        findings
     }
 
     fn stop(&self) {

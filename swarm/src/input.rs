@@ -85,6 +85,8 @@ pub enum Input {
         /// Which.
         ticket: u64,
     },
+    /// Chunks were found to be damaged here, by whatever way.
+    Damaged,
     /// Somebody wants to know which hosts hold these chunks: answered by [`Output::Holders`](crate::Output::Holders), always.
     WhoHas {
         /// Named in the answer.

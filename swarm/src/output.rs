@@ -2,7 +2,7 @@
 //! [`Input::Done`](crate::Input::Done) each.
 
 use bytes::Bytes;
-use chunkstore::ChunkId;
+use chunkstore::{ChunkId, PartitionSum};
 use ledger::identity::DeviceId;
 use ledger::roster::Copies;
 use ledger::{Frontier, OutlineCounters};
@@ -13,6 +13,12 @@ use crate::input::Lane;
 
 /// Most ids in all open questions for who holds them, 1 MiB.
 pub const HOLDERS_MAX_IDS: usize = 32 << 10;
+
+/// What shows that somebody holds a chunk: only who has its sealed bytes can make it, and for each nonce anew.
+#[must_use]
+pub fn audit_proof(nonce: &[u8; 32], sealed: &[u8]) -> [u8; 32] {
+    *blake3::keyed_hash(nonce, sealed).as_bytes()
+}
 
 /// One request to the driver.
 #[derive(Debug)]
@@ -161,6 +167,48 @@ pub enum Job {
         /// Which.
         partitions: Vec<u16>,
     },
+    /// These are not known to be on enough hosts any more: set `UNREPLICATED` → [`JobResult::Ok`].
+    Doubt {
+        /// Which.
+        ids: Vec<ChunkId>,
+    },
+    /// What of these partitions is kept for good, each summed up → [`JobResult::Sums`].
+    Sums {
+        /// Which, in order.
+        partitions: Vec<u16>,
+    },
+    /// Chunks of these partitions that are kept for good, in order, after this one → [`JobResult::Ids`].
+    Kept {
+        /// Which, in order.
+        partitions: Vec<u16>,
+        /// Where to go on.
+        after: Option<ChunkId>,
+        /// Most ids.
+        max: usize,
+        /// Only those that are known to be on enough hosts.
+        confirmed: bool,
+    },
+    /// Which of these should be here and are not, or are damaged → [`JobResult::Ids`]. Another owner of theirs keeps them: those held
+    /// only as cache become placed; those that nothing names any more are not wanted.
+    Lacking {
+        /// Which.
+        ids: Vec<ChunkId>,
+    },
+    /// Chunks that are damaged here, in order of ids, after this one → [`JobResult::Ids`].
+    Damaged {
+        /// Where to go on.
+        after: Option<ChunkId>,
+        /// Most ids.
+        max: usize,
+    },
+    /// Read a chunk and prove it with [`audit_proof`] → [`JobResult::Proof`], or [`JobResult::Failed`] when it is here and cannot be
+    /// read.
+    Prove {
+        /// Which.
+        id: ChunkId,
+        /// For this audit only.
+        nonce: [u8; 32],
+    },
     /// Durable transactions that `frontier` lacks → [`JobResult::Transactions`]: about `max_bytes`, at least one if there is any.
     LogSince {
         /// What the peer has.
@@ -250,8 +298,12 @@ pub enum JobResult {
     Flushed(bool),
     /// Of `Have` and `Count`: one answer for each id.
     Have(Vec<bool>),
-    /// Of `Unreplicated` and `Replicated`.
+    /// Of `Unreplicated`, `Replicated`, `Kept`, `Lacking` and `Damaged`.
     Ids(Vec<ChunkId>),
+    /// Of `Sums`: one for each partition.
+    Sums(Vec<PartitionSum>),
+    /// Of `Prove`; `None` when it is not here.
+    Proof(Option<[u8; 32]>),
     /// Of `LogSince`.
     Transactions(Vec<Bytes>),
     /// Of `OutlinesSince`.
@@ -267,7 +319,7 @@ pub enum JobResult {
     },
     /// Of `RosterRecords`.
     Records(Vec<Bytes>),
-    /// Of `Requeue`, `RequeueSurplus`, `AcceptRecords`.
+    /// Of `Requeue`, `RequeueSurplus`, `Doubt`, `AcceptRecords`.
     Ok,
     /// Of any job: the disk failed. What it was for is tried again later.
     Failed,

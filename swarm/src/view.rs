@@ -17,6 +17,8 @@ pub struct View {
     pub outbox_complete: bool,
     /// Chunks being fetched.
     pub fetching: usize,
+    /// Chunks that should be here, whole, and are about to be fetched for that, or being fetched.
+    pub mending: usize,
     /// The last own transaction that is durable here.
     pub own_sequence: u64,
     /// The last own transaction that is safe.
@@ -52,6 +54,23 @@ pub struct PeerView {
     pub sync_lag: u64,
     /// What it says of itself.
     pub facts: Option<Facts>,
+    /// Whether it could show that it holds what it should.
+    pub audit: Audit,
+}
+
+/// How a host answered when it was asked, out of the blue, to prove that it holds a chunk. Since start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Audit {
+    /// How often it was asked.
+    pub asked: u64,
+    /// The proof was right.
+    pub right: u64,
+    /// It claimed to have the chunk, and the proof was wrong.
+    pub wrong: u64,
+    /// It said that the chunk is not there.
+    pub missing: u64,
+    /// No answer came in time.
+    pub silent: u64,
 }
 
 /// How long a peer has been silent.
@@ -82,6 +101,8 @@ pub struct Counters {
     pub chunks_hosted: u64,
     /// Chunks fetched.
     pub chunks_fetched: u64,
+    /// Of these: chunks that were damaged or missing here and are whole again, without anybody reading them.
+    pub chunks_mended: u64,
     /// Frames sent.
     pub frames_sent: u64,
     /// Bytes of them.

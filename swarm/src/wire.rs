@@ -41,13 +41,25 @@ pub(crate) const CAN_COUNT: u32 = 1;
 pub(crate) const CAN_FIND: u32 = 2;
 /// It knows the outlines of logs, and the messages about them.
 pub(crate) const CAN_OUTLINE: u32 = 4;
+/// It answers [`Message::Compare`], [`Message::List`] and [`Message::Audit`].
+pub(crate) const CAN_COMPARE: u32 = 8;
 /// What this release can do.
-pub(crate) const CAPABILITIES: u32 = CAN_COUNT | CAN_FIND | CAN_OUTLINE;
+pub(crate) const CAPABILITIES: u32 = CAN_COUNT | CAN_FIND | CAN_OUTLINE | CAN_COMPARE;
+/// Partitions that are compared at once.
+pub(crate) const GROUP_PARTITIONS: u16 = 256;
+/// So many groups there are.
+pub(crate) const GROUPS: u8 = 16;
+/// Most ids in one list of what is kept.
+pub(crate) const LISTED_MAX_IDS: usize = 4096;
 
 /// A chunk's id as it travels.
 pub(crate) type RawId = [u8; 32];
 /// Enough of a record's hash to tell records apart.
 pub(crate) type RecordMark = [u8; 16];
+/// Enough of a digest of one partition to tell two apart that should be equal.
+pub(crate) type PartitionMark = [u8; 8];
+/// The same for a group of partitions.
+pub(crate) type GroupMark = [u8; 16];
 /// A chunk within an offer: the offer's number and the place in it.
 pub(crate) type Place = (u32, u16);
 
@@ -101,6 +113,30 @@ pub(crate) enum Message {
     Outlined(Vec<(DeviceId, u64)>),
     /// Outlines of logs, signed by their devices; raw parts.
     Outlines(Vec<u32>),
+    /// Does the receiver keep the same of the partitions that both own in this group? Only to who says [`CAN_COMPARE`].
+    Compare { question: u32, group: u8, mark: GroupMark, detailed: bool },
+    /// The answer.
+    Compared { question: u32, said: Said },
+    /// What does the receiver keep of these partitions, behind this id?
+    List { question: u32, partitions: Vec<u16>, after: Option<RawId> },
+    /// That, in order; as many as are allowed when there is more.
+    Listed { question: u32, ids: Vec<RawId> },
+    /// Prove that this chunk is there.
+    Audit { question: u32, id: RawId, nonce: [u8; 32] },
+    /// The proof; `None`: it is not here.
+    Audited { question: u32, proof: Option<[u8; 32]> },
+}
+
+/// Whether two keep the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Said {
+    /// They do.
+    Same,
+    /// Chunks are on their way: ask again.
+    NotNow,
+    /// They do not. `marks`: of each partition that both own and of which the sender keeps something, if details were
+    /// asked for.
+    Other { mark: GroupMark, marks: Vec<(u16, PartitionMark)> },
 }
 
 /// Digests of what two members should have in common.
@@ -186,6 +222,12 @@ impl Message {
             Self::Want { answers, .. } => answers.len() <= OFFER_MAX_CHUNKS,
             Self::Chunks(items) => items.len() <= OFFER_MAX_CHUNKS,
             Self::Receipt { kept, refused } => kept.len() + refused.len() <= RECEIPTS_MAX,
+            Self::Compare { group, .. } => *group < GROUPS,
+            Self::Compared { said: Said::Other { marks, .. }, .. } => {
+                marks.len() <= usize::from(GROUP_PARTITIONS)
+            }
+            Self::List { partitions, .. } => partitions.len() <= usize::from(GROUP_PARTITIONS),
+            Self::Listed { ids, .. } => ids.len() <= LISTED_MAX_IDS,
             _ => true,
         }
     }

@@ -35,6 +35,15 @@ pub struct Status {
     pub health: String,
     /// What failed.
     pub health_detail: Option<String>,
+    /// Chunks on this computer that are damaged and not replaced yet.
+    #[serde(default)]
+    pub damaged_chunks: u64,
+    /// Damaged chunks that are whole again, since the start.
+    #[serde(default)]
+    pub healed_chunks: u64,
+    /// Chunks that should be on this computer and are being fetched from others.
+    #[serde(default)]
+    pub mending_chunks: u64,
 }
 
 /// What this computer passes on between others that do not reach each other, in [`Status`].
@@ -144,6 +153,27 @@ pub struct Peer {
     pub contributed: u64,
     /// What is stored there.
     pub used: u64,
+    /// It has no room left: new copies go to others.
+    #[serde(default)]
+    pub full: bool,
+    /// How it answered when it was asked to prove that it holds what it should.
+    #[serde(default)]
+    pub audit: Audit,
+}
+
+/// How a host answered when it was asked, at random, to prove that it holds a chunk. Since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// How often it was asked.
+    pub asked: u64,
+    /// It proved it.
+    pub right: u64,
+    /// It claimed to have the chunk, and could not prove it.
+    pub wrong: u64,
+    /// It said that it has not got the chunk.
+    pub missing: u64,
+    /// It did not answer in time.
+    pub silent: u64,
 }
 
 /// One entry of `devices`.
@@ -377,7 +407,10 @@ pub struct Scrub {
     pub total_bytes: u64,
     /// Chunks that did not verify.
     pub bad_chunks: u64,
-    /// Files that lose content by it.
+    /// Damaged chunks, found now or before, that other computers had: they are whole again.
+    #[serde(default)]
+    pub healed_chunks: u64,
+    /// Files that still lose content by it.
     pub files: Vec<String>,
     /// Why it failed.
     pub error: Option<String>,

@@ -508,3 +508,26 @@ proptest! {
 fn sync_all_or_wait(drive: &Drive) {
     let _ = wait(|reply| drive.sync_all(reply));
 }
+
+#[test]
+fn a_scrub_brings_back_what_others_have_and_names_the_rest() {
+    let fixture = Fixture::default();
+    let (drive, group) = away(&fixture, "f", &noise(1, 300_000), Mood::Serve);
+    drive.join_group(group.clone());
+    let bytes = noise(1, 300_000);
+    assert!(read_file(&drive, "f") == bytes, "it is cached here now");
+    drop(drive);
+    fixture.damage_packs();
+    let drive = fixture.open();
+    let group = FakeGroup::with(group.theirs.clone(), &drive, Mood::Refuse);
+    drive.join_group(group.clone());
+    let report = drive.scrub(None, &mut |_| true).unwrap();
+    assert!(report.bad_chunks > 0 && report.healed_chunks == 0, "{report:?}");
+    assert_eq!(report.files, [b"/f".to_vec()]);
+    group.set_mood(Mood::Serve);
+    let again = drive.scrub(None, &mut |_| true).unwrap();
+    assert_eq!((again.healed_chunks, again.files), (report.bad_chunks, Vec::<Vec<u8>>::new()));
+    assert_eq!(drive.store().usage().damaged_chunks, 0);
+    assert!(read_file(&drive, "f") == bytes);
+    assert_eq!(drive.scrub(None, &mut |_| true).unwrap().bad_chunks, 0);
+}

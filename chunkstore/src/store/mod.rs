@@ -21,6 +21,7 @@ mod compact;
 mod evict;
 mod flush;
 mod fresh;
+mod kept;
 mod latch;
 mod put;
 mod read;
@@ -109,6 +110,7 @@ struct Counts {
     damaged_chunks: AtomicU64,
     cached_bytes: AtomicU64,
     saved_by_dedup_bytes: AtomicU64,
+    healed_chunks: AtomicU64,
 }
 
 impl ChunkStore {
@@ -153,6 +155,7 @@ impl ChunkStore {
             can_store_bytes: inner.space.can_store_bytes(&*inner.disk, &inner.dir),
             saved_by_dedup_bytes: inner.counts.saved_by_dedup_bytes.load(Ordering::Relaxed),
             damaged_chunks: inner.counts.damaged_chunks.load(Ordering::Relaxed),
+            healed_chunks: inner.counts.healed_chunks.load(Ordering::Relaxed),
             cached_bytes: inner.counts.cached_bytes.load(Ordering::Relaxed),
         }
     }
@@ -241,8 +244,7 @@ impl ChunkStore {
         after: Option<ChunkId>,
         max: usize,
     ) -> Result<Vec<ChunkId>, StoreError> {
-        let mut first = ChunkId([0; 32]);
-        (first.0[0], first.0[1]) = ((partition >> 4) as u8, (partition << 4) as u8);
+        let first = ChunkId::first_of(partition);
         let from = after.unwrap_or(first).max(first);
         let mut ids = Vec::new();
         self.inner.index.walk(from, &mut |id, entry| {
@@ -273,6 +275,10 @@ impl Inner {
     fn set_entry(&self, id: ChunkId, new: Option<Entry>) -> Result<(), StoreError> {
         let old = self.index.get(&id)?;
         self.index.set(id, new);
+        let is_bad = |entry: Entry| entry.state.has(ChunkState::DAMAGED);
+        if old.is_some_and(is_bad) && new.is_some_and(|new| !is_bad(new)) {
+            self.counts.healed_chunks.fetch_add(1, Ordering::Relaxed);
+        }
         let mut packs = self.packs.lock();
         if let Some(old) = old {
             let bytes = old.place.record_bytes();

@@ -66,6 +66,17 @@ impl ChunkStore {
         Ok(requeued)
     }
 
+    /// These chunks are not known to be on enough hosts any more. Ids that are not here, or damaged, are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn doubt(&self, ids: &[ChunkId]) -> Result<(), StoreError> {
+        let doubt = |state: ChunkState| {
+            if state.has(ChunkState::DAMAGED) { state } else { state.with(ChunkState::UNREPLICATED) }
+        };
+        self.inner.change_states(ids, &doubt).map(drop)
+    }
+
     /// For each chunk, whether a good copy is here. Whoever is told so may count on it, so a sweep under way spares it. Flush first,
     /// if the answer is to survive a power cut.
     ///

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ledger::HeldReason;
 use ledger::identity::DeviceId;
 use ledger::roster::Role;
 use swarm::{PeerState, View};
 use ui::answers::{
-    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, PolicyChange, Relaying, WaitFor,
-    Waited,
+    Audit, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, PolicyChange,
+    Relaying, WaitFor, Waited,
 };
 use ui::api::Refusal;
 use vfs::Drive;
@@ -137,6 +138,10 @@ impl ui::api::Group for Group {
         }
     }
 
+    fn mending_chunks(&self) -> u64 {
+        self.view().0.mending as u64
+    }
+
     fn holders(&self, path: &[u8]) -> Result<Vec<Holding>, Refusal> {
         let (drive, _) = self.drive()?;
         let failed = |error: vfs::PeopleError| Refusal::Refused(error.to_string());
@@ -154,6 +159,33 @@ impl ui::api::Group for Group {
 }
 
 impl Group {
+    /// What is to be told of the other computers: whose changes wait for a clock, and who does not keep what he says.
+    pub fn examine_others(&self) -> Vec<Finding> {
+        let mut findings = self.examine_clocks();
+        let peers = ui::api::Group::peers(self);
+        findings.extend(peers.iter().filter(|peer| peer.audit.wrong > 0).map(caught));
+        findings
+    }
+
+    fn examine_clocks(&self) -> Vec<Finding> {
+        let Keys::Drive { drive, .. } = &self.keys else { return Vec::new() };
+        let mut waiting: BTreeMap<DeviceId, u64> = BTreeMap::new();
+        for (device, _, reason) in drive.held_and_refused().held {
+            if reason == HeldReason::ClockAhead {
+                *waiting.entry(device).or_default() += 1;
+            }
+        }
+        let members = self.shared.with(|known| known.members.clone());
+        let told = |(device, changes): (DeviceId, u64)| {
+            let name = members.device(&device).map_or_else(|| device.to_text(), name_of);
+            let what = format!(
+                "the clock of {name} is ahead of this computer's: {changes} of its changes wait here until their time has come"
+            );
+            Finding::warning(what, "set the wrong one of the two clocks")
+        };
+        waiting.into_iter().map(told).collect()
+    }
+
     /// The swarm's own view, and how peers are reached. Empty while the group ends.
     fn view(&self) -> (View, BTreeMap<DeviceId, PeerPath>) {
         let (answer, answered) = tokio::sync::oneshot::channel();
@@ -344,6 +376,18 @@ impl Group {
     }
 }
 
+fn caught(peer: &Peer) -> Finding {
+    let Peer { name, audit, .. } = peer;
+    let what = format!(
+        "{name} says that it keeps chunks which it cannot show: {} of {} it was asked for",
+        audit.wrong, audit.asked
+    );
+    Finding::problem(
+        what,
+        "look after that computer and its disk; until it can show what it keeps, copies go elsewhere",
+    )
+}
+
 /// Settles and stores what is still in memory; an answer if that fails.
 fn store_everything(drive: &Drive) -> Option<Waited> {
     let stored = vfs::wait(|reply| drive.sync_all(reply));
@@ -391,7 +435,14 @@ fn peer(device: &MemberDevice, known: &Known, view: &View, path: Option<&PeerPat
         rtt_ms: path.map(|path| path.rtt.as_secs_f64() * 1000.0),
         contributed: facts.map_or(0, |facts| facts.contributed_bytes),
         used: facts.map_or(0, |facts| facts.used_bytes),
+        full: facts.is_some_and(|facts| facts.full),
+        audit: seen.map(|peer| audit(peer.audit)).unwrap_or_default(),
     }
+}
+
+fn audit(of: swarm::Audit) -> Audit {
+    let swarm::Audit { asked, right, wrong, missing, silent } = of;
+    Audit { asked, right, wrong, missing, silent }
 }
 
 fn how(path: Option<&PeerPath>, known: &Known, has_addresses: bool) -> (Option<String>, String) {

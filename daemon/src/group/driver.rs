@@ -137,6 +137,8 @@ pub struct Driver {
     jobs: HashMap<u64, usize>,
     storing_bytes: usize,
     dice: u64,
+    /// Damaged chunks that the swarm was told of.
+    damaged_told: u64,
 }
 
 impl Driver {
@@ -175,6 +177,7 @@ impl Driver {
             jobs: HashMap::new(),
             storing_bytes: 0,
             dice: parts.seed | 1,
+            damaged_told: 0,
             parts,
         };
         (driver, incoming)
@@ -219,6 +222,7 @@ impl Driver {
         let lost = kept.iter().filter(|(_, peer)| peer.lost);
         let lost: Vec<DeviceId> = lost.map(|(facts, _)| facts.facts().device).collect();
         self.handle(Input::KnownFacts(kept.into_iter().map(|(facts, _)| facts).collect()));
+        self.tell_damage();
         self.log_advanced();
         self.own_facts_due = None;
         self.renew_own_facts();
@@ -263,6 +267,7 @@ impl Driver {
         if now.duration_since(self.looked_around) >= LOOK_AROUND {
             self.looked_around = now;
             self.parts.workers.give_care();
+            self.tell_damage();
             self.own_facts_due.get_or_insert(now);
         }
         if self.own_facts_due.is_some_and(|due| due <= now) {
@@ -274,6 +279,14 @@ impl Driver {
             self.save_peers();
         }
         self.count_silence();
+    }
+
+    /// Whoever stumbled over it, the group may have good copies. What was told before is known to it.
+    fn tell_damage(&mut self) {
+        let damaged = self.parts.kept.store.usage().damaged_chunks;
+        if std::mem::replace(&mut self.damaged_told, damaged) < damaged {
+            self.handle(Input::Damaged);
+        }
     }
 
     fn next_wake(&self) -> Instant {

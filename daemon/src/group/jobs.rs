@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! driver ── logs  ─▶ one thread: logs and roster, in order
+//!        ├─ care  ─▶ one thread: long looks at what is kept, which nobody waits for
 //!        ├─ now   ─▶ chunk threads: what a reader waits for goes first
 //!        └─ later ─▶
 //!                      └─▶ results, to the driver
@@ -36,6 +37,7 @@ enum Task {
 /// The threads.
 pub struct Workers {
     logs: Sender<Task>,
+    care: Sender<Task>,
     now: Sender<Task>,
     later: Sender<Task>,
     threads: Vec<JoinHandle<()>>,
@@ -48,13 +50,17 @@ impl Workers {
     /// No thread could be started.
     pub fn start(kept: &Kept, done: &Arc<dyn Fn(u64, JobResult) + Send + Sync>) -> io::Result<Self> {
         let (logs, logs_queue) = unbounded();
+        let (care, care_queue) = unbounded();
         let (now, now_queue) = unbounded();
         let (later, later_queue) = unbounded();
-        let mut threads = vec![start("group-logs", kept, done, logs_queue, never())?];
+        let mut threads = vec![
+            start("group-logs", kept, done, logs_queue, never())?,
+            start("group-care", kept, done, care_queue, never())?,
+        ];
         for _ in 0..CHUNK_THREADS {
             threads.push(start("group-chunks", kept, done, now_queue.clone(), later_queue.clone())?);
         }
-        Ok(Self { logs, now, later, threads })
+        Ok(Self { logs, care, now, later, threads })
     }
 
     /// Queues a job.
@@ -66,6 +72,12 @@ impl Workers {
             | Job::AcceptOutlines { .. }
             | Job::RosterRecords
             | Job::AcceptRecords { .. } => &self.logs,
+            Job::Sums { .. }
+            | Job::Kept { .. }
+            | Job::Lacking { .. }
+            | Job::Damaged { .. }
+            | Job::Doubt { .. }
+            | Job::Prove { .. } => &self.care,
             // A count is short, and a person waits for it.
             Job::Read { for_whom: Priority::Reader, .. }
             | Job::Store { why: Reason::Cached, .. }
@@ -84,7 +96,7 @@ impl Workers {
 
     /// Ends the threads; what is queued is still done.
     pub fn stop(self) {
-        drop((self.logs, self.now, self.later));
+        drop((self.logs, self.care, self.now, self.later));
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the group panicked");
@@ -141,12 +153,23 @@ fn run(kept: &Kept, job: Job) -> JobResult {
             Ok(placed) => JobResult::Ids(placed),
             Err(error) => failed("the index did not take a change", &error),
         },
-        Job::Unreplicated { after, max } => match store.unreplicated(after, max) {
-            Ok(ids) => JobResult::Ids(ids),
-            Err(error) => failed("the chunks without replicas cannot be listed", &error),
-        },
+        Job::Unreplicated { after, max } => {
+            listed("the chunks without replicas", store.unreplicated(after, max))
+        }
         Job::Requeue { partitions } => told(store.requeue(&partitions).map(drop)),
         Job::RequeueSurplus { partitions } => told(store.requeue_placed(&partitions).map(drop)),
+        Job::Doubt { ids } => told(store.doubt(&ids)),
+        Job::Sums { partitions } => match store.kept_sums(&partitions) {
+            Ok(sums) => JobResult::Sums(sums),
+            Err(error) => failed("what is kept cannot be summed up", &error),
+        },
+        Job::Kept { partitions, after, max, confirmed } => {
+            listed("what is kept", store.kept(&partitions, after, max, confirmed))
+        }
+        Job::Lacking { ids } => lacking(kept, &ids),
+        Job::Damaged { .. } if store.usage().damaged_chunks == 0 => JobResult::Ids(Vec::new()),
+        Job::Damaged { after, max } => listed("what is damaged", store.damaged(after, max)),
+        Job::Prove { id, nonce } => prove(store, &id, &nonce),
         Job::LogSince { frontier, max_bytes } => match kept.logs.since(&frontier, max_bytes) {
             Ok(sealed) => JobResult::Transactions(sealed),
             Err(error) => failed("the logs cannot be read", &error),
@@ -169,6 +192,13 @@ fn told(done: Result<(), StoreError>) -> JobResult {
     match done {
         Ok(()) => JobResult::Ok,
         Err(error) => failed("the index did not take a change", &error),
+    }
+}
+
+fn listed(what: &str, ids: Result<Vec<ChunkId>, StoreError>) -> JobResult {
+    match ids {
+        Ok(ids) => JobResult::Ids(ids),
+        Err(error) => failed(&format!("{what} cannot be listed"), &error),
     }
 }
 
@@ -205,12 +235,35 @@ fn held(store: &ChunkStore, ids: &[ChunkId]) -> Result<Vec<bool>, StoreError> {
     Ok(held)
 }
 
+/// What another owner keeps and this computer lacks, of what anything names.
+fn lacking(kept: &Kept, ids: &[ChunkId]) -> JobResult {
+    let held = match held(&kept.store, ids) {
+        Ok(held) => held,
+        Err(error) => return failed("what is held cannot be told", &error),
+    };
+    let lacking: Vec<ChunkId> = ids.iter().zip(held).filter(|(_, held)| !held).map(|(id, _)| *id).collect();
+    if lacking.is_empty() {
+        return JobResult::Ids(lacking);
+    }
+    match kept.logs.named(lacking) {
+        Ok(named) => JobResult::Ids(named),
+        Err(error) => failed("what is named cannot be told", &error),
+    }
+}
+
 fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {
     match store.export(id) {
         Ok(sealed) => JobResult::Chunk(Some(Bytes::from(sealed))),
         Err(StoreError::NotFound(_)) => JobResult::Chunk(None),
         // It is here and cannot be read: nobody may take it for gone.
         Err(error) => failed("a chunk cannot be given to a peer", &error),
+    }
+}
+
+fn prove(store: &ChunkStore, id: &ChunkId, nonce: &[u8; 32]) -> JobResult {
+    match read(store, id) {
+        JobResult::Chunk(sealed) => JobResult::Proof(sealed.map(|sealed| swarm::audit_proof(nonce, &sealed))),
+        other => other,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chunkstore::ChunkStore;
+use chunkstore::{ChunkId, ChunkStore};
 use ledger::identity::{DeviceId, WorkspaceId};
 use ledger::keys::{DevicePublicKey, UserPublicKeys};
 use ledger::roster::{Policy, Role, Roster};
@@ -73,6 +73,14 @@ pub trait Logs: Send + Sync {
 
     /// Tries again what waits for a clock that has come closer, or a key that has come.
     fn retry_held(&self) {}
+
+    /// Which of these chunks anything names, as far as that can be told: all of them where nothing can be read.
+    ///
+    /// # Errors
+    /// In words: the tree cannot be read.
+    fn named(&self, ids: Vec<ChunkId>) -> Result<Vec<ChunkId>, String> {
+        Ok(ids)
+    }
 
     /// Up to where each device's log is safe.
     fn set_safe_through(&self, _has_peers: bool, _safe: BTreeMap<DeviceId, u64>) {}

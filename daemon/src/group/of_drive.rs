@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chunkstore::ChunkId;
 use ledger::identity::DeviceId;
 use ledger::keys::UserKeys;
 use ledger::{Frontier, OutlineCounters};
@@ -86,6 +87,10 @@ impl Logs for DriveLogs {
         if let Err(error) = self.drive.retry_held() {
             tracing::warn!(%error, "changes that wait could not be tried again");
         }
+    }
+
+    fn named(&self, ids: Vec<ChunkId>) -> Result<Vec<ChunkId>, String> {
+        self.drive.named_chunks(&ids).map_err(|error| error.to_string())
     }
 
     fn roster_changed(&self) {

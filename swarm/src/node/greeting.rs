@@ -108,6 +108,9 @@ impl Node {
         self.fetch_peer_gone(slot);
         self.holders_peer_gone(slot);
         self.recall_lost(slot);
+        let peer = self.peers.get_mut(slot);
+        peer.comparing.hang_up();
+        peer.auditing.hang_up(now);
     }
 
     pub(super) fn take_frame(&mut self, device: DeviceId, lane: Lane, frame: &Bytes) {
@@ -161,6 +164,16 @@ impl Node {
             Message::Outlined(counters) => self.take_outline_counters(slot, counters),
             Message::Outlines(_) => self.take_outlines(slot, parts),
             Message::NotHere(id) => self.take_not_here(slot, id),
+            Message::Compare { question, group, mark, detailed } => {
+                self.take_compare(slot, question, group, mark, detailed);
+            }
+            Message::Compared { question, said } => self.take_compared(slot, question, said),
+            Message::List { question, partitions, after } => {
+                self.take_list(slot, question, partitions, after);
+            }
+            Message::Listed { question, ids } => self.take_listed(slot, question, &ids),
+            Message::Audit { question, id, nonce } => self.take_audit(slot, question, id, nonce),
+            Message::Audited { question, proof } => self.take_audited(slot, question, proof),
         }
     }
 
@@ -217,6 +230,11 @@ impl Node {
         self.tell_facts(slot);
         self.tell_lost(slot);
         self.fetch_peer_came();
+        let now = self.now;
+        let peer = self.peers.get_mut(slot);
+        peer.comparing.begin(now);
+        peer.auditing.begin(now);
+        self.mending_peer_came();
     }
 
     pub(super) fn digests(&mut self) -> Digests {

@@ -75,6 +75,11 @@ impl Hosts {
         self.fewest_owners
     }
 
+    /// Who should keep what there is of a partition, with room for more or not.
+    pub(super) fn keepers(&self, partition: u16) -> &[Slot] {
+        self.firm.owners(partition)
+    }
+
     /// Everybody who hosts, present or not, this device included.
     pub(super) fn slots(&self) -> &[Slot] {
         &self.slots
@@ -152,7 +157,8 @@ impl Node {
         let listed = hosting.filter_map(|(slot, peer)| {
             let facts = peer.facts()?;
             let weight = weight_of(facts.contributed_bytes);
-            let (device, site, full) = (peer.device, facts.site.clone(), peer.is_full());
+            let full = peer.is_full() || peer.distrusted;
+            let (device, site) = (peer.device, facts.site.clone());
             Some((HostWeight { device, weight, site, full }, slot))
         });
         listed.unzip()

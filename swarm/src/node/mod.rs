@@ -11,9 +11,13 @@
 //! surplus.rs   copies that may be given up      status.rs    what a person sees
 //! timers.rs    what is due                      holders.rs   who holds what
 //! unreadable.rs  chunks of the outbox that are damaged here
+//! comparing.rs  what others keep and this device lacks    auditing.rs  whether others hold what they should
+//! mending.rs   chunks that should be here, whole
 //! ```
 
+mod auditing;
 mod backoff;
+mod comparing;
 mod copied;
 mod fetch;
 mod gossip;
@@ -23,6 +27,7 @@ mod hosting;
 mod hosts;
 mod jobs;
 mod log_sync;
+mod mending;
 mod outbox;
 mod outlines;
 mod pace;
@@ -50,6 +55,7 @@ use self::holders::Holders;
 use self::hosting::Hosting;
 use self::hosts::Hosts;
 use self::jobs::Jobs;
+use self::mending::Mending;
 use self::outbox::Outbox;
 use self::peer::{ME, Peers, Slot};
 use self::safety::Safety;
@@ -60,6 +66,8 @@ use crate::output::{JobResult, Output};
 use crate::settings::Settings;
 use crate::view::Counters;
 use crate::wire::Message;
+
+const DRAW_CONTEXT: &str = "peerdrive 2026 audit draw v1";
 
 /// One device in one workspace.
 pub struct Node {
@@ -87,6 +95,12 @@ pub struct Node {
     hosting: Hosting,
     fetches: Fetches,
     holders: Holders,
+    mending: Mending,
+    /// When chunks last came or went: what hosts keep differs meanwhile.
+    moved_at: Option<Millis>,
+    /// What nonces are drawn from.
+    secret: [u8; 32],
+    drawn: u64,
     counters: Counters,
 }
 
@@ -118,6 +132,10 @@ impl Node {
             hosting: Hosting::default(),
             fetches: Fetches::default(),
             holders: Holders::default(),
+            mending: Mending::default(),
+            moved_at: None,
+            secret: blake3::derive_key(DRAW_CONTEXT, &seed.to_le_bytes()),
+            drawn: 0,
             counters: Counters::default(),
         }
     }
@@ -152,6 +170,7 @@ impl Node {
             Input::Fresh { ids, overflowed } => self.take_fresh(ids, overflowed),
             Input::Fetch { ticket, id, urgency } => self.fetch(ticket, id, urgency),
             Input::CancelFetch { ticket } => self.cancel_fetch(ticket),
+            Input::Damaged => self.note_damage(),
             Input::WhoHas { ticket, ids } => self.who_has(ticket, &ids),
             Input::AwaitCopies { ticket, sequence, copies } => self.await_copies(ticket, sequence, copies),
             Input::Done { job, result } => self.done(job, result),
@@ -169,6 +188,7 @@ impl Node {
             self.pump_log(slot);
             self.pump_push(slot);
         }
+        self.pump_mending();
         self.pump_receipts();
         self.pump_replicated();
         self.pump_safety();
@@ -211,6 +231,12 @@ impl Node {
         let peer = self.peers.get(slot).device;
         self.out.push_back(Output::Disconnect { peer, why });
         self.drop_link(slot);
+    }
+
+    /// 32 bytes that nobody who saw earlier ones can guess.
+    fn draw(&mut self) -> [u8; 32] {
+        self.drawn += 1;
+        *blake3::keyed_hash(&self.secret, &self.drawn.to_le_bytes()).as_bytes()
     }
 
     /// SplitMix64: a number nobody needs to guess, below `most`.

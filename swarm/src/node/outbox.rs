@@ -214,6 +214,7 @@ impl Node {
     pub(super) fn confirm(&mut self, position: u64, slot: Slot) {
         let Some(entry) = self.outbox.entries.get_mut(&position) else { return };
         entry.confirm(slot, self.hosts.owners(entry.id.partition()));
+        self.moved_at = Some(self.now);
         self.resettle(position);
         self.bound_parked();
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use ledger::identity::DeviceId;
 use ledger::{Frontier, OutlineCounters};
 
+use super::auditing::Auditing;
 use super::backoff::Backoff;
+use super::comparing::{CarePace, Comparing};
 use super::log_sync::LogFlow;
 use super::pace::Pace;
 use super::push::PushFlow;
@@ -62,6 +64,10 @@ pub(super) struct Peer {
     pub refused_at: Option<u64>,
     /// Chunks for it were let go from memory: the store must be walked when it comes.
     pub parked: bool,
+    /// It claimed a chunk that it could not show: no copies are placed there until it shows one.
+    pub distrusted: bool,
+    pub comparing: Comparing,
+    pub auditing: Auditing,
     /// How far its logs are durable there, as it told.
     pub told: Frontier,
     pub link: Option<Link>,
@@ -89,6 +95,8 @@ pub(super) struct Link {
     pub outlines: Option<OutlineCounters>,
     /// How often the peer's question for the frontier is answered.
     pub frontier_pace: Pace,
+    /// How often its questions for sums, lists and proofs are.
+    pub care: CarePace,
     pub log: LogFlow,
     pub push: PushFlow,
     pub guest: Guest,
@@ -109,6 +117,10 @@ pub(super) struct Guest {
     pub counting_ids: usize,
     /// Its roster marks are being compared.
     pub comparing: bool,
+    /// Its questions for sums, lists and proofs that are being worked on.
+    pub sums: usize,
+    pub lists: usize,
+    pub proofs: usize,
     /// Chunks asked of it that have not come, about so many bytes.
     pub asked_bytes: usize,
     /// Sizes of the chunks it sent, smoothed, bytes.
@@ -184,6 +196,9 @@ impl Peer {
             lost_said_at: None,
             refused_at: None,
             parked: false,
+            distrusted: false,
+            comparing: Comparing::new(now),
+            auditing: Auditing::new(now),
             told: Frontier::default(),
             link: None,
         }
@@ -246,6 +261,7 @@ impl Link {
             outline_exchange: exchange,
             outlines: None,
             frontier_pace: Pace::new(FRONTIERS_AT_ONCE, FRONTIER_TOLD_EVERY_MS),
+            care: CarePace::new(),
             log: LogFlow::new(now),
             push: PushFlow::new(now, window),
             guest: Guest { usual_bytes: 64 << 10, usual_ms: 20, ..Guest::default() },

@@ -15,6 +15,7 @@ impl Node {
             outbox_chunks: self.outbox.len(),
             outbox_complete: self.walk.is_settled() && self.walk.is_idle() && !self.hosts.is_requeueing(),
             fetching: self.fetching(),
+            mending: self.mending.len(),
             own_sequence: self.mine.0.get(&self.me()).copied().unwrap_or(0),
             safe_through: self.safety.told,
             hosts: self.hosts.slots().len(),
@@ -39,6 +40,7 @@ impl Node {
             copies_outstanding: self.outstanding(slot),
             sync_lag: self.mine.0.iter().map(lag).sum(),
             facts: peer.facts().cloned(),
+            audit: peer.auditing.told,
         }
     }
 }

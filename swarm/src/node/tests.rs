@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use chunkstore::ChunkId;
+use chunkstore::{ChunkId, PartitionSum};
 use ledger::keys::DeviceKey;
 use ledger::roster::Copies;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use super::*;
 use crate::facts::{Facts, SignedFacts};
 use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
-use crate::wire::{Answer, CAPABILITIES, Digests, Message};
+use crate::wire::{Answer, CAPABILITIES, Digests, GROUPS, Message, Said};
 
 mod ordering;
 mod pace;
@@ -87,6 +87,7 @@ enum Step {
     WhoHas(Vec<u8>),
     Decide(u8),
     Await(u64, usize),
+    Damaged,
 }
 
 fn chunk(number: u8) -> Bytes {
@@ -127,6 +128,7 @@ fn message() -> impl Strategy<Value = Message> {
         (0..9_u32, prop::collection::vec(0..20_u8, 0..6)).prop_map(|(question, ids)| {
             Message::Count { question, ids: ids.iter().map(|number| id(*number).0).collect() }
         }),
+        care(),
         (0..=PEERS).prop_map(|number| Message::Lost(key(number).id())),
         (0..=PEERS).prop_map(|number| Message::Found(key(number).id())),
         prop::collection::vec(any::<[u8; 16]>(), 0..3).prop_map(Message::RecordHashes),
@@ -152,6 +154,36 @@ fn message() -> impl Strategy<Value = Message> {
     ]
 }
 
+/// Comparing, listing, audits.
+fn care() -> impl Strategy<Value = Message> {
+    let question = || 0..4_u32;
+    let partition = || (0..20_u8).prop_map(|number| id(number).partition());
+    let other = (any::<[u8; 16]>(), prop::collection::vec((partition(), any::<[u8; 8]>()), 0..6))
+        .prop_map(|(mark, marks)| Said::Other { mark, marks });
+    let said = prop_oneof![Just(Said::Same), Just(Said::NotNow), other];
+    prop_oneof![
+        (question(), 0..GROUPS, any::<bool>()).prop_map(|(question, group, detailed)| {
+            Message::Compare { question, group, mark: [0; 16], detailed }
+        }),
+        (question(), said).prop_map(|(question, said)| Message::Compared { question, said }),
+        (question(), prop::collection::vec(partition(), 0..6), prop::option::of(0..20_u8)).prop_map(
+            |(question, partitions, after)| {
+                Message::List { question, partitions, after: after.map(|number| id(number).0) }
+            }
+        ),
+        (question(), prop::collection::vec(0..20_u8, 0..6)).prop_map(|(question, ids)| {
+            Message::Listed { question, ids: ids.iter().map(|number| id(*number).0).collect() }
+        }),
+        (question(), 0..20_u8).prop_map(|(question, number)| Message::Audit {
+            question,
+            id: id(number).0,
+            nonce: [3; 32]
+        }),
+        (question(), prop::option::of(any::<[u8; 32]>()))
+            .prop_map(|(question, proof)| Message::Audited { question, proof }),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let peer = || 1..=PEERS;
     prop_oneof![
@@ -169,6 +201,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(peer, issued, full)| Step::NewFacts(peer, issued, full)),
         1 => peer().prop_map(Step::Lost),
         1 => peer().prop_map(Step::Found),
+        1 => Just(Step::Damaged),
         1 => prop::collection::vec(0..20_u8, 0..6).prop_map(Step::WhoHas),
         1 => any::<u8>().prop_map(Step::Decide),
         1 => (0..9_u64, 0..9_usize).prop_map(|(sequence, copies)| Step::Await(sequence, copies)),
@@ -212,7 +245,14 @@ fn work(job: &Job, fails: bool) -> JobResult {
             JobResult::Have(ids.iter().map(|id| id.0[0] % 2 == 0).collect())
         }
         Job::Replicated { ids, .. } => JobResult::Ids(ids.clone()),
-        Job::Requeue { .. } | Job::RequeueSurplus { .. } | Job::AcceptRecords { .. } => JobResult::Ok,
+        Job::Requeue { .. } | Job::RequeueSurplus { .. } | Job::Doubt { .. } | Job::AcceptRecords { .. } => {
+            JobResult::Ok
+        }
+        Job::Sums { partitions } => JobResult::Sums(vec![PartitionSum::default(); partitions.len()]),
+        Job::Kept { max, .. } => JobResult::Ids((0..15).map(id).take(*max).collect()),
+        Job::Damaged { .. } => JobResult::Ids((0..5).map(id).collect()),
+        Job::Lacking { ids } => JobResult::Ids(ids.clone()),
+        Job::Prove { id, nonce } => JobResult::Proof(Some(crate::audit_proof(nonce, &id.0))),
         Job::Unreplicated { .. } => JobResult::Ids((0..15).map(id).collect()),
         Job::LogSince { .. } => JobResult::Transactions(vec![chunk(9)]),
         Job::OutlinesSince { .. } => JobResult::Outlines(vec![chunk(9)]),
@@ -333,6 +373,7 @@ impl Driver {
                 self.feed(Input::AwaitCopies { ticket: self.next_ticket, sequence, copies });
             }
             Step::Found(peer) => self.feed(Input::DeclareFound { device: key(peer).id() }),
+            Step::Damaged => self.feed(Input::Damaged),
             Step::Lost(peer) => self.feed(Input::DeclareLost { device: key(peer).id() }),
         }
     }

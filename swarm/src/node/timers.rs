@@ -25,6 +25,7 @@ impl Node {
             self.hosts.next_wake(),
             self.surplus.next_wake(self.now),
             self.copied.next_wake(),
+            self.mending.next_wake(),
         ];
         all.into_iter().flatten().min()
     }
@@ -40,7 +41,8 @@ impl Node {
             return Some(link.hello.next);
         }
         let resend = link.log.awaits_receipt().then_some(link.log.resend.next);
-        [Some(link.beat.next), resend, link.push.next_wake()].into_iter().flatten().min()
+        let care = [peer.comparing.next_wake(), peer.auditing.next_wake()].into_iter().flatten().min();
+        [Some(link.beat.next), resend, link.push.next_wake(), care].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -54,6 +56,7 @@ impl Node {
         self.fetches_due();
         self.holders_due();
         self.look_at_unreadable();
+        self.look_for_damage_again();
     }
 
     fn peer_on_time(&mut self, slot: Slot) {
@@ -72,5 +75,7 @@ impl Node {
             self.tell_outline_digest(slot);
         }
         self.resend_log(slot);
+        self.compare_on_time(slot);
+        self.audit_on_time(slot);
     }
 }

@@ -11,6 +11,7 @@ use swarm::{Facts, FetchError, Job, JobResult, Node, Settings, SignedFacts};
 use crate::cast::{CAST, START_MS};
 use crate::disk::Disk;
 use crate::log::Log;
+use crate::verdict::live_chunks;
 
 /// What a machine is.
 #[derive(Clone, Debug)]
@@ -138,6 +139,18 @@ impl Machine {
                 self.disk.requeue(&partitions, true);
                 JobResult::Ok
             }
+            Job::Doubt { ids } => {
+                self.disk.doubt(&ids);
+                JobResult::Ok
+            }
+            Job::Sums { partitions } => JobResult::Sums(self.disk.sums(&partitions)),
+            Job::Kept { partitions, after, max, confirmed } => {
+                JobResult::Ids(self.disk.kept(&partitions, after, confirmed).take(max).collect())
+            }
+            Job::Lacking { ids } => JobResult::Ids(self.lacking(&ids)),
+            Job::Damaged { after, max } => JobResult::Ids(self.disk.bad(after, max)),
+            Job::Prove { id, .. } if self.disk.damaged.contains(&id) => JobResult::Failed,
+            Job::Prove { id, nonce } => JobResult::Proof(self.disk.proof(&id, &nonce)),
             Job::LogSince { frontier, max_bytes } => {
                 JobResult::Transactions(self.log.since(&frontier, max_bytes))
             }
@@ -158,6 +171,17 @@ impl Machine {
                 JobResult::Ok
             }
         }
+    }
+
+    /// What is wanted here of what another owner has. A blind host cannot tell what nothing names any more.
+    fn lacking(&mut self, ids: &[ChunkId]) -> Vec<ChunkId> {
+        let have = self.disk.have(ids);
+        let mut lacking: Vec<_> = ids.iter().zip(have).filter(|(_, have)| !have).map(|(id, _)| *id).collect();
+        if !self.kind.blind {
+            let live = live_chunks(self);
+            lacking.retain(|id| live.contains(id));
+        }
+        lacking
     }
 
     /// Makes everything durable, chunks first.

@@ -26,6 +26,11 @@ impl Computers {
 
     /// So many, each with a drive of its own.
     pub fn apart(number: usize, settings: &[&str]) -> Self {
+        Self::apart_with(number, settings, |_, start| start)
+    }
+
+    /// The same; `change` has the last word on how each is started.
+    pub fn apart_with(number: usize, settings: &[&str], change: impl Fn(usize, Start) -> Start) -> Self {
         let network = Network::new(number);
         let places: Vec<Place> = (0..number).map(|at| network.place(at)).collect();
         Self::at(network, &places, settings)
@@ -36,7 +41,7 @@ impl Computers {
         let start = |(at, place): (usize, &Place)| {
             let start = Start::default().at(place).arg("--name").arg(format!("computer{at}"));
             let start = start.arg("--contribute").arg(GIVEN).env("PEERDRIVE_TEST", "1");
-            settings.iter().fold(start, Start::arg).start()
+            change(at, settings.iter().fold(start, Start::arg)).start()
         };
         let daemons = places.iter().enumerate().map(start).collect();
         Self { network, daemons }

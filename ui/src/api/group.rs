@@ -15,6 +15,9 @@ pub trait Group: Send + Sync {
     /// What is passed on between others that do not reach each other.
     fn relaying(&self) -> Relaying;
 
+    /// Chunks that should be on this computer and are being fetched from others.
+    fn mending_chunks(&self) -> u64;
+
     /// Every device of the drive, this one first.
     fn devices(&self) -> Vec<Device>;
 

@@ -69,6 +69,10 @@ pub struct Facts {
     pub mountpoint: Option<PathBuf>,
     /// Memory of the process, where the system tells.
     pub resident_bytes: Option<u64>,
+    /// Chunks that are damaged here.
+    pub damaged_chunks: u64,
+    /// Damaged chunks that became whole again since the start.
+    pub healed_chunks: u64,
 }
 
 /// The daemon does not do what was asked. The text says what, why and what to do.

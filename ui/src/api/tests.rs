@@ -42,6 +42,8 @@ impl Host for TestHost {
             workspace: "WORKSPACE".into(),
             mountpoint: None,
             resident_bytes: Some(7),
+            damaged_chunks: 0,
+            healed_chunks: 0,
         }
     }
 
@@ -93,6 +95,10 @@ impl Host for TestHost {
 struct Alone;
 
 impl Group for Alone {
+    fn mending_chunks(&self) -> u64 {
+        0
+    }
+
     fn peers(&self) -> Vec<Peer> {
         Vec::new()
     }

@@ -149,7 +149,9 @@ pub struct ScrubReport {
     pub bytes: u64,
     /// Chunks that failed.
     pub bad_chunks: u64,
-    /// Files that lose content by it, paths in the drive (at most 1000 are named).
+    /// Damaged chunks, found now or before, that are whole again: other computers had them.
+    pub healed_chunks: u64,
+    /// Files that still lose content by it, paths in the drive (at most 1000 are named).
     pub files: Vec<Vec<u8>>,
     /// It was stopped before the end.
     pub stopped: bool,

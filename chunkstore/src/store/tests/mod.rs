@@ -6,6 +6,7 @@ mod contention;
 mod crashes;
 mod group;
 mod healing;
+mod kept;
 mod limits;
 mod reclaim;
 

@@ -50,6 +50,9 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
         rss_bytes: facts.resident_bytes,
         health: health.into(),
         health_detail,
+        damaged_chunks: facts.damaged_chunks,
+        healed_chunks: facts.healed_chunks,
+        mending_chunks: api.host.group().mending_chunks(),
     }
 }
 

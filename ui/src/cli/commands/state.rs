@@ -24,7 +24,20 @@ pub(super) fn status(asked: &mut Asked<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     asked.output.line("")?;
-    table(&about_peers(&status)).into_iter().try_for_each(|line| asked.output.line(line))
+    let peers = table(&about_peers(&status)).into_iter().chain(status.peers.iter().filter_map(doubt));
+    peers.into_iter().try_for_each(|line| asked.output.line(line))
+}
+
+/// Of a host that claims what it does not hold.
+fn doubt(peer: &Peer) -> Option<String> {
+    (peer.audit.wrong > 0).then(|| {
+        format!(
+            "{} could not show {} of {} that it says it keeps: nothing new is placed there until it can",
+            plain(&peer.name),
+            peer.audit.wrong,
+            count(peer.audit.asked, "chunk", "chunks")
+        )
+    })
 }
 
 fn row(name: &str, told: impl Into<String>) -> Vec<String> {
@@ -87,10 +100,31 @@ fn copies(policy: &Policy) -> String {
 
 fn health(status: &Status) -> String {
     if status.health == "ok" {
-        return "good".into();
+        return wholeness(status);
     }
     let why = status.health_detail.as_deref().map(plain).unwrap_or_default();
     format!("READ-ONLY after a disk failure ({why}): see `peerdrive doctor`")
+}
+
+/// Whether what is kept here is whole.
+fn wholeness(status: &Status) -> String {
+    let mut told = Vec::new();
+    if status.damaged_chunks > 0 {
+        told.push(
+            count(status.damaged_chunks, "chunk is", "chunks are")
+                + " DAMAGED on this disk: see `peerdrive scrub`",
+        );
+    }
+    if status.mending_chunks > 0 {
+        told.push(count(status.mending_chunks, "chunk is", "chunks are") + " being fetched again");
+    }
+    if status.healed_chunks > 0 {
+        told.push(
+            count(status.healed_chunks, "damaged chunk was", "damaged chunks were")
+                + " replaced: check this disk",
+        );
+    }
+    if told.is_empty() { "good".into() } else { told.join("; ") }
 }
 
 fn safety(drive: &Workspace, alone: bool) -> String {
@@ -118,7 +152,7 @@ fn about_peers(status: &Status) -> Vec<Vec<String>> {
             peer.rtt_ms.map(|rtt| format!("{rtt:.1} ms")).unwrap_or_default(),
             on_its_way(peer),
             size(peer.contributed),
-            size(peer.used),
+            if peer.full { size(peer.used) + ", full" } else { size(peer.used) },
         ]
     }));
     rows
