@@ -33,11 +33,20 @@ impl Computers {
     pub fn apart_with(number: usize, settings: &[&str], change: impl Fn(usize, Start) -> Start) -> Self {
         let network = Network::new(number);
         let places: Vec<Place> = (0..number).map(|at| network.place(at)).collect();
-        Self::at(network, &places, settings)
+        Self::at_with(network, &places, settings, change)
     }
 
     /// One at each of these places, each with a drive of its own.
     pub fn at(network: Network, places: &[Place], settings: &[&str]) -> Self {
+        Self::at_with(network, places, settings, |_, start| start)
+    }
+
+    fn at_with(
+        network: Network,
+        places: &[Place],
+        settings: &[&str],
+        change: impl Fn(usize, Start) -> Start,
+    ) -> Self {
         let start = |(at, place): (usize, &Place)| {
             let start = Start::default().at(place).arg("--name").arg(format!("computer{at}"));
             let start = start.arg("--contribute").arg(GIVEN).env("PEERDRIVE_TEST", "1");
