@@ -50,6 +50,14 @@ impl ChunkId {
         &self.0
     }
 
+    /// The smallest id of a partition.
+    #[must_use]
+    pub(crate) const fn first_of(partition: u16) -> Self {
+        let mut id = [0; ID_BYTES];
+        (id[0], id[1]) = ((partition >> 4) as u8, (partition << 4) as u8);
+        Self(id)
+    }
+
     /// The first 12 bits: which of the [`PARTITIONS`] this chunk belongs to.
     #[must_use]
     pub const fn partition(&self) -> u16 {

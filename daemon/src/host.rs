@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chunkstore::{ChunkStore, Limits};
-use transport::Rates;
 use ui::answers::{Contribution, ContributionChange, Finding, Keys};
 use ui::api::{Facts, Host, Refusal, Room};
 use ui::units::{ByteRate, ByteSize};
@@ -14,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::data_folder::DataFolder;
 use crate::group::Group;
 use crate::identity::{self, IdentityError};
-use crate::settings::{Settings, Value};
+use crate::settings::{Settings, Traffic, Value};
 use crate::stopping::{Reason, Stop};
 
 /// A running daemon.
@@ -29,10 +28,9 @@ pub struct Running {
     pub mountpoint: Option<PathBuf>,
     pub name: String,
     pub given: Mutex<Given>,
+    pub traffic: Traffic,
     /// Whether what is given holds copies for others, or only a cache.
     pub keeps_replicas: bool,
-    /// Copies wanted of everything.
-    pub target: u32,
     pub stop: Stop,
     /// One passphrase at a time: each costs 64 MiB.
     pub keys: Mutex<()>,
@@ -47,21 +45,33 @@ pub struct Given {
     pub down: ByteRate,
 }
 
-impl Given {
-    /// As the network takes them.
-    pub fn rates(&self) -> Rates {
-        Rates { up_bytes_per_s: self.up.0, down_bytes_per_s: self.down.0, ..Rates::default() }
-    }
-}
-
 impl Running {
+    fn examine_mount(&self) -> Finding {
+        let Some(mountpoint) = &self.mountpoint else {
+            return Finding::fine("the drive is not mounted, as it was started");
+        };
+        // Opening asks the drive; attributes would come out of the kernel's cache.
+        match std::fs::read_dir(mountpoint) {
+            Ok(_) => Finding::fine(format!("the drive answers at {}", mountpoint.display())),
+            Err(error) => {
+                let what = format!("the drive does not answer at {} ({error})", mountpoint.display());
+                Finding::problem(what, "restart it: `peerdrive down`, then `peerdrive up`")
+            }
+        }
+    }
+
     fn told(&self, given: Given) -> Contribution {
+        let minute = ui::moment::minute_of_week();
+        let now = self.traffic.rates(given.up, given.down).effective(minute);
         Contribution {
             contributed: given.contribute.0,
             reserve: given.reserve.0,
             up: given.up.0,
             down: given.down.0,
             used: self.store.usage().pack_bytes,
+            up_now: now.up_bytes_per_s,
+            down_now: now.down_bytes_per_s,
+            hours_now: self.traffic.at(minute),
         }
     }
 }
@@ -76,14 +86,16 @@ impl Host for Running {
     }
 
     fn facts(&self) -> Facts {
+        let usage = self.store.usage();
         Facts {
             version: env!("CARGO_PKG_VERSION").into(),
             device: self.device.clone(),
             workspace: self.workspace.clone(),
             name: self.name.clone(),
-            target: self.target,
             mountpoint: self.mountpoint.clone(),
             resident_bytes: platform::memory::resident_bytes(),
+            damaged_chunks: usage.damaged_chunks,
+            healed_chunks: usage.healed_chunks,
         }
     }
 
@@ -111,7 +123,7 @@ impl Host for Running {
             }),
         }
         let given_to_others = if self.keeps_replicas { next.contribute.0 } else { 0 };
-        self.group.set_given(given_to_others, next.rates());
+        self.group.set_given(given_to_others, self.traffic.rates(next.up, next.down));
         Ok(self.told(next))
     }
 
@@ -131,17 +143,9 @@ impl Host for Running {
     }
 
     fn examine(&self) -> Vec<Finding> {
-        let Some(mountpoint) = &self.mountpoint else {
-            return vec![Finding::fine("the drive is not mounted, as it was started")];
-        };
-        // Opening asks the drive; attributes would come out of the kernel's cache.
-        match std::fs::read_dir(mountpoint) {
-            Ok(_) => vec![Finding::fine(format!("the drive answers at {}", mountpoint.display()))],
-            Err(error) => {
-                let what = format!("the drive does not answer at {} ({error})", mountpoint.display());
-                vec![Finding::problem(what, "restart it: `peerdrive down`, then `peerdrive up`")]
-            }
-        }
+        let mut findings = vec![self.examine_mount()];
+        findings.extend(self.group.examine_others());
+        findings
     }
 
     fn random(&self, bytes: &mut [u8]) {

@@ -212,7 +212,7 @@ impl Begun {
         if self.shows_start {
             self.print(mountpoint.as_deref(), &server, &access, &group, output)?;
         }
-        let host = self.host(mountpoint, group);
+        let host = self.host(mountpoint, Arc::clone(&group));
         let (end, told) = watch::channel(false);
         shown.api = Some(end);
         shown.serving = Some(runtime.spawn(server.serve(access, host, told)));
@@ -225,6 +225,9 @@ impl Begun {
         if self.shows_start {
             output.line("ready")?;
             output.flush()?;
+        }
+        if let Some(objection) = group.objection() {
+            output.hint(objection);
         }
         if self.is_new {
             output.hint("This drive is new. `peerdrive keys recovery` shows 24 words: on paper, they bring back lost keys.");
@@ -261,9 +264,11 @@ impl Begun {
             listen: self.settings.listen,
             discovery: self.settings.discovery,
             port_mapping: self.settings.port_mapping,
+            metered: self.settings.metered,
+            relay_bytes_per_s: self.settings.relay.0,
             contribute_bytes: if self.settings.replicas { self.given.contribute.0 } else { 0 },
-            rates: self.given.rates(),
-            target: usize::try_from(self.settings.target).unwrap_or(usize::MAX),
+            rates: self.settings.traffic.rates(self.given.up, self.given.down),
+            target: self.settings.target,
             site: self.settings.site.clone(),
             stop: self.stop.clone(),
         }
@@ -280,8 +285,8 @@ impl Begun {
             mountpoint,
             name: self.settings.computer_name(),
             given: Mutex::new(self.given),
+            traffic: self.settings.traffic.clone(),
             keeps_replicas: self.settings.replicas,
-            target: self.settings.target,
             stop: self.stop.clone(),
             keys: Mutex::new(()),
         })

@@ -8,7 +8,7 @@ use swarm::{SignedFacts, decode_message_for_fuzzing};
 fuzz_target!(
     init: {
         // One of each kind of message with nothing in it, and the head of facts.
-        let numbered = (0..16).map(|number| [&[1, number][..], &[0; 100]].concat());
+        let numbered = (0..25).map(|number| [&[1, number][..], &[0; 100]].concat());
         seeds::plant(numbered.chain([b"PDfc\x01".to_vec()]));
     },
     |frame: &[u8]| {

@@ -47,7 +47,9 @@ pub fn key_file(magic: &[u8; 8], form: u16, body: &[u8]) -> Vec<u8> {
 
 /// A record of the roster for the cast's workspace, with this action as it was encoded, signed by its author.
 pub fn roster_record(cast: &Cast, author: &UserKeys, parents: &[[u8; 32]], action: &[u8]) -> Vec<u8> {
-    let mut record = [b"PDro\x00\x01", &cast.keyring.workspace.as_bytes()[..]].concat();
+    // The least version that knows the action: a policy (5) came with the second.
+    let version = if action.first() == Some(&5) { 2 } else { 1 };
+    let mut record = [b"PDro\x00", &[version][..], &cast.keyring.workspace.as_bytes()[..]].concat();
     record.push(u8::try_from(parents.len()).expect("few").min(127));
     parents.iter().for_each(|parent| record.extend(parent));
     let public = author.public();

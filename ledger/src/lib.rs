@@ -24,6 +24,8 @@ pub mod keys;
 mod ledger;
 mod merge;
 mod node;
+mod outline;
+mod ranges;
 pub mod roster;
 mod sealed_logs;
 mod stamp;
@@ -41,14 +43,16 @@ pub use content::{
 pub use edit::decode_edits;
 pub use error::LedgerError;
 pub use ledger::{
-    Accepted, AcceptedAll, Action, Changed, Cursor, DamagedRow, Frontier, HELD_BYTES_MAX,
-    HELD_TRANSACTIONS_MAX, HeldReason, Ledger, LogLine, PruneReport, RecordsTaken, RefusedReason, RowCursor,
+    Accepted, AcceptedAll, Action, Changed, CleanReport, Cursor, DamagedRow, Frontier, HELD_BYTES_MAX,
+    HELD_TRANSACTIONS_MAX, HeldReason, Ledger, LogLine, OutlineCounters, PruneReport, RecordsTaken,
+    RefusedReason, RowCursor,
 };
 pub use node::{
     AttributeChange, Conflict, DeletedEntry, Entry, EntryId, Head, Ino, Inode, InodeId, Kind, LocalSpace,
     NAME_MAX_BYTES, NewNode, NewVersion, ROOT, Rename, Renamed, Stats, TARGET_MAX_BYTES, Unlinked,
     VersionInfo, XATTR_NAME_MAX_BYTES, XATTR_VALUE_MAX_BYTES, is_name,
 };
+pub use outline::{OUTLINE_MAX_BYTES, OutlineError, decode_outline};
 pub use sealed_logs::{SealedLogs, UNCOMMITTED_MAX_BYTES};
 pub use stamp::{CLOCK_AHEAD_MAX_MS, Now, Stamp, Time, VersionId};
 pub use store::{Backing, Batch, EachChange, MemoryBacking, RedbBacking, StoreError, Table};

@@ -22,6 +22,9 @@ pub const SITE_MAX_BYTES: usize = 32;
 /// Most addresses of one device.
 pub const ADDRESSES_MAX: usize = 16;
 
+/// In a device's capabilities: it passes packets on between two others that do not reach each other.
+pub const RELAYS: u32 = 1;
+
 const MAGIC: &[u8; 4] = b"PDfc";
 const VERSION: u8 = 1;
 const HEAD_BYTES: usize = 5;

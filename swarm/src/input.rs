@@ -5,9 +5,10 @@
 
 use bytes::Bytes;
 use chunkstore::ChunkId;
-use ledger::Frontier;
 use ledger::identity::DeviceId;
 use ledger::keys::DevicePublicKey;
+use ledger::roster::Copies;
+use ledger::{Frontier, OutlineCounters};
 
 use crate::facts::SignedFacts;
 use crate::output::JobResult;
@@ -31,6 +32,8 @@ pub enum Input {
     ///
     /// [`PeerView::silent_ms`]: crate::PeerView::silent_ms
     Silent(Vec<(DeviceId, Millis)>),
+    /// How many copies are wanted, whenever that changed and once at start.
+    Copies(Copies),
     /// A link to a member is up.
     Connected {
         /// Who.
@@ -57,6 +60,8 @@ pub enum Input {
         /// The whole frontier.
         frontier: Frontier,
     },
+    /// Counters of the outlines that are durable here, with every `LogAdvanced` after which they are others.
+    Outlined(OutlineCounters),
     /// Digest of the roster as it is known here.
     RosterDigest([u8; 32]),
     /// Chunks that this device put and that are nowhere else yet (`UNREPLICATED` is set), in the order of putting.
@@ -80,6 +85,8 @@ pub enum Input {
         /// Which.
         ticket: u64,
     },
+    /// Chunks were found to be damaged here, by whatever way.
+    Damaged,
     /// Somebody wants to know which hosts hold these chunks: answered by [`Output::Holders`](crate::Output::Holders), always.
     WhoHas {
         /// Named in the answer.
@@ -87,6 +94,16 @@ pub enum Input {
         /// Which, each once. At most [`HOLDERS_MAX_IDS`](crate::HOLDERS_MAX_IDS) in all open questions, of which each counts
         /// 512 at least: beyond, nobody is asked.
         ids: Vec<ChunkId>,
+    },
+    /// Somebody waits until the own log is durable through `sequence` on so many computers, this one among them, with every chunk
+    /// put before: answered by [`Output::Copied`](crate::Output::Copied), always.
+    AwaitCopies {
+        /// Named in the answer.
+        ticket: u64,
+        /// Of the own log; it may become durable here a moment later.
+        sequence: u64,
+        /// On how many computers.
+        copies: usize,
     },
     /// A job ended.
     Done {
@@ -97,6 +114,11 @@ pub enum Input {
     },
     /// A person says that this device will not come back. Told to the other members.
     DeclareLost {
+        /// Which.
+        device: DeviceId,
+    },
+    /// A person takes that back: it is waited for anew, here and by the members that are connected.
+    DeclareFound {
         /// Which.
         device: DeviceId,
     },

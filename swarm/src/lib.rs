@@ -5,8 +5,9 @@
 //!            Input                                   Output
 //!  frames, links ─┐      ┌── peers, facts, roster ──┐   ┌─► frames
 //!  fresh chunks  ─┼─►  Node ─ log ─ outbox ─ hosting ┼──►┼─► jobs: read, store, flush, accept
-//!  jobs done     ─┘      └── fetch ── safety ───────┘   └─► fetched, safe through
-//!                              placement
+//!  jobs done     ─┘      ├── fetch ── safety ───────┤   └─► fetched, safe through
+//!                        └── comparing ─ auditing ───┘
+//!                              placement     mending
 //! ```
 //!
 //! The flows and bounds are in `docs/swarm.md`, the messages in `docs/formats/swarm.md`.
@@ -20,10 +21,12 @@ mod settings;
 mod view;
 mod wire;
 
-pub use facts::{ADDRESSES_MAX, FACTS_MAX_BYTES, Facts, FactsError, SITE_MAX_BYTES, SignedFacts};
+pub use facts::{ADDRESSES_MAX, FACTS_MAX_BYTES, Facts, FactsError, RELAYS, SITE_MAX_BYTES, SignedFacts};
 pub use input::{Input, Lane, Member, Millis, Urgency};
 pub use node::Node;
-pub use output::{FetchError, HOLDERS_MAX_IDS, Job, JobResult, Output, Priority, Reason, StoreRefusal};
+pub use output::{
+    FetchError, HOLDERS_MAX_IDS, Job, JobResult, Keep, Output, Priority, Reason, StoreRefusal, audit_proof,
+};
 pub use settings::{COPIES_MAX, Settings};
-pub use view::{Counters, PeerState, PeerView, View};
+pub use view::{Audit, Counters, PeerState, PeerView, View};
 pub use wire::{WIRE_VERSION, decode_message_for_fuzzing};

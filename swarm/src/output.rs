@@ -2,9 +2,10 @@
 //! [`Input::Done`](crate::Input::Done) each.
 
 use bytes::Bytes;
-use chunkstore::ChunkId;
-use ledger::Frontier;
+use chunkstore::{ChunkId, PartitionSum};
 use ledger::identity::DeviceId;
+use ledger::roster::Copies;
+use ledger::{Frontier, OutlineCounters};
 use thiserror::Error;
 
 use crate::facts::SignedFacts;
@@ -12,6 +13,12 @@ use crate::input::Lane;
 
 /// Most ids in all open questions for who holds them, 1 MiB.
 pub const HOLDERS_MAX_IDS: usize = 32 << 10;
+
+/// What shows that somebody holds a chunk: only who has its sealed bytes can make it, and for each nonce anew.
+#[must_use]
+pub fn audit_proof(nonce: &[u8; 32], sealed: &[u8]) -> [u8; 32] {
+    *blake3::keyed_hash(nonce, sealed).as_bytes()
+}
 
 /// One request to the driver.
 #[derive(Debug)]
@@ -63,6 +70,15 @@ pub enum Output {
     SafeThrough {
         /// Of the own log.
         sequence: u64,
+    },
+    /// The tables were made for these, and what that concerns was marked: to be kept on disk for the next start.
+    CopiesPlaced(Copies),
+    /// What somebody waited for is so, or was not in time.
+    Copied {
+        /// Whose.
+        ticket: u64,
+        /// `false`: 30 s are over, or too many wait.
+        done: bool,
     },
     /// How far the logs are durable at a peer.
     PeerFrontier {
@@ -125,12 +141,13 @@ pub enum Job {
         /// Which.
         ids: Vec<ChunkId>,
     },
-    /// These are on enough hosts: clear `UNREPLICATED` → [`JobResult::Ok`].
+    /// These are on enough hosts: clear `UNREPLICATED` → [`JobResult::Ids`]: those that were placed and stay so though
+    /// `keep` is [`Keep::AsItIs`].
     Replicated {
         /// Which.
         ids: Vec<ChunkId>,
-        /// This device is one of the hosts: they stay placed. Otherwise they become cache.
-        keep: bool,
+        /// What they are here from now on.
+        keep: Keep,
     },
     /// Ids of chunks with `UNREPLICATED` set, rising, after this one → [`JobResult::Ids`]; fewer than `max` when the walk is over.
     Unreplicated {
@@ -143,6 +160,54 @@ pub enum Job {
     Requeue {
         /// Which.
         partitions: Vec<u16>,
+    },
+    /// This device need not keep chunks of these partitions: set `UNREPLICATED` durably on those that are placed here →
+    /// [`JobResult::Ok`]. They are given up once their owners are found to have them.
+    RequeueSurplus {
+        /// Which.
+        partitions: Vec<u16>,
+    },
+    /// These are not known to be on enough hosts any more: set `UNREPLICATED` → [`JobResult::Ok`].
+    Doubt {
+        /// Which.
+        ids: Vec<ChunkId>,
+    },
+    /// What of these partitions is kept for good, each summed up → [`JobResult::Sums`].
+    Sums {
+        /// Which, in order.
+        partitions: Vec<u16>,
+    },
+    /// Chunks of these partitions that are kept for good, in order, after this one → [`JobResult::Ids`].
+    Kept {
+        /// Which, in order.
+        partitions: Vec<u16>,
+        /// Where to go on.
+        after: Option<ChunkId>,
+        /// Most ids.
+        max: usize,
+        /// Only those that are known to be on enough hosts.
+        confirmed: bool,
+    },
+    /// Which of these should be here and are not, or are damaged → [`JobResult::Ids`]. Another owner of theirs keeps them: those held
+    /// only as cache become placed; those that nothing names any more are not wanted.
+    Lacking {
+        /// Which.
+        ids: Vec<ChunkId>,
+    },
+    /// Chunks that are damaged here, in order of ids, after this one → [`JobResult::Ids`].
+    Damaged {
+        /// Where to go on.
+        after: Option<ChunkId>,
+        /// Most ids.
+        max: usize,
+    },
+    /// Read a chunk and prove it with [`audit_proof`] → [`JobResult::Proof`], or [`JobResult::Failed`] when it is here and cannot be
+    /// read.
+    Prove {
+        /// Which.
+        id: ChunkId,
+        /// For this audit only.
+        nonce: [u8; 32],
     },
     /// Durable transactions that `frontier` lacks → [`JobResult::Transactions`]: about `max_bytes`, at least one if there is any.
     LogSince {
@@ -157,6 +222,16 @@ pub enum Job {
         transactions: Vec<Bytes>,
         /// Who sent them.
         from: DeviceId,
+    },
+    /// Outlines that are newer than these → [`JobResult::Outlines`].
+    OutlinesSince {
+        /// What the peer has.
+        counters: OutlineCounters,
+    },
+    /// Take outlines in → [`JobResult::Accepted`]. Later, when they are durable, the driver says `LogAdvanced` and `Outlined`.
+    AcceptOutlines {
+        /// Signed.
+        outlines: Vec<Bytes>,
     },
     /// All records of the roster → [`JobResult::Records`].
     RosterRecords,
@@ -176,6 +251,17 @@ pub enum Priority {
     ReadAhead,
     /// Replication.
     Replication,
+}
+
+/// What a chunk is here once it is on enough hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Keep {
+    /// This device is one of the hosts.
+    Placed,
+    /// What was placed stays so; what was only written here becomes cache.
+    AsItIs,
+    /// Nobody counts on this copy: cache.
+    Cache,
 }
 
 /// Why a chunk is stored.
@@ -212,11 +298,17 @@ pub enum JobResult {
     Flushed(bool),
     /// Of `Have` and `Count`: one answer for each id.
     Have(Vec<bool>),
-    /// Of `Unreplicated`.
+    /// Of `Unreplicated`, `Replicated`, `Kept`, `Lacking` and `Damaged`.
     Ids(Vec<ChunkId>),
+    /// Of `Sums`: one for each partition.
+    Sums(Vec<PartitionSum>),
+    /// Of `Prove`; `None` when it is not here.
+    Proof(Option<[u8; 32]>),
     /// Of `LogSince`.
     Transactions(Vec<Bytes>),
-    /// Of `Accept`.
+    /// Of `OutlinesSince`.
+    Outlines(Vec<Bytes>),
+    /// Of `Accept` and `AcceptOutlines`.
     Accepted {
         /// With what was just taken in, durable or not.
         frontier_now: Frontier,
@@ -227,7 +319,7 @@ pub enum JobResult {
     },
     /// Of `RosterRecords`.
     Records(Vec<Bytes>),
-    /// Of `Replicated`, `Requeue`, `AcceptRecords`.
+    /// Of `Requeue`, `RequeueSurplus`, `Doubt`, `AcceptRecords`.
     Ok,
     /// Of any job: the disk failed. What it was for is tried again later.
     Failed,

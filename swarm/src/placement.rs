@@ -121,6 +121,11 @@ impl OwnerTable {
         &self.rows[usize::from(partition)]
     }
 
+    /// Fewest owners that a partition has.
+    pub(crate) fn fewest(&self) -> usize {
+        self.rows.iter().map(Vec::len).min().unwrap_or(0)
+    }
+
     /// Partitions with an owner that `before` did not have.
     pub(crate) fn gained(&self, before: &Self) -> Vec<u16> {
         let gains = |partition: &u16| {

@@ -1,6 +1,7 @@
 //! What a person may see of the group.
 
 use ledger::identity::DeviceId;
+use ledger::roster::Copies;
 
 use crate::facts::Facts;
 use crate::input::Millis;
@@ -16,12 +17,18 @@ pub struct View {
     pub outbox_complete: bool,
     /// Chunks being fetched.
     pub fetching: usize,
+    /// Chunks that should be here, whole, and are about to be fetched for that, or being fetched.
+    pub mending: usize,
     /// The last own transaction that is durable here.
     pub own_sequence: u64,
     /// The last own transaction that is safe.
     pub safe_through: u64,
     /// Hosts that count, this device included.
     pub hosts: usize,
+    /// There may be copies here that can be given up.
+    pub surplus: bool,
+    /// What copies are made for now.
+    pub copies: Copies,
     /// What went wrong so far.
     pub counters: Counters,
 }
@@ -33,6 +40,8 @@ pub struct PeerView {
     pub device: DeviceId,
     /// How long it has been silent, in words.
     pub state: PeerState,
+    /// A person said that it will not come back.
+    pub declared_lost: bool,
     /// For how long it has not been heard.
     pub silent_ms: Millis,
     /// Whether a link is up and both sides greeted.
@@ -45,6 +54,23 @@ pub struct PeerView {
     pub sync_lag: u64,
     /// What it says of itself.
     pub facts: Option<Facts>,
+    /// Whether it could show that it holds what it should.
+    pub audit: Audit,
+}
+
+/// How a host answered when it was asked, out of the blue, to prove that it holds a chunk. Since start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Audit {
+    /// How often it was asked.
+    pub asked: u64,
+    /// The proof was right.
+    pub right: u64,
+    /// It claimed to have the chunk, and the proof was wrong.
+    pub wrong: u64,
+    /// It said that the chunk is not there.
+    pub missing: u64,
+    /// No answer came in time.
+    pub silent: u64,
 }
 
 /// How long a peer has been silent.
@@ -75,6 +101,8 @@ pub struct Counters {
     pub chunks_hosted: u64,
     /// Chunks fetched.
     pub chunks_fetched: u64,
+    /// Of these: chunks that were damaged or missing here and are whole again, without anybody reading them.
+    pub chunks_mended: u64,
     /// Frames sent.
     pub frames_sent: u64,
     /// Bytes of them.

@@ -7,9 +7,10 @@
 //!  └─────────┴──────────────────┴───────────────────────────────┘
 //! ```
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use chunkstore::ChunkId;
-use ledger::Frontier;
 use ledger::identity::{DeviceId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -36,11 +37,29 @@ pub(crate) const RECEIPTS_MAX: usize = 8192;
 pub(crate) const COUNT_MAX_CHUNKS: usize = 4096;
 /// In a hello's capabilities: it answers [`Message::Count`]. Who does not know a message ends the link over it.
 pub(crate) const CAN_COUNT: u32 = 1;
+/// Likewise: it knows [`Message::Found`].
+pub(crate) const CAN_FIND: u32 = 2;
+/// It knows the outlines of logs, and the messages about them.
+pub(crate) const CAN_OUTLINE: u32 = 4;
+/// It answers [`Message::Compare`], [`Message::List`] and [`Message::Audit`].
+pub(crate) const CAN_COMPARE: u32 = 8;
+/// What this release can do.
+pub(crate) const CAPABILITIES: u32 = CAN_COUNT | CAN_FIND | CAN_OUTLINE | CAN_COMPARE;
+/// Partitions that are compared at once.
+pub(crate) const GROUP_PARTITIONS: u16 = 256;
+/// So many groups there are.
+pub(crate) const GROUPS: u8 = 16;
+/// Most ids in one list of what is kept.
+pub(crate) const LISTED_MAX_IDS: usize = 4096;
 
 /// A chunk's id as it travels.
 pub(crate) type RawId = [u8; 32];
 /// Enough of a record's hash to tell records apart.
 pub(crate) type RecordMark = [u8; 16];
+/// Enough of a digest of one partition to tell two apart that should be equal.
+pub(crate) type PartitionMark = [u8; 8];
+/// The same for a group of partitions.
+pub(crate) type GroupMark = [u8; 16];
 /// A chunk within an offer: the offer's number and the place in it.
 pub(crate) type Place = (u32, u16);
 
@@ -86,6 +105,38 @@ pub(crate) enum Message {
     Count { question: u32, ids: Vec<RawId> },
     /// So many; `None`: it cannot be told.
     Counted { question: u32, held: Option<u32> },
+    /// A person says that this device is not lost after all. Only to who says [`CAN_FIND`].
+    Found(DeviceId),
+    /// Digest of the outlines that are known. This and the next two only to who says [`CAN_OUTLINE`].
+    OutlineDigest([u8; 16]),
+    /// Counters of the outlines that are known: tell newer ones.
+    Outlined(Vec<(DeviceId, u64)>),
+    /// Outlines of logs, signed by their devices; raw parts.
+    Outlines(Vec<u32>),
+    /// Does the receiver keep the same of the partitions that both own in this group? Only to who says [`CAN_COMPARE`].
+    Compare { question: u32, group: u8, mark: GroupMark, detailed: bool },
+    /// The answer.
+    Compared { question: u32, said: Said },
+    /// What does the receiver keep of these partitions, behind this id?
+    List { question: u32, partitions: Vec<u16>, after: Option<RawId> },
+    /// That, in order; as many as are allowed when there is more.
+    Listed { question: u32, ids: Vec<RawId> },
+    /// Prove that this chunk is there.
+    Audit { question: u32, id: RawId, nonce: [u8; 32] },
+    /// The proof; `None`: it is not here.
+    Audited { question: u32, proof: Option<[u8; 32]> },
+}
+
+/// Whether two keep the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Said {
+    /// They do.
+    Same,
+    /// Chunks are on their way: ask again.
+    NotNow,
+    /// They do not. `marks`: of each partition that both own and of which the sender keeps something, if details were
+    /// asked for.
+    Other { mark: GroupMark, marks: Vec<(u16, PartitionMark)> },
 }
 
 /// Digests of what two members should have in common.
@@ -124,7 +175,7 @@ impl Message {
     /// The lane it belongs on.
     pub(crate) fn lane(&self) -> Lane {
         match self {
-            Self::RecordHashes(_) | Self::Records(_) | Self::Transactions(_) => Lane::Log,
+            Self::RecordHashes(_) | Self::Records(_) | Self::Transactions(_) | Self::Outlines(_) => Lane::Log,
             Self::Chunks(_) | Self::Chunk { .. } => Lane::Bulk,
             _ => Lane::Control,
         }
@@ -159,21 +210,31 @@ impl Message {
             Self::Facts(all) => {
                 all.len() <= FACTS_MAX_IN_MESSAGE && all.iter().all(|facts| facts.len() <= FACTS_MAX_BYTES)
             }
-            Self::Frontier { logs, .. } | Self::Taken(logs) => logs.len() <= FRONTIER_MAX_DEVICES,
+            Self::Frontier { logs, .. } | Self::Taken(logs) | Self::Outlined(logs) => {
+                logs.len() <= FRONTIER_MAX_DEVICES
+            }
             Self::RecordHashes(hashes) => hashes.len() <= RECORD_HASHES_MAX,
-            Self::Records(lengths) | Self::Transactions(lengths) => lengths.len() <= PARTS_MAX,
+            Self::Records(lengths) | Self::Transactions(lengths) | Self::Outlines(lengths) => {
+                lengths.len() <= PARTS_MAX
+            }
             Self::Offer { ids, .. } => ids.len() <= OFFER_MAX_CHUNKS,
             Self::Count { ids, .. } => ids.len() <= COUNT_MAX_CHUNKS,
             Self::Want { answers, .. } => answers.len() <= OFFER_MAX_CHUNKS,
             Self::Chunks(items) => items.len() <= OFFER_MAX_CHUNKS,
             Self::Receipt { kept, refused } => kept.len() + refused.len() <= RECEIPTS_MAX,
+            Self::Compare { group, .. } => *group < GROUPS,
+            Self::Compared { said: Said::Other { marks, .. }, .. } => {
+                marks.len() <= usize::from(GROUP_PARTITIONS)
+            }
+            Self::List { partitions, .. } => partitions.len() <= usize::from(GROUP_PARTITIONS),
+            Self::Listed { ids, .. } => ids.len() <= LISTED_MAX_IDS,
             _ => true,
         }
     }
 
     fn lengths(&self) -> Vec<u32> {
         match self {
-            Self::Records(lengths) | Self::Transactions(lengths) => lengths.clone(),
+            Self::Records(lengths) | Self::Transactions(lengths) | Self::Outlines(lengths) => lengths.clone(),
             Self::Chunks(items) => items.iter().map(|(.., bytes)| *bytes).collect(),
             Self::Chunk { bytes, .. } => vec![*bytes],
             _ => Vec::new(),
@@ -212,12 +273,12 @@ pub(crate) fn raw_ids(ids: &[ChunkId]) -> Vec<RawId> {
     ids.iter().map(|id| id.0).collect()
 }
 
-/// A short digest of a frontier.
-pub(crate) fn frontier_digest(frontier: &Frontier) -> [u8; 16] {
+/// A short digest of a frontier, or of the counters of outlines.
+pub(crate) fn numbers_digest(numbers: &BTreeMap<DeviceId, u64>) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
-    for (device, sequence) in &frontier.0 {
+    for (device, number) in numbers {
         hasher.update(device.as_bytes());
-        hasher.update(&sequence.to_be_bytes());
+        hasher.update(&number.to_be_bytes());
     }
     short(&hasher)
 }

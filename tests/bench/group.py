@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
-"""Three PeerDrive computers on 127.0.0.1: how fast changes, files and copies get from one to the others.
+"""PeerDrive computers on 127.0.0.1: how fast changes, files and copies get from one to the others.
 
-  group.py PEERDRIVE [--mib 1024] [--files 5000] [--creates 40] [--hosts 3]
+  group.py PEERDRIVE... [--mib 1024] [--files 5000] [--creates 40] [--hosts 3] [--rounds 1] [--only creates,files,large,cold,idle]
 
-PEERDRIVE is the release binary. Everything lies in a temporary folder and is ended and removed."""
+PEERDRIVE is the release binary; of several, each round tries one after the other, so that they are compared in one run. Everything lies in a temporary folder and is ended and removed."""
 import argparse, hashlib, os, signal, subprocess, tempfile, time
 
 MIB = 1 << 20
 
 
 class Computer:
-    def __init__(self, program, root, number):
+    def __init__(self, program, root, number, settings=''):
         self.program, self.number = program, number
         self.data, self.mount = f'{root}/data{number}', f'{root}/mount{number}'
         os.mkdir(self.mount)
+        os.mkdir(self.data, 0o700)
+        open(f'{self.data}/config.toml', 'w').write(settings)
         self.process = subprocess.Popen(
             [program, 'up', self.mount, '--data', self.data, '--no-discovery', '--panel', 'off', '--contribute', '20G',
              '--listen', f'127.0.0.1:{22950 + number}'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -93,6 +95,26 @@ def large(one, two, mib):
           f'({mib / (read - began):.0f} MiB/s), safe after {time.perf_counter() - began:.2f} s')
 
 
+def cold(one, cache, mib):
+    """Read through the mount of a computer that keeps no copies; checked afterwards, when the kernel has it."""
+    content = os.urandom(mib * MIB)
+    with open(f'{one.mount}/cold', 'wb') as file:
+        file.write(content)
+    one.ask('wait', '--synced')
+    path = f'{cache.mount}/cold'
+    while not (os.path.exists(path) and os.stat(path).st_size == len(content)):
+        time.sleep(.002)
+    os.sync()
+    buffer, ticks, began = bytearray(MIB), [one.ticks(), cache.ticks()], time.perf_counter()
+    with open(path, 'rb', buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+    took = time.perf_counter() - began
+    cpu = [(computer.ticks() - before) / 100 for computer, before in zip((one, cache), ticks)]
+    assert sum_of(path) == hashlib.sha256(content).digest(), 'WRONG'
+    print(f'{mib} MiB read cold: {took:.2f} s ({mib / took:.0f} MiB/s), {cpu[0]:.2f} s of CPU where it lies, {cpu[1]:.2f} s where it is read')
+
+
 def idle(computers, seconds):
     time.sleep(10)
     sent = lambda: int(next(line for line in open('/proc/net/dev') if 'lo:' in line).split()[1])
@@ -104,29 +126,46 @@ def idle(computers, seconds):
           f'{resident} MiB resident')
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('peerdrive')
-    for name, default in (('mib', 1024), ('files', 5000), ('creates', 40), ('hosts', 3), ('idle', 30)):
-        parser.add_argument(f'--{name}', type=int, default=default)
-    asked = parser.parse_args()
+def run(program, asked):
+    wanted = asked.only.split(',')
     with tempfile.TemporaryDirectory(dir='/var/tmp') as root:
-        computers = [Computer(asked.peerdrive, root, number) for number in range(asked.hosts)]
+        computers = [Computer(program, root, number) for number in range(asked.hosts)]
         try:
+            if 'cold' in wanted:
+                cache = Computer(program, root, asked.hosts, 'replicas = false\n')
+                computers.append(cache)
             for other in computers[1:]:
                 began = time.perf_counter()
                 other.ask('join', computers[0].ask('invite'), '--peer', '127.0.0.1:22950')
                 print(f'joined in {time.perf_counter() - began:.2f} s')
             time.sleep(2)
-            creates(computers[0], computers[1], asked.creates)
-            files(computers[0], computers[1], asked.files)
-            large(computers[0], computers[1], asked.mib)
-            idle(computers, asked.idle)
+            tests = {
+                'creates': lambda: creates(computers[0], computers[1], asked.creates),
+                'files': lambda: files(computers[0], computers[1], asked.files),
+                'large': lambda: large(computers[0], computers[1], asked.mib),
+                'cold': lambda: cold(computers[0], cache, asked.mib),
+                'idle': lambda: idle(computers, asked.idle),
+            }
+            for name in wanted:
+                tests[name]()
         finally:
             for computer in computers:
                 computer.process.send_signal(signal.SIGTERM)
             for computer in computers:
                 computer.process.wait(30)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('peerdrive', nargs='+')
+    for name, default in (('mib', 1024), ('files', 5000), ('creates', 40), ('hosts', 3), ('idle', 30), ('rounds', 1)):
+        parser.add_argument(f'--{name}', type=int, default=default)
+    parser.add_argument('--only', default='creates,files,large,idle')
+    asked = parser.parse_args()
+    for _ in range(asked.rounds):
+        for program in asked.peerdrive:
+            print(program)
+            run(program, asked)
 
 
 main()

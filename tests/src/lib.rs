@@ -25,6 +25,7 @@
 
 #![cfg(unix)]
 
+mod clock;
 mod daemon;
 mod deadline;
 mod dice;
@@ -42,6 +43,7 @@ pub mod tree;
 mod unreliable_disk;
 mod witnesses;
 
+pub use clock::Clock;
 pub use daemon::{Daemon, Start};
 pub use deadline::eventually;
 pub use dice::{Dice, seed};

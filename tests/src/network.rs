@@ -5,6 +5,8 @@
 //!   computer 2 (netns) ── veth ──┼── bridge, in a netns too
 //!   computer 3 (netns) ── veth ──┘
 //! ```
+//!
+//! A computer may have a second cable, to another network.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -15,10 +17,14 @@ use crate::outside;
 /// Numbers of networks made by this process.
 static MADE: AtomicU32 = AtomicU32::new(0);
 
+/// The last number in the address of the guest on a network: beyond its own computers.
+const GUEST: usize = 200;
+
 /// A bridge and the computers at it. Everything goes when it is dropped.
 #[derive(Debug)]
 pub struct Network {
     name: String,
+    subnet: u8,
     computers: usize,
 }
 
@@ -29,25 +35,41 @@ pub struct Place {
     /// Its cable, at the bridge's end.
     cable: String,
     bridge: String,
+    /// The cable's name at the computer's end.
+    device: &'static str,
     /// Its address.
     pub address: String,
 }
 
 impl Network {
-    /// A network for so many computers, at most 200.
+    /// A network for so many computers, at most 199.
     ///
     /// # Panics
     /// When the system does not let it be made: it takes root.
     #[must_use]
     pub fn new(computers: usize) -> Self {
+        Self::on_subnet(77, computers)
+    }
+
+    /// The same with addresses 10.SUBNET.0.x.
+    ///
+    /// # Panics
+    /// As [`Network::new`].
+    #[must_use]
+    pub fn on_subnet(subnet: u8, computers: usize) -> Self {
         assert!(crate::is_root(), "network namespaces take root");
         let name = format!("pd{}x{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        let network = Self { name, computers };
+        let network = Self { name, subnet, computers };
         let bridge = network.bridge();
         ip(&["netns", "add", &bridge]);
         inside(&bridge, &["ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0"]);
         inside(&bridge, &["ip", "link", "set", "br0", "up"]);
-        (0..computers).for_each(|number| network.connect(number));
+        for number in 0..computers {
+            let place = network.place(number);
+            ip(&["netns", "add", &place.namespace]);
+            inside(&place.namespace, &["ip", "link", "set", "lo", "up"]);
+            place.connect();
+        }
         network
     }
 
@@ -62,26 +84,42 @@ impl Network {
             namespace: format!("{}n{number}", self.name),
             cable: format!("c{number}"),
             bridge: self.bridge(),
-            address: format!("10.77.0.{}", number + 1),
+            device: "eth0",
+            address: format!("10.{}.0.{}", self.subnet, number + 1),
         }
     }
 
-    fn connect(&self, number: usize) {
-        let place = self.place(number);
-        let (namespace, bridge) = (&place.namespace, &place.bridge);
-        ip(&["netns", "add", namespace]);
-        inside(
-            bridge,
-            &["ip", "link", "add", &place.cable, "type", "veth", "peer", "name", "eth0", "netns", namespace],
-        );
-        inside(bridge, &["ip", "link", "set", &place.cable, "master", "br0", "up"]);
-        inside(namespace, &["ip", "link", "set", "lo", "up"]);
-        inside(namespace, &["ip", "address", "add", &format!("{}/24", place.address), "dev", "eth0"]);
-        inside(namespace, &["ip", "link", "set", "eth0", "up"]);
+    /// Gives a computer of another network a second cable, to this one, which has no more than one such guest. Its place
+    /// here.
+    ///
+    /// # Panics
+    /// When the system does not let it.
+    #[must_use]
+    pub fn join(&self, computer: &Place) -> Place {
+        let place = Place {
+            namespace: computer.namespace.clone(),
+            cable: format!("x{}", computer.namespace),
+            bridge: self.bridge(),
+            device: "eth1",
+            address: format!("10.{}.0.{GUEST}", self.subnet),
+        };
+        place.connect();
+        place
     }
 }
 
 impl Place {
+    fn connect(&self) {
+        let Self { namespace, cable, bridge, device, address } = self;
+        inside(
+            bridge,
+            &["ip", "link", "add", cable, "type", "veth", "peer", "name", device, "netns", namespace],
+        );
+        inside(bridge, &["ip", "link", "set", cable, "master", "br0", "up"]);
+        inside(namespace, &["ip", "address", "add", &format!("{address}/24"), "dev", device]);
+        inside(namespace, &["ip", "link", "set", device, "up"]);
+    }
+
     /// What a command begins with to run there.
     #[must_use]
     pub fn prefix(&self) -> Vec<OsString> {
@@ -109,8 +147,8 @@ impl Place {
     /// # Panics
     /// When the system does not let it.
     pub fn move_to(&mut self, address: &str) {
-        inside(&self.namespace, &["ip", "address", "flush", "dev", "eth0"]);
-        inside(&self.namespace, &["ip", "address", "add", &format!("{address}/24"), "dev", "eth0"]);
+        inside(&self.namespace, &["ip", "address", "flush", "dev", self.device]);
+        inside(&self.namespace, &["ip", "address", "add", &format!("{address}/24"), "dev", self.device]);
         self.address = address.into();
     }
 
@@ -120,7 +158,8 @@ impl Place {
     /// When the system does not tell.
     #[must_use]
     pub fn sent_bytes(&self) -> u64 {
-        let told = inside(&self.namespace, &["cat", "/sys/class/net/eth0/statistics/tx_bytes"]);
+        let counter = format!("/sys/class/net/{}/statistics/tx_bytes", self.device);
+        let told = inside(&self.namespace, &["cat", &counter]);
         told.trim().parse().expect("a number of bytes")
     }
 }

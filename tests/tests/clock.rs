@@ -6,10 +6,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::TempDir;
-use tests::{Daemon, Start, eventually, noise, told};
+use tests::{Clock, Daemon, Start, eventually, noise, told};
 
 /// Offsets of the clock, in the order they come; each holds for one version of the file.
 const OFFSETS: [&str; 8] = ["+0", "-1y", "+0", "+10y", "+10y", "+0", "-1y", "+0"];
@@ -121,40 +120,8 @@ fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The wall clock of a daemon, in a file it looks into whenever it asks for the time.
-struct Clock {
-    _folder: TempDir,
-    file: PathBuf,
-}
-
-impl Clock {
-    fn set(&self, offset: &str) {
-        // Whole at any moment: the daemon reads it meanwhile.
-        let fresh = self.file.with_extension("new");
-        fs::write(&fresh, offset).unwrap();
-        fs::rename(&fresh, &self.file).unwrap();
-    }
-}
-
-/// The library itself: the program `faketime` leaves shared memory behind by its process number, and stumbles over it later.
-fn faketime_library() -> PathBuf {
-    let folders = fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
-    folders
-        .map(|folder| folder.join("faketime/libfaketime.so.1"))
-        .find(|library| library.is_file())
-        .expect("libfaketime is missing: run `cargo xtask tools`")
-}
-
 fn with_a_clock(start: Start) -> (Clock, Daemon) {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Clock { file: folder.path().join("clock"), _folder: folder };
-    clock.set("+0");
-    let library = faketime_library();
-    let start = start
-        .env("LD_PRELOAD", library)
-        .env("FAKETIME_TIMESTAMP_FILE", &clock.file)
-        .env("FAKETIME_NO_CACHE", "1")
-        // A clock that is set does not move the one that measures how much time passes.
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    (clock, start.start())
+    let clock = Clock::default();
+    let daemon = clock.on(start).start();
+    (clock, daemon)
 }

@@ -1,8 +1,8 @@
 //! What a link costs beside plain QUIC. Prints figures; decides nothing.
 //!
 //! `cargo bench -p transport --bench throughput -- [MIB]`: so much (default: 1 GiB) from one endpoint to another on the
-//! loopback interface, as frames of 256 KiB and of 4 KiB over a link, and as one stream of plain quinn with the
-//! settings it comes with.
+//! loopback interface, as frames of 256 KiB and of 4 KiB over a link, as one stream of plain quinn with the
+//! settings it comes with, and an eighth of it over a link through a third endpoint.
 
 #![allow(clippy::print_stdout)] // Printing figures is all it is for.
 
@@ -17,7 +17,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::version::TLS13;
 use tokio::runtime::Builder;
-use transport::{Admission, Arrival, Endpoint, EndpointConfig, Identity, Lane, PeerKey, Rates};
+use transport::{Admission, Arrival, Endpoint, EndpointConfig, Identity, Lane, Link, PeerKey, Rates};
 
 const DEFAULT_MIB: usize = 1024;
 const LARGE_BYTES: usize = 256 << 10;
@@ -32,6 +32,7 @@ fn main() {
             report(round, "plain quinn, one stream", plain(mib << 20).await, mib);
             report(round, "link, frames of 256 KiB", link(mib << 20, LARGE_BYTES).await, mib);
             report(round, "link, frames of 4 KiB", link(mib << 20, SMALL_BYTES).await, mib);
+            report(round, "link through a relay", relayed((mib / 8) << 20).await, mib / 8);
         }
     });
 }
@@ -63,7 +64,35 @@ fn endpoint(seed: u8) -> (Endpoint, transport::Arrivals) {
 async fn link(total_bytes: usize, frame_bytes: usize) -> f64 {
     let ((here, _), (there, mut arrivals)) = (endpoint(1), endpoint(2));
     let link = here.connect(there.address(), there.key()).await.expect("the other end is there");
-    let Some(Arrival::Member(mut arrived)) = arrivals.next().await else { panic!("a member called") };
+    let arrived = member(&mut arrivals).await;
+    transfer(&link, arrived, total_bytes, frame_bytes).await
+}
+
+/// The same through a relay without a limit.
+async fn relayed(total_bytes: usize) -> f64 {
+    let ((here, _), (middle, mut at_middle), (there, mut arrivals)) = (endpoint(1), endpoint(3), endpoint(2));
+    middle.set_relay(u64::MAX);
+    let relay = here.connect(middle.address(), middle.key()).await.expect("the relay is there");
+    let _relay_of_the_other =
+        there.connect(middle.address(), middle.key()).await.expect("the relay is there");
+    let _held = (member(&mut at_middle).await, member(&mut at_middle).await);
+    let link = loop {
+        // Until the paths to the relay are measured.
+        if let Ok(link) = here.connect_through(&relay.sender, there.key()).await {
+            break link;
+        }
+        tokio::task::yield_now().await;
+    };
+    let arrived = member(&mut arrivals).await;
+    transfer(&link, arrived, total_bytes, LARGE_BYTES).await
+}
+
+async fn member(arrivals: &mut transport::Arrivals) -> Link {
+    let Some(Arrival::Member(arrived)) = arrivals.next().await else { panic!("a member called") };
+    arrived
+}
+
+async fn transfer(link: &Link, mut arrived: Link, total_bytes: usize, frame_bytes: usize) -> f64 {
     let payload = Bytes::from(vec![7; frame_bytes]);
     let started = Instant::now();
     let sender = link.sender.clone();

@@ -1,4 +1,4 @@
-//! What was turned away, for the status page and the tests.
+//! What was turned away, and passed on for others, for the status page and the tests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::lane::Violation;
 
-/// What an endpoint has turned away since it started.
+/// What an endpoint has turned away, and passed on for others, since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Connections of keys that are no members.
@@ -26,6 +26,14 @@ pub struct Counts {
     pub lanes_malformed: u64,
     /// Connections accepted from members.
     pub members_admitted: u64,
+    /// Bytes of packets passed on for other members.
+    pub relayed_bytes: u64,
+    /// Bytes of packets that were not passed on: over the budget, or the way to the receiver was full.
+    pub relay_dropped_bytes: u64,
+    /// Datagrams of members that make no sense.
+    pub relay_datagrams_malformed: u64,
+    /// Relayed packets that came faster than they were taken.
+    pub relay_datagrams_overflowed: u64,
 }
 
 #[derive(Default)]
@@ -38,10 +46,18 @@ pub(crate) struct Tally {
     pub(crate) frames_too_large: AtomicU64,
     pub(crate) lanes_malformed: AtomicU64,
     pub(crate) members_admitted: AtomicU64,
+    pub(crate) relayed_bytes: AtomicU64,
+    pub(crate) relay_dropped_bytes: AtomicU64,
+    pub(crate) relay_datagrams_malformed: AtomicU64,
+    pub(crate) relay_datagrams_overflowed: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+    count_bytes(counter, 1);
+}
+
+pub(crate) fn count_bytes(counter: &AtomicU64, bytes: usize) {
+    counter.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
 impl Tally {
@@ -63,6 +79,10 @@ impl Tally {
             frames_too_large: read(&self.frames_too_large),
             lanes_malformed: read(&self.lanes_malformed),
             members_admitted: read(&self.members_admitted),
+            relayed_bytes: read(&self.relayed_bytes),
+            relay_dropped_bytes: read(&self.relay_dropped_bytes),
+            relay_datagrams_malformed: read(&self.relay_datagrams_malformed),
+            relay_datagrams_overflowed: read(&self.relay_datagrams_overflowed),
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | limits of use | [`Rates`], `pace` |
 //! | finding others on the network | `discovery` |
 //! | being reached from outside | `port_mapping` |
+//! | being reached through others | `relay` |
 //! | codes, tickets, the exchange | `pairing` |
 //!
 //! The byte formats are described in `docs/formats/transport.md`.
@@ -30,6 +31,7 @@ mod pace;
 mod pairing;
 mod port_mapping;
 mod rates;
+mod relay;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -52,3 +54,5 @@ pub use pairing::{
 };
 pub use port_mapping::PortMapping;
 pub use rates::{Allowed, HourRule, Rates, TokenBucket, WEEK_MINUTES};
+#[doc(hidden)]
+pub use relay::decode_relay_datagram_for_fuzzing;

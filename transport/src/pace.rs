@@ -136,6 +136,18 @@ impl Pace {
         self.wait_for_room(way, wait).await;
     }
 
+    /// Counts bytes that pass now or never; false if they may not. Whatever can wait goes before them.
+    pub(crate) fn pass_at_once(&self, way: Way, bytes: usize) -> bool {
+        if !self.is_limited() {
+            return true;
+        }
+        let free = self.count(way, |_, _| ()).is_zero();
+        if free {
+            self.count(way, |bucket, now| bucket.charge(bytes as u64, now));
+        }
+        free
+    }
+
     fn is_limited(&self) -> bool {
         self.limits.limited.load(Ordering::Relaxed)
     }

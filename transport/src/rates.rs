@@ -126,6 +126,15 @@ impl TokenBucket {
         }
     }
 
+    /// Takes bytes out if nothing is owed; else leaves all as it is and says false.
+    pub fn charge_if_free(&mut self, bytes: u64, now: Instant) -> bool {
+        let free = self.wait(now).is_zero();
+        if free {
+            self.charge(bytes, now);
+        }
+        free
+    }
+
     /// Takes bytes out for traffic that does not wait. It leaves a debt of 10 s at most to the traffic that does.
     pub fn note(&mut self, bytes: u64, now: Instant) {
         if self.bytes_per_s > 0 {

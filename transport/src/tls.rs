@@ -41,7 +41,7 @@ pub(crate) fn server(identity: &Identity) -> Result<QuicServerConfig, Error> {
     let provider = provider();
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&TLS13])?
-        .with_client_cert_verifier(Arc::new(AnyDevice { provider }))
+        .with_client_cert_verifier(Arc::new(ByKey { provider, pinned: None, impostor: Arc::default() }))
         .with_single_cert(identity.chain(), identity.private_key())?;
     config.alpn_protocols = vec![ALPN_MEMBER.to_vec(), ALPN_PAIRING.to_vec()];
     // A resumed session would be one more thing to forget when a device is removed.
@@ -57,7 +57,7 @@ pub(crate) fn client(
 ) -> Result<(QuicClientConfig, Arc<Impostor>), Error> {
     let provider = provider();
     let impostor = Arc::new(Impostor::default());
-    let verifier = PinnedDevice { provider: Arc::clone(&provider), pinned, impostor: Arc::clone(&impostor) };
+    let verifier = ByKey { provider: Arc::clone(&provider), pinned, impostor: Arc::clone(&impostor) };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
@@ -87,19 +87,54 @@ fn shown_key(certificate: &CertificateDer<'_>, others: &[CertificateDer<'_>]) ->
     key.ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))
 }
 
-fn refuse_tls12() -> Result<HandshakeSignatureValid, Error> {
-    Err(Error::General("TLS 1.2 is not spoken here".into()))
-}
-
-/// Takes the one pinned key, or every key where none is pinned.
+/// Takes every device that proves its key, or the pinned one alone. Whether a caller may come in is asked right after the
+/// handshake.
 #[derive(Debug)]
-struct PinnedDevice {
+struct ByKey {
     provider: Arc<CryptoProvider>,
     pinned: Option<PeerKey>,
     impostor: Arc<Impostor>,
 }
 
-impl ServerCertVerifier for PinnedDevice {
+impl ByKey {
+    fn check(&self, certificate: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Result<(), Error> {
+        let shown = shown_key(certificate, others)?;
+        if self.pinned.is_some_and(|pinned| pinned != shown) {
+            *self.impostor.0.lock() = Some(shown);
+            return Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure));
+        }
+        Ok(())
+    }
+}
+
+/// How signatures are checked is the same on both sides, but each side has its own trait for it.
+macro_rules! ed25519_signatures_of_tls13 {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            _message: &[u8],
+            _cert: &CertificateDer<'_>,
+            _dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Err(Error::General("TLS 1.2 is not spoken here".into()))
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            vec![SignatureScheme::ED25519]
+        }
+    };
+}
+
+impl ServerCertVerifier for ByKey {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -108,44 +143,13 @@ impl ServerCertVerifier for PinnedDevice {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let shown = shown_key(end_entity, intermediates)?;
-        if self.pinned.is_some_and(|pinned| pinned != shown) {
-            *self.impostor.0.lock() = Some(shown);
-            return Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure));
-        }
-        Ok(ServerCertVerified::assertion())
+        self.check(end_entity, intermediates).map(|()| ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        refuse_tls12()
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
+    ed25519_signatures_of_tls13!();
 }
 
-/// Takes every device that proves its key; whether it may come in is asked right after the handshake.
-#[derive(Debug)]
-struct AnyDevice {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ClientCertVerifier for AnyDevice {
+impl ClientCertVerifier for ByKey {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -156,28 +160,8 @@ impl ClientCertVerifier for AnyDevice {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        shown_key(end_entity, intermediates).map(|_| ClientCertVerified::assertion())
+        self.check(end_entity, intermediates).map(|()| ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        refuse_tls12()
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
+    ed25519_signatures_of_tls13!();
 }

@@ -25,6 +25,9 @@ pub struct Status {
     pub workspaces: Vec<Workspace>,
     /// Other devices; none while a drive lives on one computer.
     pub peers: Vec<Peer>,
+    /// What this computer passes on between others.
+    #[serde(default)]
+    pub relaying: Relaying,
     /// What this computer gives at most.
     pub contributed: u64,
     /// What the drive takes on its disk.
@@ -39,6 +42,26 @@ pub struct Status {
     pub health: String,
     /// What failed.
     pub health_detail: Option<String>,
+    /// Chunks on this computer that are damaged and not replaced yet.
+    #[serde(default)]
+    pub damaged_chunks: u64,
+    /// Damaged chunks that are whole again, since the start.
+    #[serde(default)]
+    pub healed_chunks: u64,
+    /// Chunks that should be on this computer and are being fetched from others.
+    #[serde(default)]
+    pub mending_chunks: u64,
+}
+
+/// What this computer passes on between others that do not reach each other, in [`Status`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct Relaying {
+    /// At most so much each second; 0: nothing.
+    pub bytes_per_s: u64,
+    /// Passed on since the start.
+    pub relayed_bytes: u64,
+    /// Not passed on since then: over the limit, or the receiver was slow.
+    pub dropped_bytes: u64,
 }
 
 /// One drive in [`Status`].
@@ -67,6 +90,45 @@ pub struct Workspace {
     pub only_here_files: u64,
     /// Files with versions that await a decision.
     pub conflicts: u64,
+    /// What was decided about copies.
+    #[serde(default)]
+    pub policy: Option<Policy>,
+    /// Why this computer takes no changes though its disk is well: its role.
+    #[serde(default)]
+    pub read_only: Option<String>,
+    /// `fsync`s since the start that were not on as many computers in time as the policy wants.
+    #[serde(default)]
+    pub fsyncs_too_late: u64,
+}
+
+/// `workspace policy`: what holds, for all computers of the drive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Policy {
+    /// Copies wanted of everything.
+    pub copies: u8,
+    /// So many count as safe where there are not enough computers for more.
+    pub min: u8,
+    /// Computers beyond so many give their copies up.
+    pub max: u8,
+    /// What an `fsync` waits for: `local`, or `replicas(K)`.
+    pub fsync: String,
+}
+
+/// `workspace policy`: the request. What is not named stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyChange {
+    /// Copies wanted of everything; `max` moves along unless it is named too.
+    #[serde(default)]
+    pub copies: Option<u8>,
+    /// So many count as safe where there are not enough computers for more.
+    #[serde(default)]
+    pub min: Option<u8>,
+    /// Computers beyond so many give their copies up.
+    #[serde(default)]
+    pub max: Option<u8>,
+    /// What an `fsync` waits for: `local`, or `replicas(K)`.
+    #[serde(default)]
+    pub fsync: Option<String>,
 }
 
 /// Another device in [`Status`].
@@ -98,6 +160,27 @@ pub struct Peer {
     pub contributed: u64,
     /// What is stored there.
     pub used: u64,
+    /// It has no room left: new copies go to others.
+    #[serde(default)]
+    pub full: bool,
+    /// How it answered when it was asked to prove that it holds what it should.
+    #[serde(default)]
+    pub audit: Audit,
+}
+
+/// How a host answered when it was asked, at random, to prove that it holds a chunk. Since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Audit {
+    /// How often it was asked.
+    pub asked: u64,
+    /// It proved it.
+    pub right: u64,
+    /// It claimed to have the chunk, and could not prove it.
+    pub wrong: u64,
+    /// It said that it has not got the chunk.
+    pub missing: u64,
+    /// It did not answer in time.
+    pub silent: u64,
 }
 
 /// One entry of `devices`.
@@ -120,7 +203,7 @@ pub struct Device {
     pub used: u64,
 }
 
-/// `devices rename` and `devices revoke`: the request.
+/// `devices rename`, `revoke`, `lost` and `found`: the request.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DeviceChange {
     /// The device: its id, the beginning of it, or its name.
@@ -331,7 +414,10 @@ pub struct Scrub {
     pub total_bytes: u64,
     /// Chunks that did not verify.
     pub bad_chunks: u64,
-    /// Files that lose content by it.
+    /// Damaged chunks, found now or before, that other computers had: they are whole again.
+    #[serde(default)]
+    pub healed_chunks: u64,
+    /// Files that still lose content by it.
     pub files: Vec<String>,
     /// Why it failed.
     pub error: Option<String>,
@@ -401,6 +487,15 @@ pub struct Contribution {
     pub down: u64,
     /// Bytes stored now.
     pub used: u64,
+    /// What of `up` holds at this hour.
+    #[serde(default)]
+    pub up_now: u64,
+    /// What of `down` holds at this hour.
+    #[serde(default)]
+    pub down_now: u64,
+    /// The span of `[[hours]]` that holds now, in words.
+    #[serde(default)]
+    pub hours_now: Option<String>,
 }
 
 /// `keys`.

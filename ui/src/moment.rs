@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, Unit};
+use jiff::{Timestamp, ToSpan, Unit, Zoned};
 use vfs::Time;
 
 use crate::units::Span;
@@ -60,6 +60,17 @@ pub(crate) fn shown(text: &str) -> String {
     rounded.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// The local minute of the week: 0 is Monday 00:00.
+pub fn minute_of_week() -> u16 {
+    minute_at(&Timestamp::now().to_zoned(TimeZone::system()))
+}
+
+fn minute_at(local: &Zoned) -> u16 {
+    let days = u16::try_from(local.weekday().to_monday_zero_offset()).unwrap_or_default();
+    let minutes = i16::from(local.hour()) * 60 + i16::from(local.minute());
+    days * 24 * 60 + u16::try_from(minutes).unwrap_or_default()
+}
+
 fn timestamp(time: Time) -> Timestamp {
     let end = if time.secs < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::new(time.secs, i32::try_from(time.nanos.min(999_999_999)).unwrap_or_default()).unwrap_or(end)
@@ -82,6 +93,17 @@ mod tests {
 
     fn berlin() -> TimeZone {
         TimeZone::fixed(jiff::tz::offset(1))
+    }
+
+    #[test]
+    fn the_week_begins_on_monday_at_midnight() {
+        for (at, minute) in [
+            ("2026-11-16T00:00[UTC]", 0),
+            ("2026-11-17T08:30[UTC]", 24 * 60 + 8 * 60 + 30),
+            ("2026-11-22T23:59[UTC]", 7 * 24 * 60 - 1),
+        ] {
+            assert_eq!(minute_at(&at.parse().unwrap()), minute, "{at}");
+        }
     }
 
     fn now() -> Timestamp {

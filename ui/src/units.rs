@@ -19,7 +19,7 @@ const FRACTION_DIGITS: usize = 6;
 pub struct ByteSize(pub u64);
 
 /// Bytes per second; 0 means without limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteRate(pub u64);
 
 /// A length of time in whole seconds.

@@ -8,6 +8,7 @@ use chunkstore::{ChunkStore, Cutter, DedupSecret, Limits, SealPool};
 use ledger::{Content, Ledger, LedgerError, Now};
 use parking_lot::{Mutex, RwLock};
 
+use crate::access::Access;
 use crate::changes::Changes;
 use crate::content::manifest::{Manifest, each_chunk};
 use crate::content::view::FileContent;
@@ -54,6 +55,7 @@ pub(crate) struct Core {
     pub(crate) fetcher: Fetcher,
     pub(crate) log_watch: LogWatch,
     pub(crate) safety: SafetyBook,
+    pub(crate) access: Access,
     pub(crate) sweep: LiveSweep,
     /// What the store may take; changed while it runs.
     pub(crate) limits: Mutex<Limits>,
@@ -110,6 +112,7 @@ impl Core {
             fetcher: Fetcher::default(),
             log_watch: LogWatch::default(),
             safety: SafetyBook::default(),
+            access: Access::default(),
             sweep: LiveSweep::default(),
             limits: Mutex::new(parts.limits),
             unsaved: AtomicU64::new(0),
@@ -121,9 +124,15 @@ impl Core {
 
     /// Loads the file's settled content, unless it is there.
     pub(crate) fn load(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
-        if state.content.is_some() {
-            return Ok(());
+        match (&state.content, state.rows_unread) {
+            (Some(_), _) => Ok(()),
+            (None, Some(_)) => self.read_rows(ino, state),
+            (None, None) => self.load_shown(ino, state),
         }
+    }
+
+    /// The content of the version that shows.
+    pub(crate) fn load_shown(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
         let current = self.ledger.read().content(ino).map_err(|error| self.ledger_error(&error))?;
         state.content = Some(match current {
             Some((version, size, content)) => {
@@ -165,6 +174,7 @@ impl Core {
             self.drop_dirty_rows(&mut self.ledger.write(), ino)?;
         }
         state.persisted = false;
+        state.rows_unread = None;
         state.fresh.clear();
         state.dirty = None;
         state.content = None;
@@ -220,7 +230,7 @@ impl Core {
         self.failure.get().map(|(_, at)| *at)
     }
 
-    /// Refuses changes after a failure.
+    /// Refuses to store anything after a failure, of this computer or of others.
     pub(crate) fn writable(&self) -> Result<(), Error> {
         if self.failure.get().is_some() {
             return Err(Error::ReadOnly);
@@ -233,9 +243,9 @@ impl Core {
         Ok(())
     }
 
-    /// Refuses what needs room when there is none.
+    /// Refuses a change that needs room when there is none.
     pub(crate) fn has_room(&self, bytes: u64) -> Result<(), Error> {
-        self.writable()?;
+        self.changeable()?;
         if self.store.has_room(bytes.saturating_add(1)) {
             Ok(())
         } else {

@@ -151,6 +151,7 @@ impl Drive {
             secret,
             limits: open.limits,
         });
+        core.renew_access();
         let recovered = core.recover_dirty_rows().map_err(OpenError::Recovery)?;
         if recovered > 0 {
             tracing::info!(files = recovered, "settled what was synced before the last stop");

@@ -95,6 +95,10 @@ impl Fetcher {
         *self.group.write() = Some(group);
     }
 
+    pub(crate) fn group(&self) -> Option<Arc<dyn Group>> {
+        self.group.read().clone()
+    }
+
     pub(crate) fn has_group(&self) -> bool {
         self.group.read().is_some()
     }

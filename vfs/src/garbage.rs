@@ -9,6 +9,8 @@
 //! from others (placed, pinned or cached) and none that is not on enough hosts. The pages are asked for, so that a later sweep can do
 //! the rest. Without a group a page that is not here stops the sweep.
 
+use std::collections::HashSet;
+
 use chunkstore::{ChunkId, ChunkState};
 use ledger::Cursor;
 use parking_lot::Mutex;
@@ -72,6 +74,24 @@ impl LiveSweep {
 
     fn end(&self) {
         *self.notes.lock() = None;
+    }
+}
+
+impl crate::Drive {
+    /// Which of these chunks a kept version names. All of them when that cannot be known, since pages of long lists are elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the tree cannot be read.
+    pub fn named_chunks(&self, ids: &[ChunkId]) -> Result<Vec<ChunkId>, Error> {
+        let asked: HashSet<&ChunkId> = ids.iter().collect();
+        let mut named = HashSet::new();
+        let lacking = self.core.mark_versions(&mut |id| {
+            if asked.contains(id) {
+                named.insert(*id);
+            }
+        })?;
+        let unknown = !lacking.is_empty();
+        Ok(ids.iter().filter(|id| unknown || named.contains(*id)).copied().collect())
     }
 }
 

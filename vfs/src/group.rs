@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chunkstore::{ChunkId, ChunkStore};
-use ledger::Frontier;
+use ledger::{Frontier, OutlineCounters};
 
 use crate::{Drive, Error};
 
@@ -13,7 +13,14 @@ pub trait Group: Send + Sync {
     /// Brings the sealed chunk into the store. `done` is called exactly once, on any thread, within about ten seconds. Must not wait
     /// for the network itself.
     fn fetch(&self, id: ChunkId, urgency: Urgency, done: FetchDone);
+
+    /// Waits until this computer's log is durable through `sequence` on so many computers, this one among them, with every chunk
+    /// stored before. `done` is called exactly once, on any thread, within about 30 s: whether it is so. Must not wait itself.
+    fn await_copies(&self, sequence: u64, copies: u8, done: CopiesDone);
 }
+
+/// Told whether the copies are there; dropping it unanswered says that they are not.
+pub type CopiesDone = Box<dyn FnOnce(bool) + Send>;
 
 /// Told how a fetch went; dropping it unanswered says [`FetchError::NobodyHasIt`].
 pub type FetchDone = Box<dyn FnOnce(Result<(), FetchError>) + Send>;
@@ -80,6 +87,18 @@ impl Drive {
         let core = &self.core;
         let found = core.ledger.read().transactions_since(theirs, max_bytes);
         found.map_err(|error| core.ledger_error(&error))
+    }
+
+    /// Counters of the outlines of logs that are on this computer's disk.
+    #[must_use]
+    pub fn outline_counters(&self) -> OutlineCounters {
+        self.core.ledger.read().outline_counters()
+    }
+
+    /// Outlines of logs that are newer than `theirs`: what others need before they can take in what follows a gap.
+    #[must_use]
+    pub fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Vec<u8>> {
+        self.core.ledger.read().outlines_since(theirs)
     }
 
     /// Whether changes made here are in no durable transaction yet, or files are not settled.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use ledger::Now;
 use parking_lot::{Condvar, Mutex};
 
+use crate::Error;
 use crate::believed_time::BelievedTime;
 use crate::core::{Core, now, wall_time};
 use crate::node::State;
@@ -23,6 +24,10 @@ const CARE_EVERY: Duration = Duration::from_secs(3600);
 /// Between two sweeps for want of room, at least; and so many times as long as the last one took.
 const ROOM_PAUSE: Duration = Duration::from_secs(10);
 const ROOM_PAUSE_FACTOR: u32 = 10;
+/// How often the logs are looked through for what they no longer need, at most.
+const CLEAN_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Edits looked at under one hold of the ledger's lock.
+const CLEAN_STEP_EDITS: usize = 512;
 /// Rows pruned under one hold of the ledger's lock.
 const PRUNE_STEP_ROWS: usize = 512;
 
@@ -32,6 +37,8 @@ pub(crate) struct Keeper {
     state: Mutex<Wish>,
     more: Condvar,
     active: AtomicBool,
+    /// When the logs were last looked through to their end.
+    cleaned: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -200,8 +207,17 @@ impl Core {
         if self.failure().is_some() {
             return true;
         }
+        let bases = match self.bases_of_changes() {
+            Ok(bases) => bases,
+            Err(error) => {
+                tracing::warn!(%error, "history was not pruned");
+                return true;
+            }
+        };
+        let keeps = |version| bases.contains(&version);
         loop {
-            let pruned = self.ledger.write().prune(now, self.settings.retention, PRUNE_STEP_ROWS);
+            let retention = self.settings.retention;
+            let pruned = self.ledger.write().prune_except(now, retention, PRUNE_STEP_ROWS, &keeps);
             match pruned {
                 Ok(report) if !report.finished => {}
                 Ok(_) => break,
@@ -210,6 +226,9 @@ impl Core {
                     return true;
                 }
             }
+        }
+        if let Err(error) = self.clean_logs(now) {
+            tracing::warn!(%error, "the logs were not cleaned");
         }
         // Reads wait while the tree is compacted: only when nobody has a file open.
         if self.handles.is_idle() {
@@ -228,11 +247,45 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Declares what was found last time, looks through the logs once a day, and declares what is found if it is safe already.
+    fn clean_logs(&self, now: Now) -> Result<(), Error> {
+        self.declare_cleaned(now)?;
+        let due = self.keeper.cleaned.lock().is_none_or(|at| at.elapsed() >= CLEAN_EVERY);
+        if !due || self.ledger.read().has_to_declare() {
+            return Ok(());
+        }
+        while !self.clean_step(now, CLEAN_STEP_EDITS)? {}
+        *self.keeper.cleaned.lock() = Some(Instant::now());
+        self.commit()?;
+        self.declare_cleaned(now)
+    }
+
+    fn declare_cleaned(&self, now: Now) -> Result<(), Error> {
+        let safe_through = self.own_safe_through();
+        let declared = self.ledger.write().declare_cleaned(now, safe_through);
+        let dropped = declared.map_err(|error| self.ledger_error(&error))?;
+        if dropped > 0 {
+            tracing::info!(dropped, "transactions that nothing needs any more are gone from the log");
+            self.committer.wake();
+        }
+        Ok(())
+    }
+}
+
 impl crate::Drive {
     /// Prunes history outside the retention window and drops what nothing names, now instead of within the hour. False if files
     /// were being settled: try again.
     #[must_use]
     pub fn tidy(&self) -> bool {
-        self.core.care(now())
+        self.tidy_at(now())
+    }
+
+    /// The same at another time.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn tidy_at(&self, now: Now) -> bool {
+        *self.core.keeper.cleaned.lock() = None;
+        self.core.care(now)
     }
 }

@@ -8,6 +8,7 @@
 //!   ├───── node/      inodes in use: open, or with changes that are not settled
 //!   ├───── content/   settled pieces, unsettled changes over them, pages of long lists
 //!   ├───── write/     write buffer, streams, settling, publishing, group commit
+//!   ├───── access        what the roster allows this computer, and asks of it
 //!   ├───── group, fetch, starved, safety, log_watch    what the drive asks of other computers, and what it tells them
 //!   └───── keeper, garbage, read_ahead, changes
 //! ```
@@ -15,6 +16,7 @@
 //! A call answers at once from memory or a short read of the tree's database, or through a [`Reply`] that may come later from a
 //! thread of the drive; no runtime is needed. Inodes are addressed by number, [`Drive::resolve`] finds them by path.
 
+mod access;
 mod attr;
 mod believed_time;
 mod by_path;
@@ -48,7 +50,7 @@ pub use by_path::{Listed, ListedPage, PARTIAL_SUFFIX, Removed, Search, SearchFou
 pub use content::page::decode_any as decode_page_for_fuzzing;
 pub use drive::{Drive, Open, OpenError, Settings, WorkspaceFiles};
 pub use error::Error;
-pub use group::{FetchDone, FetchError, Group, Urgency};
+pub use group::{CopiesDone, FetchDone, FetchError, Group, Urgency};
 pub use ledger::{Ino, Kind, ROOT, Time};
 pub use nearby::Nearby;
 pub use people::{

@@ -209,6 +209,14 @@ impl Core {
         Ok(())
     }
 
+    /// Up to where the own log is on enough hosts; `None` where there is nobody else to hold it.
+    pub(crate) fn own_safe_through(&self) -> Option<u64> {
+        let own = self.ledger.read().device().tag();
+        let told = self.safety.told.lock();
+        let own_log = told.safety.safe_through.iter().find(|(tag, _)| *tag == own);
+        told.safety.peers.then_some(own_log.map_or(0, |(_, safe)| *safe))
+    }
+
     /// Whether edits are in no durable transaction yet.
     pub(crate) fn has_unsealed(&self) -> bool {
         self.ledger.read().has_unwritten()

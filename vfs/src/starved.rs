@@ -1,4 +1,5 @@
-//! Files whose changes cannot be settled because a chunk beside them is on another computer.
+//! Files whose changes cannot be settled because a chunk beside them is on another computer, or because this computer must not
+//! change files any more.
 //!
 //! Nothing of them is lost: the changes stay in memory, and are kept as rows as `fsync` keeps them, so that they outlast a crash. The
 //! group is asked for the chunk; when it came the file is queued again, else after a pause that grows. Such files
@@ -10,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use chunkstore::ChunkId;
 
-use crate::Error;
 use crate::core::Core;
 use crate::group::Urgency;
 use crate::node::{Node, State};
@@ -45,15 +45,20 @@ impl Core {
         if state.starved.is_none() {
             tracing::warn!(ino = node.ino, %id, "a file waits for a chunk of another computer before it is settled");
         }
+        self.hold_back(node, state);
+        self.feed(node, id);
+    }
+
+    /// A file is not settled for now: its changes are kept, and it is tried again after a pause.
+    pub(crate) fn hold_back(&self, node: &Node, state: &mut State) {
         let pause = state.starved.map_or(PAUSE_FIRST, |starved| (2 * starved.pause).min(PAUSE_MAX));
         state.starved = Some(Starved { until: Instant::now() + pause, pause });
         if !state.is_kept()
-            && let Err(error) = self.keep_all_as_rows(node.ino, state)
+            && let Err(error) = self.keep_as_rows(node.ino, state)
         {
-            tracing::warn!(ino = node.ino, %error, "changes that wait for a chunk are in memory alone");
+            tracing::warn!(ino = node.ino, %error, "changes that wait are in memory alone");
         }
         self.committer.wake();
-        self.feed(node, id);
     }
 
     /// Asks for the chunk, and queues the file when it came.
@@ -76,7 +81,7 @@ impl Core {
         core.fetcher.ask(&core, id, Urgency::Now, Some(Box::new(then)));
     }
 
-    /// There are computers to ask now: whatever waits is tried at once.
+    /// There are computers to ask now, or changes are taken again: whatever waits is tried at once.
     pub(crate) fn retry_starved(&self) {
         for node in self.nodes.all() {
             let mut state = node.lock();
@@ -85,13 +90,5 @@ impl Core {
                 self.queue(&node, &mut state);
             }
         }
-    }
-
-    /// Puts what changed since the last time into rows, whatever form it has by now.
-    fn keep_all_as_rows(&self, ino: crate::Ino, state: &mut State) -> Result<(), Error> {
-        if !self.fits_in_rows_at_all(state) {
-            return Err(Error::TooLarge);
-        }
-        self.keep_as_rows(ino, state)
     }
 }

@@ -185,6 +185,83 @@ fn an_overwrite_that_waits_outlasts_a_restart() {
 }
 
 #[test]
+fn much_that_waits_when_the_drive_is_closed_outlasts_it() {
+    let mut fixture = Fixture::default();
+    fixture.write_buffer_bytes = 12 << 20;
+    let mut bytes = noise(1, 16 << 20);
+    let (drive, group) = away(&fixture, "f", &bytes, Mood::Refuse);
+    drive.join_group(group.clone());
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ_WRITE).unwrap().handle;
+    // As much as is taken in: more than half of what may wait in memory, if the drive does not look at it sooner. With gaps inside
+    // blocks.
+    let run = noise(2, 10 << 20);
+    let few = [10, 20, 4000, 5000].map(|at| (at, &b"few"[..]));
+    let pieces = run.chunks(1 << 20).enumerate().map(|(number, piece)| (100_000 + (number << 20), piece));
+    for (at, piece) in few.into_iter().chain(pieces) {
+        if wait(|reply| drive.write(handle, at as u64, piece, reply)).is_err() {
+            break;
+        }
+        bytes[at..at + piece.len()].copy_from_slice(piece);
+    }
+    drive.release(handle);
+    drive.close().unwrap();
+    drop(drive);
+    let drive = fixture.open();
+    drive.join_group(FakeGroup::with(group.theirs.clone(), &drive, Mood::Serve));
+    wait_until_settled(&drive);
+    assert!(read_file(&drive, "f") == bytes);
+}
+
+#[test]
+fn a_drive_starts_though_the_upper_pages_of_an_unsettled_file_are_elsewhere() {
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    // Lists of lists: the same chunks again and again.
+    let part = noise(1, 3 << 20);
+    let (_, handle) = create(&drive, ROOT, "f");
+    write(&drive, handle, 0, &part);
+    sync_all(&drive);
+    let mut len = part.len() as u64;
+    while len < 20 << 30 {
+        assert_eq!(wait(|reply| drive.copy_range(handle, 0, handle, len, len, reply)), Ok(len));
+        len *= 2;
+    }
+    drive.release(handle);
+    sync_all(&drive);
+    let versions = drive.history(b"f").unwrap().len();
+    let group = FakeGroup::beside(&drive, Mood::Serve);
+    group.take_all(&drive);
+    drive.join_group(group.clone());
+    let handle = drive.open(drive.resolve(b"f").unwrap(), READ_WRITE).unwrap().handle;
+    let patch = noise(2, 10_000);
+    read(&drive, handle, 0, 1);
+    group.set_mood(Mood::Refuse);
+    drive.store().evict(u64::MAX).unwrap();
+    drive.release_memory();
+    write(&drive, handle, 500_000, &patch);
+    write(&drive, handle, len, b"longer");
+    wait(|reply| drive.fsync(handle, false, reply)).unwrap();
+    drive.release(handle);
+    drive.close().unwrap();
+    drop(drive);
+
+    let drive = fixture.open();
+    let ino = drive.resolve(b"f").unwrap();
+    assert_eq!(drive.attr(ino).unwrap().size, len + 6);
+    let handle = drive.open(ino, READ_WRITE).unwrap().handle;
+    assert_eq!(wait(|reply| drive.read(handle, 500_000, 10, reply)), Err(Error::Io), "no group yet");
+    wait(|reply| drive.fsync(handle, false, reply)).unwrap();
+    assert!(drive.own_sequence_pending());
+    drive.join_group(FakeGroup::with(group.theirs.clone(), &drive, Mood::Serve));
+    wait_until_settled(&drive);
+    assert!(read(&drive, handle, 500_000, 10_000) == patch);
+    assert!(read(&drive, handle, len, 6) == b"longer");
+    assert!(read(&drive, handle, 300_000, 1000) == part[300_000..301_000]);
+    assert_eq!(drive.history(b"f").unwrap().len(), versions + 1);
+    drive.release(handle);
+}
+
+#[test]
 fn appending_to_what_is_elsewhere_needs_nobody() {
     let fixture = Fixture::default();
     let mut bytes = noise(1, 1 << 20);
@@ -430,4 +507,27 @@ proptest! {
 /// Settles what can be settled; what cannot be kept either stays in memory.
 fn sync_all_or_wait(drive: &Drive) {
     let _ = wait(|reply| drive.sync_all(reply));
+}
+
+#[test]
+fn a_scrub_brings_back_what_others_have_and_names_the_rest() {
+    let fixture = Fixture::default();
+    let (drive, group) = away(&fixture, "f", &noise(1, 300_000), Mood::Serve);
+    drive.join_group(group.clone());
+    let bytes = noise(1, 300_000);
+    assert!(read_file(&drive, "f") == bytes, "it is cached here now");
+    drop(drive);
+    fixture.damage_packs();
+    let drive = fixture.open();
+    let group = FakeGroup::with(group.theirs.clone(), &drive, Mood::Refuse);
+    drive.join_group(group.clone());
+    let report = drive.scrub(None, &mut |_| true).unwrap();
+    assert!(report.bad_chunks > 0 && report.healed_chunks == 0, "{report:?}");
+    assert_eq!(report.files, [b"/f".to_vec()]);
+    group.set_mood(Mood::Serve);
+    let again = drive.scrub(None, &mut |_| true).unwrap();
+    assert_eq!((again.healed_chunks, again.files), (report.bad_chunks, Vec::<Vec<u8>>::new()));
+    assert_eq!(drive.store().usage().damaged_chunks, 0);
+    assert!(read_file(&drive, "f") == bytes);
+    assert_eq!(drive.scrub(None, &mut |_| true).unwrap().bad_chunks, 0);
 }

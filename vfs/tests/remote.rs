@@ -188,7 +188,15 @@ fn members_are_durable_when_they_are_changed() {
 
 /// A synced change to `f` that cannot be settled, and what the peer did meanwhile; then a restart, and the chunks can be had again.
 fn restarted_over(theirs: impl FnOnce(&mut Peer)) -> (std::sync::Arc<Drive>, Vec<u8>) {
-    let (mut peer, fixture): (Peer, Fixture) = Peer::with_fixture();
+    let (mut peer, mut fixture): (Peer, Fixture) = Peer::with_fixture();
+    // History is given up at once, but for what the changes were made on.
+    fixture.retention = std::time::Duration::ZERO;
+    let tidy = |drive: &Drive| {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !drive.tidy() {
+            assert!(std::time::Instant::now() < deadline, "files never were settled");
+        }
+    };
     let drive = fixture.open();
     peer.send(&drive);
     let mut bytes = noise(1, 1 << 20);
@@ -207,10 +215,12 @@ fn restarted_over(theirs: impl FnOnce(&mut Peer)) -> (std::sync::Arc<Drive>, Vec
     theirs(&mut peer);
     let news = peer.news();
     drive.accept(&news).unwrap();
+    tidy(&drive);
     drive.release(writer.handle);
     drive.close().unwrap();
     drop(drive);
     let drive = fixture.open();
+    tidy(&drive);
     drive.join_group(FakeGroup::with(group.theirs.clone(), &drive, Mood::Serve));
     let deadline = std::time::Instant::now() + PATIENCE;
     while drive.own_sequence_pending() {

@@ -16,7 +16,7 @@ mod os;
 mod sectors;
 
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -127,6 +127,17 @@ pub trait DiskFile: Send + Sync + Debug {
     /// # Errors
     /// What the system says; part of the data may have been written.
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()>;
+
+    /// Writes these pieces one behind the other at `offset`, as one `write_at` would. `read_again: false` says that they will hardly
+    /// be read soon: the system need not keep them in memory.
+    ///
+    /// # Errors
+    /// Those of [`DiskFile::write_at`].
+    fn write_pieces_at(&self, offset: u64, pieces: &mut [IoSlice<'_>], read_again: bool) -> io::Result<()> {
+        let _ = read_again;
+        let joined = pieces.iter().map(|piece| &**piece).collect::<Vec<_>>().concat();
+        self.write_at(offset, &joined)
+    }
 
     /// Cuts the file, or grows it with zeros.
     ///

@@ -17,6 +17,7 @@ mod state;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -350,23 +351,38 @@ impl Index {
         max: usize,
         wanted: &dyn Fn(&ChunkId, &Entry) -> bool,
     ) -> Result<Vec<ChunkId>, StoreError> {
-        let is_behind = |id: &ChunkId| after.is_none_or(|after| *id > after);
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.pick_within((from, Bound::Unbounded), max, wanted)
+    }
+
+    /// The same for the ids of a range.
+    pub(crate) fn pick_within(
+        &self,
+        range: (Bound<ChunkId>, Bound<ChunkId>),
+        max: usize,
+        wanted: &dyn Fn(&ChunkId, &Entry) -> bool,
+    ) -> Result<Vec<ChunkId>, StoreError> {
+        let first = match range.0 {
+            Bound::Included(first) | Bound::Excluded(first) => first,
+            Bound::Unbounded => ChunkId([0; ID_BYTES]),
+        };
+        let is_before_end = |id: &ChunkId| (Bound::Unbounded, range.1).contains(id);
         let mut picked = BTreeSet::new();
         {
             let layers = self.layers.read();
             let recent = [layers.frozen.as_deref(), Some(&layers.active)];
             for (id, _) in recent.into_iter().flatten().flat_map(|layer| &layer.chunks) {
-                if is_behind(id) {
+                if range.contains(id) {
                     picked.insert(*id);
                 }
             }
         }
         let mut rows = 0;
-        self.walk(after.unwrap_or(ChunkId([0; ID_BYTES])), &mut |id, entry| {
-            if is_behind(&id) && wanted(&id, &entry) {
+        self.walk(first, &mut |id, entry| {
+            if range.contains(&id) && wanted(&id, &entry) {
                 rows += usize::from(picked.insert(id));
             }
-            rows < max
+            rows < max && is_before_end(&id)
         })?;
         let mut found = Vec::new();
         for id in picked {

@@ -12,7 +12,8 @@ pub struct PartitionSum {
 }
 
 impl PartitionSum {
-    pub(super) fn add(&mut self, id: &ChunkId) {
+    /// Counts one id in.
+    pub fn add(&mut self, id: &ChunkId) {
         self.combine(id, |left, right, carry| {
             let (sum, first) = left.overflowing_add(right);
             let (sum, second) = sum.overflowing_add(u64::from(carry));

@@ -73,11 +73,18 @@ pub fn decode_pack_header(bytes: &[u8]) -> Result<PackHeader, PackHeaderError> {
 /// Fills the head room of a sealed record.
 pub(crate) fn encode_record_header(record: &mut [u8], id: &ChunkId) {
     let len = (record.len() - RECORD_HEADER_BYTES) as u32;
-    record[..4].copy_from_slice(RECORD_MARKER);
-    record[4..36].copy_from_slice(id.as_bytes());
-    record[36..40].copy_from_slice(&len.to_le_bytes());
-    let sum = crc32fast::hash(&record[..40]);
-    record[40..44].copy_from_slice(&sum.to_le_bytes());
+    record[..RECORD_HEADER_BYTES].copy_from_slice(&record_header(id, len));
+}
+
+/// What stands before a ciphertext of `len` bytes.
+pub(crate) fn record_header(id: &ChunkId, len: u32) -> [u8; RECORD_HEADER_BYTES] {
+    let mut header = [0; RECORD_HEADER_BYTES];
+    header[..4].copy_from_slice(RECORD_MARKER);
+    header[4..36].copy_from_slice(id.as_bytes());
+    header[36..40].copy_from_slice(&len.to_le_bytes());
+    let sum = crc32fast::hash(&header[..40]);
+    header[40..].copy_from_slice(&sum.to_le_bytes());
+    header
 }
 
 /// Reads a record header; `None` if the bytes are none, or name a length no chunk has.

@@ -19,7 +19,7 @@ pub use format::{
     PACK_HEADER_BYTES, PackHeader, PackHeaderError, RECORD_HEADER_BYTES, decode_pack_header,
     decode_record_header,
 };
-pub(crate) use format::{PACK_VERSION, encode_pack_header, encode_record_header};
+pub(crate) use format::{PACK_VERSION, encode_pack_header, encode_record_header, record_header};
 pub use scan::{FoundRecord, scan_bytes};
 pub(crate) use scan::{Scan, Verify};
 

@@ -8,7 +8,7 @@
 //! the record, so "everything before this position has landed" means that the index knows everything before it.
 
 use std::collections::{BTreeSet, HashSet};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,7 +19,7 @@ use super::space::Purpose;
 use crate::disk::DiskFile;
 use crate::error::{FullLimit, StoreError};
 use crate::ids::ChunkId;
-use crate::pack::{Location, PackFolder, Position, RECORD_HEADER_BYTES, encode_record_header};
+use crate::pack::{Location, PackFolder, Position, RECORD_HEADER_BYTES, encode_record_header, record_header};
 
 /// A pack with bytes that are not known to be durable, kept open until they are: an error of the disk is told to
 /// those who had the file open when it happened.
@@ -86,6 +86,12 @@ impl Appender {
             self.landed.wait(&mut tail);
         }
         Claim { appender: self, id, place: None }
+    }
+
+    /// The same, unless another thread stores this chunk at the moment.
+    pub(super) fn try_claim(&self, id: ChunkId) -> Option<Claim<'_>> {
+        let is_free = self.tail.lock().claimed.insert(id);
+        is_free.then_some(Claim { appender: self, id, place: None })
     }
 
     /// Waits until everything reserved before this call has landed or failed.
@@ -162,15 +168,41 @@ impl Claim<'_> {
         purpose: Purpose,
     ) -> Result<Location, StoreError> {
         encode_record_header(record, &self.id);
-        let (place, file) = self.appender.reserve(inner, record.len() as u32, purpose)?;
-        self.place = Some(place);
-        if let Err(error) = file.write_at(u64::from(place.at.offset), record) {
-            // The hole is skipped by recovery; nothing may follow it that counts on the pack being orderly.
-            self.appender.tail.lock().open = None;
-            return Err(inner.write_failed("cannot append to", place.at.pack, record.len() as u64, error));
-        }
-        self.appender.landed_bytes.fetch_add(record.len() as u64, Ordering::Relaxed);
+        let (place, file) = self.reserve(inner, record.len() as u32, purpose)?;
+        self.appender.wrote(
+            inner,
+            place.at.pack,
+            record.len(),
+            file.write_at(u64::from(place.at.offset), record),
+        )?;
         Ok(place)
+    }
+
+    /// The same for a ciphertext without head room.
+    pub(super) fn append_sealed(&mut self, inner: &Inner, sealed: &[u8]) -> Result<Location, StoreError> {
+        let header = record_header(&self.id, sealed.len() as u32);
+        let (place, file) = self.reserve(inner, (header.len() + sealed.len()) as u32, Purpose::Store)?;
+        let mut pieces = [IoSlice::new(&header), IoSlice::new(sealed)];
+        let written = file.write_pieces_at(u64::from(place.at.offset), &mut pieces, true);
+        self.appender.wrote(inner, place.at.pack, header.len() + sealed.len(), written)?;
+        Ok(place)
+    }
+
+    /// The chunk.
+    pub(super) fn id(&self) -> ChunkId {
+        self.id
+    }
+
+    /// Takes a place, and names the file it is in.
+    pub(super) fn reserve(
+        &mut self,
+        inner: &Inner,
+        record_bytes: u32,
+        purpose: Purpose,
+    ) -> Result<(Location, Arc<dyn DiskFile>), StoreError> {
+        let (place, file) = self.appender.reserve(inner, record_bytes, purpose)?;
+        self.place = Some(place);
+        Ok((place, file))
     }
 }
 
@@ -187,6 +219,29 @@ impl Drop for Claim<'_> {
 }
 
 impl Appender {
+    /// Counts what was written, or says why it was not.
+    fn wrote(
+        &self,
+        inner: &Inner,
+        pack: u64,
+        bytes: usize,
+        outcome: io::Result<()>,
+    ) -> Result<(), StoreError> {
+        match outcome {
+            Ok(()) => {
+                self.landed_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => Err(self.not_written(inner, pack, bytes, error)),
+        }
+    }
+
+    /// The hole is skipped by recovery; nothing may follow it that counts on the pack being orderly.
+    pub(super) fn not_written(&self, inner: &Inner, pack: u64, bytes: usize, error: io::Error) -> StoreError {
+        self.tail.lock().open = None;
+        inner.write_failed("cannot append to", pack, bytes as u64, error)
+    }
+
     fn reserve(
         &self,
         inner: &Inner,

@@ -14,12 +14,14 @@
 
 mod append;
 mod background;
+mod behind;
 mod cache;
 mod checkpoint;
 mod compact;
 mod evict;
 mod flush;
 mod fresh;
+mod kept;
 mod latch;
 mod put;
 mod read;
@@ -47,6 +49,7 @@ use crate::pack::PackFolder;
 use crate::seal::SealScratch;
 use append::Appender;
 use background::Background;
+use behind::{Behind, BehindWriter};
 use cache::PlainCache;
 use evict::Uses;
 use flush::Flusher;
@@ -65,6 +68,7 @@ use sweep::{DoomEpoch, SweepFilter};
 pub struct ChunkStore {
     inner: Arc<Inner>,
     background: Background,
+    behind: BehindWriter,
 }
 
 /// The state all parts of the store work on.
@@ -78,6 +82,7 @@ struct Inner {
     space: Space,
     latch: Latch,
     cache: PlainCache,
+    behind: Behind,
     /// What threads seal with: as many as ever sealed at once since memory was last given back.
     scratches: Mutex<Vec<SealScratch>>,
     /// Use of every pack: 24 bytes for each 64 MiB.
@@ -105,6 +110,7 @@ struct Counts {
     damaged_chunks: AtomicU64,
     cached_bytes: AtomicU64,
     saved_by_dedup_bytes: AtomicU64,
+    healed_chunks: AtomicU64,
 }
 
 impl ChunkStore {
@@ -116,12 +122,14 @@ impl ChunkStore {
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, limits: Limits) -> Result<Self, StoreError> {
         let inner = Arc::new(recover::open(disk, dir, limits)?);
         let background = Background::start(&inner)?;
-        Ok(Self { inner, background })
+        let behind = BehindWriter::start(&inner)?;
+        Ok(Self { inner, background, behind })
     }
 
     /// Forgets what only makes the next work faster: opened chunks, and the buffers that sealing uses. For a store that rests.
     pub fn release_memory(&self) {
         self.inner.cache.clear();
+        self.inner.behind.clear();
         self.inner.scratches.lock().clear();
     }
 
@@ -147,6 +155,7 @@ impl ChunkStore {
             can_store_bytes: inner.space.can_store_bytes(&*inner.disk, &inner.dir),
             saved_by_dedup_bytes: inner.counts.saved_by_dedup_bytes.load(Ordering::Relaxed),
             damaged_chunks: inner.counts.damaged_chunks.load(Ordering::Relaxed),
+            healed_chunks: inner.counts.healed_chunks.load(Ordering::Relaxed),
             cached_bytes: inner.counts.cached_bytes.load(Ordering::Relaxed),
         }
     }
@@ -235,8 +244,7 @@ impl ChunkStore {
         after: Option<ChunkId>,
         max: usize,
     ) -> Result<Vec<ChunkId>, StoreError> {
-        let mut first = ChunkId([0; 32]);
-        (first.0[0], first.0[1]) = ((partition >> 4) as u8, (partition << 4) as u8);
+        let first = ChunkId::first_of(partition);
         let from = after.unwrap_or(first).max(first);
         let mut ids = Vec::new();
         self.inner.index.walk(from, &mut |id, entry| {
@@ -252,6 +260,7 @@ impl ChunkStore {
 impl Drop for ChunkStore {
     /// Leaves a short start behind: flushes and checkpoints, unless writing has failed.
     fn drop(&mut self) {
+        self.behind.stop();
         self.background.stop();
         if self.inner.latch.check().is_ok()
             && let Err(error) = self.inner.checkpoint()
@@ -266,6 +275,10 @@ impl Inner {
     fn set_entry(&self, id: ChunkId, new: Option<Entry>) -> Result<(), StoreError> {
         let old = self.index.get(&id)?;
         self.index.set(id, new);
+        let is_bad = |entry: Entry| entry.state.has(ChunkState::DAMAGED);
+        if old.is_some_and(is_bad) && new.is_some_and(|new| !is_bad(new)) {
+            self.counts.healed_chunks.fetch_add(1, Ordering::Relaxed);
+        }
         let mut packs = self.packs.lock();
         if let Some(old) = old {
             let bytes = old.place.record_bytes();

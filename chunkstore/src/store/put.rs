@@ -2,13 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
+use super::append::Claim;
 use super::space::Purpose;
 use super::{ChunkStore, Inner};
 use crate::cut::MAX_CHUNK_BYTES;
 use crate::error::StoreError;
 use crate::ids::{ChunkId, ChunkKey, ChunkRef, DedupSecret, Fingerprint};
 use crate::index::{ChunkState, Entry};
-use crate::pack::RECORD_HEADER_BYTES;
+use crate::pack::Location;
 use crate::seal::{self, MAX_SEALED_BYTES, SealScratch};
 
 /// Changes the index keeps in memory before a checkpoint is asked for.
@@ -72,11 +73,8 @@ impl ChunkStore {
         if ChunkId::of(ciphertext) != *id {
             return Err(StoreError::WrongBytes(*id));
         }
-        let mut record = Vec::with_capacity(RECORD_HEADER_BYTES + ciphertext.len());
-        record.resize(RECORD_HEADER_BYTES, 0);
-        record.extend_from_slice(ciphertext);
         let state = state.without(ChunkState::DAMAGED.with(ChunkState::DOOMED));
-        inner.with_room(|| inner.store_record(*id, &mut record, state))?;
+        inner.with_room(|| inner.store_new(*id, state, |claim| claim.append_sealed(inner, ciphertext)))?;
         inner.add_reasons(id, state)?;
         inner.keep_bounds()
     }
@@ -102,7 +100,9 @@ impl Inner {
     ) -> Result<ChunkId, StoreError> {
         let sealed = seal::seal(key, plain, scratch);
         let id = sealed.id;
-        if self.store_record(id, sealed.into_record(), ChunkState::UNREPLICATED)? {
+        let record = sealed.into_record();
+        let append = |claim: &mut Claim<'_>| claim.append(self, record, Purpose::Store);
+        if self.store_new(id, ChunkState::UNREPLICATED, append)? {
             self.fresh.push(id);
         } else {
             self.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
@@ -125,14 +125,29 @@ impl Inner {
         Ok(!entry.state.has(ChunkState::DAMAGED))
     }
 
-    /// Appends the record unless a good copy is here. True if it was appended. A damaged copy is replaced and keeps
-    /// its state.
-    fn store_record(&self, id: ChunkId, record: &mut [u8], state: ChunkState) -> Result<bool, StoreError> {
+    /// Appends the chunk unless a good copy is here. True if it was appended.
+    fn store_new(
+        &self,
+        id: ChunkId,
+        state: ChunkState,
+        append: impl FnOnce(&mut Claim<'_>) -> Result<Location, StoreError>,
+    ) -> Result<bool, StoreError> {
         let mut claim = self.appender.claim(id);
         if self.holds(&id)? {
             return Ok(false);
         }
-        let place = claim.append(self, record, Purpose::Store)?;
+        let place = append(&mut claim)?;
+        self.note_appended(id, place, state)?;
+        Ok(true)
+    }
+
+    /// The index learns of a record before it has landed. A damaged copy is replaced and keeps its state.
+    pub(super) fn note_appended(
+        &self,
+        id: ChunkId,
+        place: Location,
+        state: ChunkState,
+    ) -> Result<(), StoreError> {
         let sweep = self.gate.read();
         if let Some(filter) = &*sweep {
             filter.mark(&id);
@@ -141,8 +156,7 @@ impl Inner {
             .index
             .get(&id)?
             .map_or(state, |old| old.state.without(ChunkState::DAMAGED.with(ChunkState::DOOMED)));
-        self.set_entry(id, Some(Entry { place, state: old }))?;
-        Ok(true)
+        self.set_entry(id, Some(Entry { place, state: old }))
     }
 
     /// Asks for, or does, the flush and the checkpoint that keep memory and recovery bounded.

@@ -21,6 +21,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::append::Appender;
 use super::background::Bell;
+use super::behind::Behind;
 use super::cache::PlainCache;
 use super::evict::Uses;
 use super::flush::Flusher;
@@ -71,6 +72,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, limits: Limits) -> Result<In
         latch: Latch::default(),
         scratches: Mutex::default(),
         cache: PlainCache::new(limits.cache_bytes),
+        behind: Behind::default(),
         packs: Mutex::default(),
         counts: Counts::default(),
         gate: RwLock::default(),

@@ -17,12 +17,15 @@ impl ChunkStore {
         self.inner.index.pick(after, max, &|_, entry| entry.state.has(ChunkState::UNREPLICATED))
     }
 
-    /// These chunks are on enough hosts. Ids that are not here are passed over.
+    /// Sets and clears state bits of these chunks at once, except [`ChunkState::DAMAGED`], as [`ChunkStore::set_state`] does. Ids that
+    /// are not here are passed over.
     ///
     /// # Errors
     /// [`StoreError::Index`].
-    pub fn mark_replicated(&self, ids: &[ChunkId]) -> Result<(), StoreError> {
-        self.inner.change_states(ids, &|state| state.without(ChunkState::UNREPLICATED)).map(drop)
+    pub fn set_states(&self, ids: &[ChunkId], set: ChunkState, clear: ChunkState) -> Result<(), StoreError> {
+        let kept = ChunkState::DAMAGED;
+        let (set, clear) = (set.without(kept), clear.without(kept));
+        self.inner.change_states(ids, &|state| state.without(clear).with(set)).map(drop)
     }
 
     /// The chunks of these partitions are not known to be on enough hosts any more (a host is gone). Answers how many were until
@@ -31,9 +34,22 @@ impl ChunkStore {
     /// # Errors
     /// [`StoreError::Index`].
     pub fn requeue(&self, partitions: &[u16]) -> Result<u64, StoreError> {
+        self.requeue_those(partitions, ChunkState::default())
+    }
+
+    /// The same for those only that placement named this computer a host of.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn requeue_placed(&self, partitions: &[u16]) -> Result<u64, StoreError> {
+        self.requeue_those(partitions, ChunkState::PLACED)
+    }
+
+    fn requeue_those(&self, partitions: &[u16], with: ChunkState) -> Result<u64, StoreError> {
         let (mut requeued, mut after) = (0, None);
         let is_lost = |id: &ChunkId, entry: &Entry| {
             partitions.contains(&id.partition())
+                && entry.state.has(with)
                 && !entry.state.has_any(ChunkState::UNREPLICATED.with(ChunkState::DAMAGED))
         };
         loop {
@@ -48,6 +64,17 @@ impl ChunkStore {
             self.inner.fresh.overflow();
         }
         Ok(requeued)
+    }
+
+    /// These chunks are not known to be on enough hosts any more. Ids that are not here, or damaged, are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn doubt(&self, ids: &[ChunkId]) -> Result<(), StoreError> {
+        let doubt = |state: ChunkState| {
+            if state.has(ChunkState::DAMAGED) { state } else { state.with(ChunkState::UNREPLICATED) }
+        };
+        self.inner.change_states(ids, &doubt).map(drop)
     }
 
     /// For each chunk, whether a good copy is here. Whoever is told so may count on it, so a sweep under way spares it. Flush first,

@@ -49,6 +49,8 @@ pub struct Usage {
     pub saved_by_dedup_bytes: u64,
     /// Chunks known to be damaged and not healed yet.
     pub damaged_chunks: u64,
+    /// Damaged chunks that became whole since the start: another copy came, or the disk could read them again.
+    pub healed_chunks: u64,
     /// Bytes of records that are here only because they were read, part of the living: what [`ChunkStore::evict`] can give up.
     ///
     /// [`ChunkStore::evict`]: crate::ChunkStore::evict

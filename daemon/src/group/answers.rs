@@ -3,17 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ledger::HeldReason;
 use ledger::identity::DeviceId;
 use ledger::roster::Role;
 use swarm::{PeerState, View};
-use ui::answers::{Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, WaitFor, Waited};
+use ui::answers::{
+    Audit, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, PolicyChange,
+    Relaying, WaitFor, Waited,
+};
 use ui::api::Refusal;
 use vfs::Drive;
 
+use super::dialer::Unanswered;
 use super::driver::Told;
 use super::logs::MemberDevice;
 use super::shared::{Known, PeerPath};
-use super::{Group, Keys};
+use super::{Group, Keys, policy};
 
 /// How long one request waits; whoever wants to wait longer asks again.
 const WAIT_AT_ONCE: Duration = Duration::from_secs(15);
@@ -30,19 +35,29 @@ const ALONE: &str = "the drive is on this computer alone, and one computer alone
 
 impl ui::api::Group for Group {
     fn peers(&self) -> Vec<Peer> {
-        let known = self.shared.known();
         let (view, paths) = self.view();
         let own = self.device.id();
-        let others = known.members.present().filter(|device| device.id != own);
-        others.map(|device| peer(device, &known, &view, paths.get(&device.id))).collect()
+        self.shared.with(|known| {
+            let others = known.members.present().filter(|device| device.id != own);
+            others.map(|device| peer(device, known, &view, paths.get(&device.id))).collect()
+        })
+    }
+
+    fn relaying(&self) -> Relaying {
+        let counts = self.endpoint.counts();
+        Relaying {
+            bytes_per_s: self.endpoint.relay_bytes_per_s(),
+            relayed_bytes: counts.relayed_bytes,
+            dropped_bytes: counts.relay_dropped_bytes,
+        }
     }
 
     fn devices(&self) -> Vec<Device> {
-        let known = self.shared.known();
         let (view, _) = self.view();
         let own = self.device.id();
-        let mut devices: Vec<Device> =
-            known.members.present().map(|device| self.device_told(device, &known, &view)).collect();
+        let mut devices: Vec<Device> = self.shared.with(|known| {
+            known.members.present().map(|device| self.device_told(device, known, &view)).collect()
+        });
         devices.sort_by_key(|device| (device.device != own.to_text(), device.name.clone()));
         devices
     }
@@ -84,11 +99,47 @@ impl ui::api::Group for Group {
         Ok(())
     }
 
+    fn declare_lost(&self, device: &str) -> Result<(), Refusal> {
+        let device = self.named(device)?;
+        if device.id == self.device.id() {
+            return Err(Refusal::Refused("this is the computer you are at: say so on another one".into()));
+        }
+        if self.shared.with(|known| known.online.contains(&device.id)) {
+            let told = "it is connected, so it is not lost: to take it out of the drive, use `peerdrive devices revoke`";
+            return Err(Refusal::Refused(told.into()));
+        }
+        self.drive()?;
+        self.tell.tell(Told::Declared { device: device.id, lost: true });
+        Ok(())
+    }
+
+    fn declare_found(&self, device: &str) -> Result<(), Refusal> {
+        let device = self.named(device)?;
+        self.drive()?;
+        self.tell.tell(Told::Declared { device: device.id, lost: false });
+        Ok(())
+    }
+
+    fn policy(&self) -> ui::answers::Policy {
+        policy::shown(self.shared.with(|known| known.members.policy))
+    }
+
+    fn set_policy(&self, change: &PolicyChange) -> Result<ui::answers::Policy, Refusal> {
+        let (drive, user) = self.drive()?;
+        policy::change(drive, user, change)?;
+        self.tell.tell(Told::RosterChanged);
+        Ok(policy::shown(drive.roster(|roster, _| roster.policy())))
+    }
+
     fn wait(&self, until: WaitFor, path: Option<&[u8]>) -> Waited {
         match until {
             WaitFor::Safe => self.wait_until_safe(path),
             WaitFor::Synced => self.wait_until_synced(),
         }
+    }
+
+    fn mending_chunks(&self) -> u64 {
+        self.view().0.mending as u64
     }
 
     fn holders(&self, path: &[u8]) -> Result<Vec<Holding>, Refusal> {
@@ -108,6 +159,33 @@ impl ui::api::Group for Group {
 }
 
 impl Group {
+    /// What is to be told of the other computers: whose changes wait for a clock, and who does not keep what he says.
+    pub fn examine_others(&self) -> Vec<Finding> {
+        let mut findings = self.examine_clocks();
+        let peers = ui::api::Group::peers(self);
+        findings.extend(peers.iter().filter(|peer| peer.audit.wrong > 0).map(caught));
+        findings
+    }
+
+    fn examine_clocks(&self) -> Vec<Finding> {
+        let Keys::Drive { drive, .. } = &self.keys else { return Vec::new() };
+        let mut waiting: BTreeMap<DeviceId, u64> = BTreeMap::new();
+        for (device, _, reason) in drive.held_and_refused().held {
+            if reason == HeldReason::ClockAhead {
+                *waiting.entry(device).or_default() += 1;
+            }
+        }
+        let members = self.shared.with(|known| known.members.clone());
+        let told = |(device, changes): (DeviceId, u64)| {
+            let name = members.device(&device).map_or_else(|| device.to_text(), name_of);
+            let what = format!(
+                "the clock of {name} is ahead of this computer's: {changes} of its changes wait here until their time has come"
+            );
+            Finding::warning(what, "set the wrong one of the two clocks")
+        };
+        waiting.into_iter().map(told).collect()
+    }
+
     /// The swarm's own view, and how peers are reached. Empty while the group ends.
     fn view(&self) -> (View, BTreeMap<DeviceId, PeerPath>) {
         let (answer, answered) = tokio::sync::oneshot::channel();
@@ -130,15 +208,12 @@ impl Group {
         let wanted = text.trim();
         let symbols = |text: &str| text.to_ascii_uppercase().replace('-', "");
         let prefix = symbols(wanted);
-        let members = self.shared.known().members;
-        let mut found: Vec<MemberDevice> = members
-            .present()
-            .filter(|device| {
-                let by_id = prefix.len() >= 4 && symbols(&device.id.to_text()).starts_with(&prefix);
-                by_id || device.name.as_deref() == Some(wanted)
-            })
-            .cloned()
-            .collect();
+        let is_meant = |device: &&MemberDevice| {
+            let by_id = prefix.len() >= 4 && symbols(&device.id.to_text()).starts_with(&prefix);
+            by_id || device.name.as_deref() == Some(wanted)
+        };
+        let mut found: Vec<MemberDevice> =
+            self.shared.with(|known| known.members.present().filter(is_meant).cloned().collect());
         match (found.pop(), found.is_empty()) {
             (Some(device), true) => Ok(device),
             (Some(_), false) => Err(Refusal::Refused(format!(
@@ -173,8 +248,11 @@ impl Group {
         let Ok((drive, _)) = self.drive() else {
             return no("this computer keeps sealed data for others: ask on one of theirs");
         };
-        if !self.shared.known().members.has_peers() {
+        if !self.has_peers() {
             return no(ALONE);
+        }
+        if let Some(why) = self.why_never_safe() {
+            return no(why);
         }
         if let Some(waited) = store_everything(drive) {
             return waited;
@@ -215,15 +293,39 @@ impl Group {
         }
     }
 
+    fn has_peers(&self) -> bool {
+        self.shared.with(|known| known.members.has_peers())
+    }
+
+    /// Where no computer is left that could keep another copy, waiting does not help.
+    fn why_never_safe(&self) -> Option<String> {
+        let (view, _) = self.view();
+        let lost = view.peers.iter().filter(|peer| peer.state == PeerState::Lost);
+        let lost: Vec<DeviceId> = lost.map(|peer| peer.device).collect();
+        if lost.is_empty() || view.hosts >= usize::from(view.copies.min) {
+            return None;
+        }
+        let names = self.shared.with(|known| {
+            let names: Vec<String> =
+                lost.iter().filter_map(|device| known.members.device(device)).map(name_of).collect();
+            names.join(", ")
+        });
+        Some(format!(
+            "{} of at least {} computers that keep copies are left (lost: {names}): invite another (`peerdrive invite`), or start a \
+             lost one again",
+            view.hosts, view.copies.min
+        ))
+    }
+
     /// What stands in the way, in words.
     fn not_yet(&self) -> Waited {
-        let (known, (view, _)) = (self.shared.known(), self.view());
-        let away: Vec<String> = known
-            .members
-            .present()
-            .filter(|device| device.id != self.device.id() && !known.online.contains(&device.id))
-            .map(name_of)
-            .collect();
+        let (view, _) = self.view();
+        let is_away = |known: &Known, device: &&MemberDevice| {
+            device.id != self.device.id() && !known.online.contains(&device.id)
+        };
+        let away: Vec<String> = self.shared.with(|known| {
+            known.members.present().filter(|device| is_away(known, device)).map(name_of).collect()
+        });
         let away =
             if away.is_empty() { String::new() } else { format!("; not reachable: {}", away.join(", ")) };
         let missing = format!("{} chunks are on their way to other computers{away}", view.outbox_chunks);
@@ -236,7 +338,7 @@ impl Group {
         {
             return waited;
         }
-        if !self.shared.known().members.has_peers() {
+        if !self.has_peers() {
             return yes();
         }
         // Links of a daemon that has just started take a moment.
@@ -274,6 +376,18 @@ impl Group {
     }
 }
 
+fn caught(peer: &Peer) -> Finding {
+    let Peer { name, audit, .. } = peer;
+    let what = format!(
+        "{name} says that it keeps chunks which it cannot show: {} of {} it was asked for",
+        audit.wrong, audit.asked
+    );
+    Finding::problem(
+        what,
+        "look after that computer and its disk; until it can show what it keeps, copies go elsewhere",
+    )
+}
+
 /// Settles and stores what is still in memory; an answer if that fails.
 fn store_everything(drive: &Drive) -> Option<Waited> {
     let stored = vfs::wait(|reply| drive.sync_all(reply));
@@ -308,7 +422,7 @@ fn gone(view: &View, device: &DeviceId) -> &'static str {
 fn peer(device: &MemberDevice, known: &Known, view: &View, path: Option<&PeerPath>) -> Peer {
     let facts = known.facts.get(&device.id);
     let seen = view.peers.iter().find(|peer| peer.device == device.id);
-    let (reached, why) = how(path, facts.is_some_and(|facts| !facts.addresses.is_empty()));
+    let (reached, why) = how(path, known, facts.is_some_and(|facts| !facts.addresses.is_empty()));
     Peer {
         device: device.id.to_text(),
         name: name_of(device),
@@ -321,14 +435,35 @@ fn peer(device: &MemberDevice, known: &Known, view: &View, path: Option<&PeerPat
         rtt_ms: path.map(|path| path.rtt.as_secs_f64() * 1000.0),
         contributed: facts.map_or(0, |facts| facts.contributed_bytes),
         used: facts.map_or(0, |facts| facts.used_bytes),
+        full: facts.is_some_and(|facts| facts.full),
+        audit: seen.map(|peer| audit(peer.audit)).unwrap_or_default(),
     }
 }
 
-fn how(path: Option<&PeerPath>, has_addresses: bool) -> (Option<String>, String) {
+fn audit(of: swarm::Audit) -> Audit {
+    let swarm::Audit { asked, right, wrong, missing, silent } = of;
+    Audit { asked, right, wrong, missing, silent }
+}
+
+fn how(path: Option<&PeerPath>, known: &Known, has_addresses: bool) -> (Option<String>, String) {
     match path {
+        Some(PeerPath { relay: Some((relay, unanswered)), .. }) => {
+            let relay = known.members.device(relay).map_or_else(|| relay.to_text(), name_of);
+            (Some("relayed".into()), format!("through {relay}: {}", why_not_direct(*unanswered)))
+        }
         Some(path) if path.near => (Some("direct LAN".into()), path.address.to_string()),
         Some(path) => (Some("direct WAN".into()), path.address.to_string()),
         None if has_addresses => (None, "it answers at none of its addresses".into()),
         None => (None, "its address is not known".into()),
+    }
+}
+
+fn why_not_direct(unanswered: Option<Unanswered>) -> String {
+    match unanswered {
+        Some(Unanswered::At { address, time }) => {
+            format!("no direct answer from {address} for {} s", time.as_secs())
+        }
+        Some(Unanswered::NoAddress) => "its address is not known".into(),
+        None => "it called that way".into(),
     }
 }

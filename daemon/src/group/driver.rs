@@ -14,19 +14,22 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ledger::identity::DeviceId;
 use ledger::keys::{DeviceKey, DevicePublicKey};
+use ledger::roster::Copies;
 use swarm::{Facts, FetchError, Input, Job, JobResult, Millis, Node, Output, SignedFacts, View};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use transport::{CloseReason, Endpoint, Found, Lane, Link, PeerKey};
+use transport::{CloseReason, Endpoint, Found, Lane, Link, LinkSender, PeerKey};
 
 use super::addresses;
-use super::dialer::Dialer;
+use super::calling;
+use super::dialer::{Dialer, Due};
 use super::doors::Doors;
 use super::jobs::Workers;
 use super::links::{Came, Incoming, Links, Taken};
 use super::logs::{Kept, Members};
-use super::peers_file::PeersFile;
+use super::peers_file::{self, KeptPeer, PeersFile};
 use super::shared::{PeerPath, Shared};
+use super::silence::{self, Silence};
 
 /// Jobs under way at which no more chunks are taken in.
 const JOBS_MAX: usize = 512;
@@ -42,6 +45,10 @@ const FACTS_PAUSE: Duration = Duration::from_millis(500);
 const LOOK_AROUND: Duration = Duration::from_secs(30);
 /// Learnt facts are written to disk at most this often.
 const PEERS_FILE_PAUSE: Duration = Duration::from_secs(5);
+/// When others were last heard is written at least this often: so much less silence counts after a crash.
+const HEARD_PAUSE: Duration = Duration::from_secs(600);
+/// Relays that are asked in one call, the nearest first.
+const RELAYS_MAX: usize = 3;
 /// Room below which this host says that it is full, bytes.
 const FULL_BELOW_BYTES: u64 = 64 << 20;
 
@@ -60,6 +67,10 @@ pub enum Told {
     Done(u64, JobResult),
     /// A reader wants a chunk in the store.
     Fetch { id: chunkstore::ChunkId, urgency: swarm::Urgency, done: vfs::FetchDone },
+    /// An `fsync` waits until this computer's log is on so many computers.
+    AwaitCopies { sequence: u64, copies: u8, done: vfs::CopiesDone },
+    /// A person says that a device is lost, or is not.
+    Declared { device: DeviceId, lost: bool },
     /// Logs went on, on disk.
     LogAdvanced,
     /// New chunks are in the store.
@@ -68,6 +79,8 @@ pub enum Told {
     RosterChanged,
     /// Where the router lets others in.
     External(Option<SocketAddr>),
+    /// Whether this computer passes packets on for others.
+    Relays(bool),
     /// What this computer gives changed.
     Given { contribute_bytes: u64 },
     /// Somebody wants to know who holds these chunks.
@@ -87,7 +100,6 @@ pub struct Parts {
     pub shared: Arc<Shared>,
     pub peers_file: PeersFile,
     pub workers: Workers,
-    pub settings: swarm::Settings,
     pub contribute_bytes: u64,
     pub site: String,
     pub seed: u64,
@@ -105,26 +117,38 @@ pub struct Driver {
     dialer: Dialer,
     members: Members,
     keys: HashMap<PeerKey, DeviceId>,
-    facts: BTreeMap<DeviceId, Vec<u8>>,
-    facts_unsaved_since: Option<Instant>,
+    unsaved_since: Option<Instant>,
+    saved: Instant,
+    kept_at_start: Vec<KeptPeer>,
+    placed_for: Option<Copies>,
+    silence: Silence,
+    /// Those that say they pass packets on.
+    relays: BTreeSet<DeviceId>,
     own_facts: Option<Facts>,
     external: Option<SocketAddr>,
+    is_relay: bool,
     own_facts_due: Option<Instant>,
     own_facts_told: Instant,
     looked_around: Instant,
     fetches: HashMap<u64, vfs::FetchDone>,
+    copying: HashMap<u64, vfs::CopiesDone>,
     questions: HashMap<u64, HoldersAnswer>,
     next_ticket: u64,
     jobs: HashMap<u64, usize>,
     storing_bytes: usize,
     dice: u64,
+    /// Damaged chunks that the swarm was told of.
+    damaged_told: u64,
 }
 
 impl Driver {
     pub fn new(parts: Parts) -> (Self, Incoming) {
         let me = parts.device.id();
         let (links, incoming) = Links::new(me);
-        let node = Node::new(me, parts.kept.workspace, parts.settings.clone(), parts.seed);
+        let peers_file::Kept { placed_for, peers } = parts.peers_file.read();
+        let copies = placed_for.unwrap_or_else(|| parts.kept.logs.members().policy.copies);
+        let settings = swarm::Settings { copies, ..swarm::Settings::default() };
+        let node = Node::new(me, parts.kept.workspace, settings, parts.seed);
         let now = Instant::now();
         let driver = Self {
             me,
@@ -134,19 +158,26 @@ impl Driver {
             dialer: Dialer::new(me),
             members: Members::default(),
             keys: HashMap::new(),
-            facts: BTreeMap::new(),
-            facts_unsaved_since: None,
+            unsaved_since: None,
+            saved: now,
+            kept_at_start: peers,
+            placed_for,
+            silence: Silence::default(),
+            relays: BTreeSet::new(),
             own_facts: None,
             external: None,
+            is_relay: false,
             own_facts_due: Some(now),
             own_facts_told: now,
             looked_around: now,
             fetches: HashMap::new(),
+            copying: HashMap::new(),
             questions: HashMap::new(),
             next_ticket: 0,
             jobs: HashMap::new(),
             storing_bytes: 0,
             dice: parts.seed | 1,
+            damaged_told: 0,
             parts,
         };
         (driver, incoming)
@@ -166,8 +197,8 @@ impl Driver {
                     Some(said) => self.hear(said),
                 },
                 Some(ended) = incoming.ended.recv() => {
-                    if self.links.ended(ended) {
-                        self.disconnected(ended.device);
+                    if let Some(lived) = self.links.ended(ended) {
+                        self.disconnected(ended.device, lived);
                     }
                 }
                 Some(came) = incoming.frames.recv() => self.frame(came),
@@ -179,19 +210,32 @@ impl Driver {
     }
 
     fn begin(&mut self) {
-        let entries = self.parts.peers_file.read();
         self.refresh_members();
-        let known: Vec<SignedFacts> =
-            entries.iter().filter_map(|bytes| SignedFacts::decode(bytes).ok()).collect();
-        for facts in &known {
+        let kept: Vec<(SignedFacts, KeptPeer)> = std::mem::take(&mut self.kept_at_start)
+            .into_iter()
+            .filter_map(|peer| Some((SignedFacts::decode(&peer.facts).ok()?, peer)))
+            .collect();
+        self.silence = Silence::of(kept.iter().map(|(facts, peer)| (facts.facts().device, peer)));
+        for (facts, _) in &kept {
             self.keep_facts(facts);
         }
-        self.handle(Input::KnownFacts(known));
+        let lost = kept.iter().filter(|(_, peer)| peer.lost);
+        let lost: Vec<DeviceId> = lost.map(|(facts, _)| facts.facts().device).collect();
+        self.handle(Input::KnownFacts(kept.into_iter().map(|(facts, _)| facts).collect()));
+        self.tell_damage();
         self.log_advanced();
+        self.own_facts_due = None;
+        self.renew_own_facts();
+        // After the first tables were made: what the loss means may not have been done before the last stop.
+        for device in lost {
+            self.handle(Input::DeclareLost { device });
+        }
     }
 
     async fn end(mut self) {
-        self.save_facts();
+        self.save_peers();
+        // Who waits for copies is told that they are not there, by being let go.
+        self.copying.clear();
         for (_, done) in self.fetches.drain() {
             done(Err(vfs::FetchError::NobodyHasIt));
         }
@@ -217,26 +261,37 @@ impl Driver {
     /// What is due by time, besides the swarm's own.
     fn settle(&mut self) {
         let now = Instant::now();
-        for (device, addresses) in self.dialer.due(now) {
-            self.call(device, addresses);
+        for due in self.dialer.due(now) {
+            self.call(due);
         }
         if now.duration_since(self.looked_around) >= LOOK_AROUND {
             self.looked_around = now;
             self.parts.workers.give_care();
+            self.tell_damage();
             self.own_facts_due.get_or_insert(now);
         }
         if self.own_facts_due.is_some_and(|due| due <= now) {
             self.own_facts_due = None;
             self.renew_own_facts();
         }
-        if self.facts_unsaved_since.is_some_and(|since| now.duration_since(since) >= PEERS_FILE_PAUSE) {
-            self.save_facts();
+        let unsaved = self.unsaved_since.is_some_and(|since| now.duration_since(since) >= PEERS_FILE_PAUSE);
+        if unsaved || now.duration_since(self.saved) >= HEARD_PAUSE {
+            self.save_peers();
+        }
+        self.count_silence();
+    }
+
+    /// Whoever stumbled over it, the group may have good copies. What was told before is known to it.
+    fn tell_damage(&mut self) {
+        let damaged = self.parts.kept.store.usage().damaged_chunks;
+        if std::mem::replace(&mut self.damaged_told, damaged) < damaged {
+            self.handle(Input::Damaged);
         }
     }
 
     fn next_wake(&self) -> Instant {
         let swarm = self.node.next_wake().map(|at| self.began + Duration::from_millis(at));
-        let save = self.facts_unsaved_since.map(|since| since + PEERS_FILE_PAUSE);
+        let save = self.unsaved_since.map(|since| since + PEERS_FILE_PAUSE);
         let around = Some(self.looked_around + LOOK_AROUND);
         let all = [swarm, save, around, self.own_facts_due, self.dialer.next()];
         all.into_iter().flatten().min().unwrap_or_else(Instant::now)
@@ -246,10 +301,7 @@ impl Driver {
         match said {
             Told::Arrived(link) => self.arrived(link),
             Told::Called { device, link: Some(link) } => self.connected(device, *link, true),
-            Told::Called { device, link: None } => {
-                let dice = self.roll();
-                self.dialer.failed(Instant::now(), &device, dice);
-            }
+            Told::Called { device, link: None } => self.call_failed(&device),
             Told::Found(found) => {
                 if let Some(device) = self.keys.get(&found.announced.key) {
                     self.dialer.showed_up(Instant::now(), device, &found.addresses);
@@ -257,11 +309,28 @@ impl Driver {
             }
             Told::Done(job, result) => self.done(job, result),
             Told::Fetch { id, urgency, done } => self.fetch(id, urgency, done),
+            Told::AwaitCopies { sequence, copies, done } => {
+                let ticket = self.ticket();
+                self.copying.insert(ticket, done);
+                self.handle(Input::AwaitCopies { ticket, sequence, copies: copies.into() });
+            }
+            Told::Declared { device, lost } => {
+                self.handle(if lost {
+                    Input::DeclareLost { device }
+                } else {
+                    Input::DeclareFound { device }
+                });
+                self.unsaved_since.get_or_insert_with(Instant::now);
+            }
             Told::LogAdvanced => self.log_advanced(),
             Told::Fresh => self.fresh(),
             Told::RosterChanged => self.refresh_members(),
             Told::External(address) => {
                 self.external = address;
+                self.own_facts_due.get_or_insert(Instant::now());
+            }
+            Told::Relays(relays) => {
+                self.is_relay = relays;
                 self.own_facts_due.get_or_insert(Instant::now());
             }
             Told::Given { contribute_bytes } => {
@@ -304,10 +373,15 @@ impl Driver {
             self.dialer.not_needed(&device);
             return;
         }
-        let (at, rtt) = (link.sender.remote_address(), link.sender.rtt());
+        let (at, rtt, relay) = (link.sender.remote_address(), link.sender.rtt(), link.sender.relay());
         let taken = self.links.take(device, link, called);
-        self.dialer.connected(&device, at, called);
-        tracing::debug!(%device, %at, called, ?taken, "a link");
+        tracing::debug!(%device, %at, ?relay, called, ?taken, "a link");
+        match (relay, taken) {
+            (None, _) => self.dialer.connected(&device, at, called),
+            (Some(_), Taken::Superfluous) if called => self.dialer.not_needed(&device),
+            (Some(_), Taken::Superfluous) => {}
+            (Some(_), _) => self.dialer.relayed(Instant::now(), &device, called),
+        }
         if taken == Taken::Instead {
             self.handle(Input::Disconnected { peer: device });
         }
@@ -315,12 +389,20 @@ impl Driver {
             let rtt_ms = u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX);
             self.handle(Input::Connected { peer: device, rtt_ms });
             self.tell_online();
+            if self.relays.contains(&device) {
+                self.dialer.try_all_again(Instant::now());
+            }
         }
     }
 
-    fn disconnected(&mut self, device: DeviceId) {
+    fn call_failed(&mut self, device: &DeviceId) {
+        let dice = self.roll();
+        self.dialer.failed(Instant::now(), device, dice);
+    }
+
+    fn disconnected(&mut self, device: DeviceId, lived: Duration) {
         tracing::debug!(%device, "a link ended");
-        self.dialer.lost(Instant::now(), &device);
+        self.dialer.lost(Instant::now(), &device, lived);
         self.handle(Input::Disconnected { peer: device });
         self.tell_online();
     }
@@ -332,23 +414,43 @@ impl Driver {
         }
     }
 
-    fn call(&mut self, device: DeviceId, addresses: Vec<SocketAddr>) {
+    fn call(&mut self, due: Due) {
+        let Due { device, addresses, through_relays } = due;
         let Some(member) = self.members.device(&device) else { return };
-        if self.links.is_connected(&device) {
+        if self.links.to(&device).is_some_and(|link| link.relay().is_none()) {
             return self.dialer.not_needed(&device);
+        }
+        let relays = if through_relays { self.relays_for(&device) } else { Vec::new() };
+        if addresses.is_empty() && relays.is_empty() {
+            // Nothing to call: discovery or another peer may tell.
+            return self.call_failed(&device);
         }
         let (endpoint, tell) = (self.parts.endpoint.clone(), self.parts.tell.clone());
         let key = peer_key(&member.key);
         tokio::spawn(async move {
-            let link = super::calling::first_that_answers(&endpoint, &addresses, key).await.map(Box::new);
+            let link = calling::reach(&endpoint, &addresses, &relays, key).await.map(Box::new);
             tell.tell(Told::Called { device, link });
         });
     }
 
+    /// The links over which a device may be called that does not answer itself.
+    fn relays_for(&self, device: &DeviceId) -> Vec<LinkSender> {
+        let willing = self.relays.iter().filter(|relay| *relay != device);
+        let direct = willing.filter_map(|relay| self.links.to(relay)).filter(|link| link.relay().is_none());
+        let mut relays: Vec<LinkSender> = direct.cloned().collect();
+        relays.sort_by_key(LinkSender::rtt);
+        relays.truncate(RELAYS_MAX);
+        relays
+    }
+
     fn paths(&self) -> BTreeMap<DeviceId, PeerPath> {
+        let now = Instant::now();
         let of = |device: DeviceId| {
-            let (address, rtt) = self.links.path(&device)?;
-            Some((device, PeerPath { address, rtt, near: addresses::is_near(address) }))
+            let link = self.links.to(&device)?;
+            let (address, rtt) = (link.remote_address(), link.rtt());
+            let relay = link.relay().and_then(|key| self.keys.get(&key).copied());
+            let relay = relay.map(|relay| (relay, self.dialer.unanswered(now, &device)));
+            Some((device, PeerPath { address, rtt, near: addresses::is_near(address), relay }))
         };
         self.links.devices().into_iter().filter_map(of).collect()
     }
@@ -368,6 +470,7 @@ impl Driver {
         self.parts.doors.set_members(self.keys.keys().copied().collect());
         let ids: BTreeSet<DeviceId> = present.iter().map(|device| device.id).collect();
         self.dialer.set_members(Instant::now(), &ids);
+        self.relays.retain(|relay| ids.contains(relay));
         for device in self.links.devices().iter().filter(|device| !ids.contains(*device)) {
             tracing::info!(%device, "a device that was removed is cut off");
             self.links.close(device, CloseReason::Removed);
@@ -381,9 +484,10 @@ impl Driver {
             may_host: true,
         });
         let told = told.collect();
-        let digest = members.digest;
+        let (digest, copies) = (members.digest, members.policy.copies);
         self.members = members.clone();
         self.parts.shared.set_members(members);
+        self.handle(Input::Copies(copies));
         self.handle(Input::Members(told));
         self.handle(Input::RosterDigest(digest));
     }
@@ -403,17 +507,20 @@ impl Driver {
                 .chain(addresses::own(self.parts.endpoint.address()))
                 .collect(),
             safe_through: self.parts.shared.own_safe_through(),
-            capabilities: 0,
+            capabilities: if self.is_relay { swarm::RELAYS } else { 0 },
         };
         if self.own_facts.as_ref().is_some_and(|before| is_as_good(before, &facts)) {
             return;
         }
+        let moved = self.own_facts.as_ref().is_some_and(|before| before.addresses != facts.addresses);
+        if moved {
+            // On another network others may be nearer.
+            self.dialer.try_all_again(Instant::now());
+        }
         self.own_facts_told = Instant::now();
         self.own_facts = Some(facts.clone());
         // A clock that was set back must not make facts look old: they follow those issued before.
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-        let issued_ms = self.parts.shared.next_issue(wall_ms);
+        let issued_ms = self.parts.shared.next_issue(wall_ms());
         let signed =
             SignedFacts::sign(&self.parts.device, self.parts.kept.workspace, Facts { issued_ms, ..facts });
         self.parts.shared.set_facts(self.me, signed.facts().clone(), signed.as_bytes().to_vec());
@@ -432,23 +539,52 @@ impl Driver {
             return;
         }
         self.dialer.learn(Instant::now(), &device, &facts.addresses);
+        if facts.capabilities & swarm::RELAYS == 0 {
+            self.relays.remove(&device);
+        } else if self.relays.insert(device) && self.links.to(&device).is_some() {
+            self.dialer.try_all_again(Instant::now());
+        }
         self.parts.shared.set_facts(device, facts.clone(), signed.as_bytes().to_vec());
-        self.facts.insert(device, signed.as_bytes().to_vec());
         self.tell_safety();
-        self.facts_unsaved_since.get_or_insert_with(Instant::now);
+        self.unsaved_since.get_or_insert_with(Instant::now);
     }
 
     /// The drive counts its safe files by what each device says of its own log.
     fn tell_safety(&self) {
-        let known = self.parts.shared.known();
-        let safe =
-            known.members.devices.iter().map(|device| (device.id, known.safe_through(&device.id, self.me)));
-        self.parts.kept.logs.set_safe_through(known.members.has_peers(), safe.collect());
+        let (has_peers, safe) = self.parts.shared.with(|known| {
+            let devices = known.members.devices.iter();
+            let safe = devices.map(|device| (device.id, known.safe_through(&device.id, self.me)));
+            (known.members.has_peers(), safe.collect())
+        });
+        self.parts.kept.logs.set_safe_through(has_peers, safe);
     }
 
-    fn save_facts(&mut self) {
-        if self.facts_unsaved_since.take().is_some() {
-            self.parts.peers_file.write(self.facts.values());
+    fn save_peers(&mut self) {
+        self.unsaved_since = None;
+        self.saved = Instant::now();
+        let (view, up, wall) = (self.node.view(self.now()), self.began.elapsed(), wall_ms());
+        let lost =
+            |device: &DeviceId| view.peers.iter().any(|peer| peer.device == *device && peer.declared_lost);
+        let peers = self.parts.shared.with(|known| {
+            let others = known.signed_facts.iter().filter(|(device, _)| **device != self.me);
+            let kept = others.map(|(device, facts)| KeptPeer {
+                heard_ms: self.silence.heard_ms(device, &view, up, wall),
+                lost: lost(device),
+                facts: facts.clone(),
+            });
+            kept.collect()
+        });
+        self.parts.peers_file.write(&peers_file::Kept { placed_for: self.placed_for, peers });
+    }
+
+    /// How long others were silent before this start counts from now on.
+    fn count_silence(&mut self) {
+        if self.began.elapsed() < silence::COUNTS_AFTER || self.silence.is_counted() {
+            return;
+        }
+        let view = self.node.view(self.now());
+        if let Some(silent) = self.silence.due(&view, self.began.elapsed(), wall_ms()) {
+            self.handle(Input::Silent(silent));
         }
     }
 
@@ -459,6 +595,8 @@ impl Driver {
         // Every chunk that these logs name was put before: it must be told before.
         self.fresh();
         self.handle(Input::LogAdvanced { frontier });
+        let counters = self.parts.kept.logs.outline_counters();
+        self.handle(Input::Outlined(counters));
     }
 
     fn fresh(&mut self) {
@@ -502,10 +640,9 @@ impl Driver {
                 Output::Send { peer, lane, parts } => self.links.send(&peer, to_transport(lane), parts),
                 Output::Disconnect { peer, why } => {
                     tracing::info!(device = %peer, why, "a peer is cut off");
-                    if self.links.close(&peer, CloseReason::Protocol(why)) {
-                        let dice = self.roll();
-                        self.dialer.lost(Instant::now(), &peer);
-                        self.dialer.failed(Instant::now(), &peer, dice);
+                    if let Some(lived) = self.links.close(&peer, CloseReason::Protocol(why)) {
+                        self.dialer.lost(Instant::now(), &peer, lived);
+                        self.call_failed(&peer);
                         self.node.handle(self.now(), Input::Disconnected { peer });
                         self.tell_online();
                     }
@@ -528,6 +665,16 @@ impl Driver {
                     self.tell_safety();
                     let due = Instant::now().max(self.own_facts_told + FACTS_PAUSE);
                     self.own_facts_due.get_or_insert(due);
+                }
+                Output::CopiesPlaced(copies) => {
+                    if self.placed_for.replace(copies) != Some(copies) {
+                        self.unsaved_since.get_or_insert_with(Instant::now);
+                    }
+                }
+                Output::Copied { ticket, done } => {
+                    if let Some(answer) = self.copying.remove(&ticket) {
+                        answer(done);
+                    }
                 }
                 Output::PeerFrontier { peer, frontier } => self.parts.shared.set_frontier(peer, frontier),
             }
@@ -554,6 +701,12 @@ impl Driver {
 fn is_as_good(before: &Facts, now: &Facts) -> bool {
     let close = before.used_bytes.abs_diff(now.used_bytes) < (now.contributed_bytes / 100).max(16 << 20);
     close && Facts { used_bytes: now.used_bytes, issued_ms: now.issued_ms, ..before.clone() } == *now
+}
+
+/// Milliseconds since 1970.
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn sleep_until(at: Instant) {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::inviting::{receive, recovery_secret, send, unexpected, user_name};
 use super::messages::{Accept, Invited, Message, Offer, Proof, Welcome, recovery_statement};
-use super::peers_file::PeersFile;
+use super::peers_file::{Kept, KeptPeer, PeersFile};
 use super::sightings::Sightings;
 use crate::data_folder::DataFolder;
 use crate::drive;
@@ -368,7 +368,8 @@ impl Prepared {
             }
             None => drive::prepare_host(&folder, self.offer_workspace, &self.records)?,
         }
-        PeersFile::in_folder(&folder).write(&self.facts);
+        let peers = self.facts.iter().map(|facts| KeptPeer { facts: facts.clone(), ..KeptPeer::default() });
+        PeersFile::in_folder(&folder).write(&Kept { placed_for: None, peers: peers.collect() });
         Ok(joining)
     }
 

@@ -227,7 +227,7 @@ impl Inviter {
     }
 
     fn facts(&self) -> Vec<Vec<u8>> {
-        self.shared.known().signed_facts.into_values().collect()
+        self.shared.with(|known| known.signed_facts.values().cloned().collect())
     }
 
     /// A user comes back with nothing but the phrase: he reads the roster, adds his device himself, and proves that he may.

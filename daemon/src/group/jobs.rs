@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! driver ── logs  ─▶ one thread: logs and roster, in order
+//!        ├─ care  ─▶ one thread: long looks at what is kept, which nobody waits for
 //!        ├─ now   ─▶ chunk threads: what a reader waits for goes first
 //!        └─ later ─▶
 //!                      └─▶ results, to the driver
@@ -16,9 +17,9 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use chunkstore::{ChunkId, ChunkState, ChunkStore, StoreError};
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
-use swarm::{Job, JobResult, Priority, Reason, StoreRefusal};
+use swarm::{Job, JobResult, Keep, Priority, Reason, StoreRefusal};
 
-use super::logs::Kept;
+use super::logs::{Kept, Taken};
 
 /// Threads that read and store chunks.
 const CHUNK_THREADS: usize = 2;
@@ -36,6 +37,7 @@ enum Task {
 /// The threads.
 pub struct Workers {
     logs: Sender<Task>,
+    care: Sender<Task>,
     now: Sender<Task>,
     later: Sender<Task>,
     threads: Vec<JoinHandle<()>>,
@@ -48,21 +50,34 @@ impl Workers {
     /// No thread could be started.
     pub fn start(kept: &Kept, done: &Arc<dyn Fn(u64, JobResult) + Send + Sync>) -> io::Result<Self> {
         let (logs, logs_queue) = unbounded();
+        let (care, care_queue) = unbounded();
         let (now, now_queue) = unbounded();
         let (later, later_queue) = unbounded();
-        let mut threads = vec![start("group-logs", kept, done, logs_queue, never())?];
+        let mut threads = vec![
+            start("group-logs", kept, done, logs_queue, never())?,
+            start("group-care", kept, done, care_queue, never())?,
+        ];
         for _ in 0..CHUNK_THREADS {
             threads.push(start("group-chunks", kept, done, now_queue.clone(), later_queue.clone())?);
         }
-        Ok(Self { logs, now, later, threads })
+        Ok(Self { logs, care, now, later, threads })
     }
 
     /// Queues a job.
     pub fn give(&self, number: u64, job: Job) {
         let queue = match &job {
-            Job::LogSince { .. } | Job::Accept { .. } | Job::RosterRecords | Job::AcceptRecords { .. } => {
-                &self.logs
-            }
+            Job::LogSince { .. }
+            | Job::Accept { .. }
+            | Job::OutlinesSince { .. }
+            | Job::AcceptOutlines { .. }
+            | Job::RosterRecords
+            | Job::AcceptRecords { .. } => &self.logs,
+            Job::Sums { .. }
+            | Job::Kept { .. }
+            | Job::Lacking { .. }
+            | Job::Damaged { .. }
+            | Job::Doubt { .. }
+            | Job::Prove { .. } => &self.care,
             // A count is short, and a person waits for it.
             Job::Read { for_whom: Priority::Reader, .. }
             | Job::Store { why: Reason::Cached, .. }
@@ -81,7 +96,7 @@ impl Workers {
 
     /// Ends the threads; what is queued is still done.
     pub fn stop(self) {
-        drop((self.logs, self.now, self.later));
+        drop((self.logs, self.care, self.now, self.later));
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the group panicked");
@@ -122,7 +137,7 @@ fn run(kept: &Kept, job: Job) -> JobResult {
     let store = &*kept.store;
     match job {
         Job::Read { id, .. } => read(store, &id),
-        Job::Store { id, bytes, why } => JobResult::Stored(keep(store, &id, &bytes, why)),
+        Job::Store { id, bytes, why } => JobResult::Stored(keep(store, &id, bytes, why)),
         Job::Flush => {
             JobResult::Flushed(store.flush().inspect_err(|error| tracing::warn!(%error, "flush")).is_ok())
         }
@@ -134,17 +149,34 @@ fn run(kept: &Kept, job: Job) -> JobResult {
             Ok(held) => JobResult::Have(held),
             Err(error) => failed("what is held cannot be counted", &error),
         },
-        Job::Replicated { ids, keep } => told(replicated(store, &ids, keep)),
-        Job::Unreplicated { after, max } => match store.unreplicated(after, max) {
-            Ok(ids) => JobResult::Ids(ids),
-            Err(error) => failed("the chunks without replicas cannot be listed", &error),
+        Job::Replicated { ids, keep } => match replicated(store, &ids, keep) {
+            Ok(placed) => JobResult::Ids(placed),
+            Err(error) => failed("the index did not take a change", &error),
         },
+        Job::Unreplicated { after, max } => {
+            listed("the chunks without replicas", store.unreplicated(after, max))
+        }
         Job::Requeue { partitions } => told(store.requeue(&partitions).map(drop)),
+        Job::RequeueSurplus { partitions } => told(store.requeue_placed(&partitions).map(drop)),
+        Job::Doubt { ids } => told(store.doubt(&ids)),
+        Job::Sums { partitions } => match store.kept_sums(&partitions) {
+            Ok(sums) => JobResult::Sums(sums),
+            Err(error) => failed("what is kept cannot be summed up", &error),
+        },
+        Job::Kept { partitions, after, max, confirmed } => {
+            listed("what is kept", store.kept(&partitions, after, max, confirmed))
+        }
+        Job::Lacking { ids } => lacking(kept, &ids),
+        Job::Damaged { .. } if store.usage().damaged_chunks == 0 => JobResult::Ids(Vec::new()),
+        Job::Damaged { after, max } => listed("what is damaged", store.damaged(after, max)),
+        Job::Prove { id, nonce } => prove(store, &id, &nonce),
         Job::LogSince { frontier, max_bytes } => match kept.logs.since(&frontier, max_bytes) {
             Ok(sealed) => JobResult::Transactions(sealed),
             Err(error) => failed("the logs cannot be read", &error),
         },
-        Job::Accept { transactions, .. } => accept(kept, &transactions),
+        Job::Accept { transactions, .. } => accepted(kept.logs.accept(&transactions)),
+        Job::OutlinesSince { counters } => JobResult::Outlines(kept.logs.outlines_since(&counters)),
+        Job::AcceptOutlines { outlines } => accepted(kept.logs.accept_outlines(&outlines)),
         Job::RosterRecords => JobResult::Records(kept.logs.records().into_iter().map(Bytes::from).collect()),
         Job::AcceptRecords { records } => {
             let records: Vec<Vec<u8>> = records.iter().map(|record| record.to_vec()).collect();
@@ -163,20 +195,35 @@ fn told(done: Result<(), StoreError>) -> JobResult {
     }
 }
 
+fn listed(what: &str, ids: Result<Vec<ChunkId>, StoreError>) -> JobResult {
+    match ids {
+        Ok(ids) => JobResult::Ids(ids),
+        Err(error) => failed(&format!("{what} cannot be listed"), &error),
+    }
+}
+
 fn failed(what: &str, error: &dyn std::fmt::Display) -> JobResult {
     tracing::warn!(%error, "{what}");
     JobResult::Failed
 }
 
-/// They are where they belong: here too, or only elsewhere, so that they may go when room is needed.
-fn replicated(store: &ChunkStore, ids: &[ChunkId], keep: bool) -> Result<(), StoreError> {
-    store.mark_replicated(ids)?;
-    let (set, clear) = if keep {
-        (ChunkState::PLACED, ChunkState::CACHED)
-    } else {
-        (ChunkState::CACHED, ChunkState::PLACED)
-    };
-    set_all(store, ids, set, clear)
+/// They are where they belong: here too, or only elsewhere, so that they may go when room is needed. Those that stay placed
+/// though this computer is none of the hosts.
+fn replicated(store: &ChunkStore, ids: &[ChunkId], keep: Keep) -> Result<Vec<ChunkId>, StoreError> {
+    let (mut stay, mut go, mut surplus) = (Vec::new(), Vec::new(), Vec::new());
+    for id in ids {
+        let placed = store.state(id)?.is_some_and(|state| state.has(ChunkState::PLACED));
+        match keep {
+            Keep::Placed => stay.push(*id),
+            Keep::AsItIs if placed => surplus.push(*id),
+            Keep::AsItIs | Keep::Cache => go.push(*id),
+        }
+    }
+    let done = ChunkState::UNREPLICATED;
+    store.set_states(&stay, ChunkState::PLACED, ChunkState::CACHED.with(done))?;
+    store.set_states(&go, ChunkState::CACHED, ChunkState::PLACED.with(done))?;
+    store.set_states(&surplus, ChunkState::default(), done)?;
+    Ok(surplus)
 }
 
 /// What is held for good. It was offered because placement wants it here: what was only cached stays from now on.
@@ -184,21 +231,24 @@ fn held(store: &ChunkStore, ids: &[ChunkId]) -> Result<Vec<bool>, StoreError> {
     store.flush()?;
     let held = store.have(ids)?;
     let here: Vec<ChunkId> = ids.iter().zip(&held).filter(|(_, held)| **held).map(|(id, _)| *id).collect();
-    set_all(store, &here, ChunkState::PLACED, ChunkState::CACHED)?;
+    store.set_states(&here, ChunkState::PLACED, ChunkState::CACHED)?;
     Ok(held)
 }
 
-fn set_all(
-    store: &ChunkStore,
-    ids: &[ChunkId],
-    set: ChunkState,
-    clear: ChunkState,
-) -> Result<(), StoreError> {
-    ids.iter().try_for_each(|id| match store.set_state(id, set, clear) {
-        // Given up meanwhile.
-        Err(StoreError::NotFound(_)) => Ok(()),
-        done => done,
-    })
+/// What another owner keeps and this computer lacks, of what anything names.
+fn lacking(kept: &Kept, ids: &[ChunkId]) -> JobResult {
+    let held = match held(&kept.store, ids) {
+        Ok(held) => held,
+        Err(error) => return failed("what is held cannot be told", &error),
+    };
+    let lacking: Vec<ChunkId> = ids.iter().zip(held).filter(|(_, held)| !held).map(|(id, _)| *id).collect();
+    if lacking.is_empty() {
+        return JobResult::Ids(lacking);
+    }
+    match kept.logs.named(lacking) {
+        Ok(named) => JobResult::Ids(named),
+        Err(error) => failed("what is named cannot be told", &error),
+    }
 }
 
 fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {
@@ -210,12 +260,19 @@ fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {
     }
 }
 
-fn keep(store: &ChunkStore, id: &ChunkId, bytes: &[u8], why: Reason) -> Result<(), StoreRefusal> {
-    let state = match why {
-        Reason::Placed => ChunkState::PLACED,
-        Reason::Cached => ChunkState::CACHED,
+fn prove(store: &ChunkStore, id: &ChunkId, nonce: &[u8; 32]) -> JobResult {
+    match read(store, id) {
+        JobResult::Chunk(sealed) => JobResult::Proof(sealed.map(|sealed| swarm::audit_proof(nonce, &sealed))),
+        other => other,
+    }
+}
+
+fn keep(store: &ChunkStore, id: &ChunkId, bytes: Bytes, why: Reason) -> Result<(), StoreRefusal> {
+    let kept = match why {
+        Reason::Placed => store.import_as(id, &bytes, ChunkState::PLACED),
+        Reason::Cached => store.import_cached(id, bytes),
     };
-    store.import_as(id, bytes, state).map_err(|error| match error {
+    kept.map_err(|error| match error {
         StoreError::Full { .. } => StoreRefusal::Full,
         StoreError::WrongBytes(_) | StoreError::TooLong(_) => StoreRefusal::Wrong,
         error => {
@@ -225,11 +282,54 @@ fn keep(store: &ChunkStore, id: &ChunkId, bytes: &[u8], why: Reason) -> Result<(
     })
 }
 
-fn accept(kept: &Kept, transactions: &[Bytes]) -> JobResult {
-    match kept.logs.accept(transactions) {
+fn accepted(taken: Result<Taken, String>) -> JobResult {
+    match taken {
         Ok(taken) => {
             JobResult::Accepted { frontier_now: taken.frontier, refused: taken.refused, held: taken.held }
         }
         Err(error) => failed("changes of others could not be taken in", &error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use chunkstore::disk::MemoryDisk;
+    use chunkstore::{DedupSecret, Limits};
+
+    use super::*;
+
+    fn store() -> ChunkStore {
+        ChunkStore::open(Arc::new(MemoryDisk::default()), Path::new("/c"), Limits::default()).unwrap()
+    }
+
+    /// A chunk written here, and one that another computer placed here.
+    fn two(store: &ChunkStore) -> [ChunkId; 2] {
+        let secret = DedupSecret::new([1; 32]);
+        let (elsewhere, mine) = (self::store(), store.put(&secret, b"written here").unwrap().id);
+        let theirs = elsewhere.put(&secret, b"placed here").unwrap().id;
+        keep(store, &theirs, elsewhere.export(&theirs).unwrap().into(), Reason::Placed).unwrap();
+        [mine, theirs]
+    }
+
+    #[test]
+    fn a_copy_somebody_may_count_on_stays_unless_that_was_ruled_out() {
+        for (how, surplus, evictable) in [
+            (Keep::Placed, &[][..], [false, false]),
+            (Keep::AsItIs, &[1][..], [true, false]),
+            (Keep::Cache, &[][..], [true, true]),
+        ] {
+            let store = store();
+            let ids = two(&store);
+            let told = replicated(&store, &ids, how).unwrap();
+            assert_eq!(told, surplus.iter().map(|at| ids[*at]).collect::<Vec<_>>(), "{how:?}");
+            let states = ids.map(|id| store.state(&id).unwrap().unwrap().is_evictable());
+            assert_eq!(states, evictable, "{how:?}");
+            assert!(store.unreplicated(None, 2).unwrap().is_empty());
+            let partitions = ids.map(|id| id.partition());
+            let marked = if how == Keep::Placed { 2 } else { surplus.len() as u64 };
+            assert_eq!(store.requeue_placed(&partitions).unwrap(), marked, "{how:?}");
+        }
     }
 }

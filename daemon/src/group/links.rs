@@ -4,7 +4,6 @@
 //! does not.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -26,6 +25,9 @@ const BULK_WAITING_MAX_BYTES: usize = 16 << 20;
 const FRAMES_WAITING_MAX: usize = 1024;
 /// Two links made by both ends at once are this young; one that replaces an older link is trusted instead.
 const SAME_MOMENT: Duration = Duration::from_secs(5);
+/// A call through a relay that came so soon after a direct link was begun before it; one that comes later says that the
+/// peer has lost the direct one. A call takes 10 s at most.
+const CALL_TIME: Duration = Duration::from_secs(12);
 
 /// A frame that came in.
 pub struct Came {
@@ -100,7 +102,7 @@ impl Links {
     pub fn take(&mut self, device: DeviceId, link: Link, called: bool) -> Taken {
         let instead = match self.connected.get(&device) {
             None => false,
-            Some(old) if !old.sender.is_closed() && !self.is_better(device, old, called) => {
+            Some(old) if !old.sender.is_closed() && !self.is_better(device, old, &link.sender, called) => {
                 link.sender.close(CloseReason::Replaced);
                 return Taken::Superfluous;
             }
@@ -114,9 +116,14 @@ impl Links {
         if instead { Taken::Instead } else { Taken::New }
     }
 
-    /// Of two links made at the same moment, both ends keep the one that the device with the smaller id made.
-    fn is_better(&self, device: DeviceId, old: &Connected, called: bool) -> bool {
-        old.since.elapsed() > SAME_MOMENT || old.called == called || called == (self.me < device)
+    /// A direct link is better than a relayed one. Of two alike made at the same moment, both ends keep the one that the
+    /// device with the smaller id made.
+    fn is_better(&self, device: DeviceId, old: &Connected, new: &LinkSender, called: bool) -> bool {
+        match (old.sender.relay().is_some(), new.relay().is_some()) {
+            (true, false) => true,
+            (false, true) => !called && old.since.elapsed() > CALL_TIME,
+            _ => old.since.elapsed() > SAME_MOMENT || old.called == called || called == (self.me < device),
+        }
     }
 
     fn start(&self, device: DeviceId, link: Link, called: bool) -> Connected {
@@ -153,19 +160,19 @@ impl Links {
         let _ = connected.out[lane as usize].send(parts);
     }
 
-    /// Closes the link to a device.
-    pub fn close(&mut self, device: &DeviceId, why: CloseReason) -> bool {
-        let closed = self.connected.remove(device);
-        let was = closed.is_some();
-        closed.into_iter().for_each(|connected| connected.close(why));
-        was
+    /// Closes the link to a device; how long it was there.
+    pub fn close(&mut self, device: &DeviceId, why: CloseReason) -> Option<Duration> {
+        let closed = self.connected.remove(device)?;
+        let lived = closed.since.elapsed();
+        closed.close(why);
+        Some(lived)
     }
 
-    /// Forgets a link that ended, unless another one stands in for it. True if the device is not connected any more.
-    pub fn ended(&mut self, ended: Ended) -> bool {
-        let is_it =
-            self.connected.get(&ended.device).is_some_and(|connected| connected.sender.id() == ended.link);
-        is_it && self.close(&ended.device, CloseReason::Done)
+    /// Forgets a link that ended, unless another one stands in for it. How long it was there, if the device is not
+    /// connected any more.
+    pub fn ended(&mut self, ended: Ended) -> Option<Duration> {
+        let is_it = self.is_present(&ended.device, ended.link);
+        is_it.then(|| self.close(&ended.device, CloseReason::Done)).flatten()
     }
 
     /// Whether this link is the device's present one.
@@ -173,14 +180,9 @@ impl Links {
         self.connected.get(device).is_some_and(|connected| connected.sender.id() == link)
     }
 
-    pub fn is_connected(&self, device: &DeviceId) -> bool {
-        self.connected.contains_key(device)
-    }
-
-    /// Where a device is connected, and the round trip to it.
-    pub fn path(&self, device: &DeviceId) -> Option<(SocketAddr, Duration)> {
-        let connected = self.connected.get(device)?;
-        Some((connected.sender.remote_address(), connected.sender.rtt()))
+    /// The link to a device: where it leads, the round trip.
+    pub fn to(&self, device: &DeviceId) -> Option<&LinkSender> {
+        self.connected.get(device).map(|connected| &connected.sender)
     }
 
     /// The devices that are connected.

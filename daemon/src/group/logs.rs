@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chunkstore::ChunkStore;
-use ledger::Frontier;
+use chunkstore::{ChunkId, ChunkStore};
 use ledger::identity::{DeviceId, WorkspaceId};
 use ledger::keys::{DevicePublicKey, UserPublicKeys};
-use ledger::roster::{Role, Roster};
+use ledger::roster::{Policy, Role, Roster};
+use ledger::{Frontier, OutlineCounters};
 
 /// What became of transactions that were taken in.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,18 @@ pub trait Logs: Send + Sync {
     /// In words: the store failed.
     fn accept(&self, sealed: &[Bytes]) -> Result<Taken, String>;
 
+    /// Counters of the outlines on this device's disk.
+    fn outline_counters(&self) -> OutlineCounters;
+
+    /// Outlines that are newer than `theirs`.
+    fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Bytes>;
+
+    /// Takes in outlines of others' logs.
+    ///
+    /// # Errors
+    /// In words: the store failed.
+    fn accept_outlines(&self, outlines: &[Bytes]) -> Result<Taken, String>;
+
     /// All records of the roster.
     fn records(&self) -> Vec<Vec<u8>>;
 
@@ -62,6 +74,14 @@ pub trait Logs: Send + Sync {
     /// Tries again what waits for a clock that has come closer, or a key that has come.
     fn retry_held(&self) {}
 
+    /// Which of these chunks anything names, as far as that can be told: all of them where nothing can be read.
+    ///
+    /// # Errors
+    /// In words: the tree cannot be read.
+    fn named(&self, ids: Vec<ChunkId>) -> Result<Vec<ChunkId>, String> {
+        Ok(ids)
+    }
+
     /// Up to where each device's log is safe.
     fn set_safe_through(&self, _has_peers: bool, _safe: BTreeMap<DeviceId, u64>) {}
 }
@@ -75,6 +95,8 @@ pub struct Members {
     pub devices: Vec<MemberDevice>,
     /// The users who are members now.
     pub users: Vec<UserPublicKeys>,
+    /// What holds for copies.
+    pub policy: Policy,
 }
 
 /// One device of the roster.
@@ -98,7 +120,8 @@ impl Members {
             name: name(device),
         });
         let users = roster.members().filter(|member| member.role.is_some()).map(|member| member.keys);
-        Self { digest: roster.digest(), devices: devices.collect(), users: users.collect() }
+        let policy = roster.policy();
+        Self { digest: roster.digest(), devices: devices.collect(), users: users.collect(), policy }
     }
 
     /// The devices that belong to the workspace now.

@@ -7,7 +7,9 @@
 //!    │        └─ logs                               of a drive, or sealed on a host
 //!    ├──── inviting, entering, messages             pairing: both sides, and what they say
 //!    ├──── sightings, addresses, peers_file         where others are
-//!    └──── answers, shared                          what people and the drive ask
+//!    ├──── silence                                  for how long they were not heard
+//!    ├──── outside                                  the router's port, relaying for others
+//!    └──── answers, policy, shared                  what people and the drive ask
 //! ```
 
 mod addresses;
@@ -24,14 +26,17 @@ pub mod logs;
 mod messages;
 mod of_drive;
 mod of_host;
+mod outside;
 mod peers_file;
+mod policy;
 mod shared;
 mod sightings;
+mod silence;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chunkstore::ChunkId;
 use ledger::identity::WorkspaceId;
@@ -40,9 +45,9 @@ use ledger::roster::Roster;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use transport::{
-    Announced, Arrival, Arrivals, Discovery, Endpoint, EndpointConfig, FoundStream, Identity, PortMapping,
-    Rates,
+    Announced, Arrival, Arrivals, Discovery, Endpoint, EndpointConfig, FoundStream, Identity, Rates,
 };
 use ui::answers::{Invitation, InviteRequest, JoinRequest, Joined};
 use ui::api::Refusal;
@@ -55,11 +60,13 @@ use self::inviting::Inviter;
 use self::jobs::Workers;
 pub use self::logs::Kept;
 pub use self::of_host::SealedHost;
+use self::outside::Outside;
 use self::peers_file::PeersFile;
 use self::shared::Shared;
 use self::sightings::Sightings;
 use crate::data_folder::DataFolder;
 use crate::entropy;
+use crate::settings::Metered;
 use crate::stopping::{Reason, Stop};
 
 /// Port for other computers when nobody says otherwise: the one behind the panel's.
@@ -118,9 +125,14 @@ pub struct Start {
     pub discovery: bool,
     /// The router is asked to let others in.
     pub port_mapping: bool,
+    /// Whether the line is: then there is no port mapping and no relaying.
+    pub metered: Metered,
+    /// Passed on for others at most; 0: nothing.
+    pub relay_bytes_per_s: u64,
     pub contribute_bytes: u64,
     pub rates: Rates,
-    pub target: usize,
+    /// Copies wanted in a drive that is new.
+    pub target: Option<u8>,
     pub site: String,
     pub stop: Stop,
 }
@@ -172,6 +184,8 @@ pub struct Group {
     keys: Keys,
     device: DeviceKey,
     name: String,
+    objection: Option<String>,
+    outside: Mutex<Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>>,
     stop: Stop,
 }
 
@@ -196,6 +210,10 @@ impl Group {
         let tell = Tell { driver, announce: Arc::default() };
         let shared = Arc::new(Shared::default());
         let sightings = Sightings::default();
+        let objection = match &start.keys {
+            Keys::Drive { drive, user } => policy::found(drive, user, start.target),
+            Keys::Host { .. } => None,
+        };
         let kept = start.keys.kept(start.workspace, &start.workspace_folder);
         let results = tell.clone();
         let done: Arc<dyn Fn(u64, swarm::JobResult) + Send + Sync> =
@@ -211,7 +229,6 @@ impl Group {
             shared: Arc::clone(&shared),
             peers_file: PeersFile::in_folder(&start.workspace_folder),
             workers,
-            settings: swarm::Settings { target: start.target, ..swarm::Settings::default() },
             contribute_bytes: start.contribute_bytes,
             site: start.site.clone(),
             seed: u64::from_le_bytes(seed),
@@ -230,9 +247,18 @@ impl Group {
         if start.discovery {
             discover(&handle, &endpoint, start.workspace, &tell, &sightings, &inviter);
         }
-        if start.port_mapping {
-            handle.spawn(keep_port_open(endpoint.address().port(), tell.clone()));
+        if !start.rates.hours.is_empty() {
+            handle.spawn(tell_the_minute(endpoint.clone()));
         }
+        let outside = Outside {
+            endpoint: endpoint.clone(),
+            tell: tell.clone(),
+            metered: start.metered,
+            port_mapping: start.port_mapping,
+            relay_bytes_per_s: start.relay_bytes_per_s,
+        };
+        let (end_outside, ended) = oneshot::channel();
+        let serving = handle.spawn(outside.run(ended));
         let joiner = Arc::new(Joiner {
             folder: start.folder,
             device: start.device.clone(),
@@ -254,6 +280,8 @@ impl Group {
             keys: start.keys,
             device: start.device,
             name: start.name,
+            objection,
+            outside: Mutex::new(Some((end_outside, serving))),
             stop: start.stop,
         });
         group.listen_to(&kept);
@@ -293,6 +321,11 @@ impl Group {
             Ok(()) => self.tell.tell(Told::RosterChanged),
             Err(error) => tracing::warn!(%error, "this computer's name could not be told to the others"),
         }
+    }
+
+    /// What of the settings was not taken, in words.
+    pub fn objection(&self) -> Option<&str> {
+        self.objection.as_deref()
     }
 
     /// Where others reach this computer.
@@ -357,9 +390,12 @@ impl Group {
     /// Ends all links and the network's threads.
     pub fn stop(&self) {
         self.tell.tell(Told::Stop);
-        let driving = self.driving.lock().take();
-        if let Some(driving) = driving {
-            let ended = self.handle.block_on(async { tokio::time::timeout(END_WAIT, driving).await });
+        let (driving, outside) = (self.driving.lock().take(), self.outside.lock().take());
+        if let (Some(driving), Some((end, serving))) = (driving, outside) {
+            // It may have ended already.
+            let _ = end.send(());
+            let both = async { tokio::join!(driving, serving) };
+            let ended = self.handle.block_on(async { tokio::time::timeout(END_WAIT, both).await });
             if ended.is_err() {
                 tracing::warn!("the network did not end in time");
             }
@@ -382,6 +418,10 @@ impl vfs::Group for Fetcher {
             vfs::Urgency::Soon => swarm::Urgency::Soon,
         };
         self.tell.tell(Told::Fetch { id, urgency, done });
+    }
+
+    fn await_copies(&self, sequence: u64, copies: u8, done: vfs::CopiesDone) {
+        self.tell.tell(Told::AwaitCopies { sequence, copies, done });
     }
 }
 
@@ -454,12 +494,13 @@ fn discover(
     }
 }
 
-/// Asks the router for a port, and tells where that leads whenever it changes.
-async fn keep_port_open(port: u16, tell: Tell) {
-    let mut mapping = PortMapping::start(port);
+/// Rates go by the local hour.
+async fn tell_the_minute(endpoint: Endpoint) {
     loop {
-        tell.tell(Told::External(mapping.external()));
-        mapping.changed().await;
+        endpoint.set_minute_of_week(ui::moment::minute_of_week());
+        // All zones keep whole minutes.
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        tokio::time::sleep(Duration::from_secs(60 - since.as_secs() % 60)).await;
     }
 }
 

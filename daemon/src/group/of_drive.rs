@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ledger::Frontier;
+use chunkstore::ChunkId;
 use ledger::identity::DeviceId;
 use ledger::keys::UserKeys;
-use vfs::{Drive, Safety};
+use ledger::{Frontier, OutlineCounters};
+use vfs::{Drive, RemoteOutcome, Safety};
 
 use super::logs::{Logs, Members, Taken};
 use crate::identity;
@@ -42,13 +43,19 @@ impl Logs for DriveLogs {
     }
 
     fn accept(&self, sealed: &[Bytes]) -> Result<Taken, String> {
-        let outcome = self.drive.accept(sealed).map_err(|error| error.to_string())?;
-        for (device, sequence, reason) in &outcome.refused {
-            tracing::warn!(%device, sequence, %reason, "a change of another device was refused");
-        }
-        let held = outcome.held.iter().map(|(_, number)| number).sum();
-        let refused = u32::try_from(outcome.refused.len()).unwrap_or(u32::MAX);
-        Ok(Taken { frontier: outcome.frontier, refused, held })
+        self.drive.accept(sealed).map(taken).map_err(|error| error.to_string())
+    }
+
+    fn outline_counters(&self) -> OutlineCounters {
+        self.drive.outline_counters()
+    }
+
+    fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Bytes> {
+        self.drive.outlines_since(theirs).into_iter().map(Bytes::from).collect()
+    }
+
+    fn accept_outlines(&self, outlines: &[Bytes]) -> Result<Taken, String> {
+        self.drive.accept_outlines(outlines).map(taken).map_err(|error| error.to_string())
     }
 
     fn records(&self) -> Vec<Vec<u8>> {
@@ -82,6 +89,10 @@ impl Logs for DriveLogs {
         }
     }
 
+    fn named(&self, ids: Vec<ChunkId>) -> Result<Vec<ChunkId>, String> {
+        self.drive.named_chunks(&ids).map_err(|error| error.to_string())
+    }
+
     fn roster_changed(&self) {
         let Some(keyring) = self.drive.keyring_if_changed() else { return };
         if let Err(error) = identity::replace_keyring(&self.folder, &keyring, &self.user) {
@@ -89,4 +100,13 @@ impl Logs for DriveLogs {
             tracing::error!(%error, "new keys of the drive could not be written");
         }
     }
+}
+
+fn taken(outcome: RemoteOutcome) -> Taken {
+    for (device, sequence, reason) in &outcome.refused {
+        tracing::warn!(%device, sequence, %reason, "a change of another device was refused");
+    }
+    let held = outcome.held.iter().map(|(_, number)| number).sum();
+    let refused = u32::try_from(outcome.refused.len()).unwrap_or(u32::MAX);
+    Taken { frontier: outcome.frontier, refused, held }
 }

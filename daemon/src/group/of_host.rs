@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chunkstore::ChunkStore;
-use ledger::{Frontier, SealedLogs};
+use ledger::{AcceptedAll, Frontier, LedgerError, OutlineCounters, SealedLogs};
 use parking_lot::Mutex;
 
 use super::logs::{Logs, Members, Taken};
@@ -30,6 +30,27 @@ impl SealedHost {
         *self.advanced.lock() = Some(call);
     }
 
+    fn take_in(
+        &self,
+        accept: impl FnOnce(&mut SealedLogs) -> Result<AcceptedAll, LedgerError>,
+    ) -> Result<Taken, String> {
+        let mut logs = self.logs.lock();
+        let all = accept(&mut logs).map_err(|error| error.to_string())?;
+        for (device, sequence, reason) in &all.refused {
+            tracing::warn!(%device, sequence, %reason, "a transaction was refused");
+        }
+        logs.commit().map_err(|error| error.to_string())?;
+        let frontier = logs.frontier();
+        drop(logs);
+        self.told();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(Taken {
+            frontier,
+            refused: count(all.refused.len()),
+            held: all.held.iter().map(|(_, number)| number).sum(),
+        })
+    }
+
     fn told(&self) {
         if let Some(call) = &*self.advanced.lock() {
             call();
@@ -49,21 +70,19 @@ impl Logs for SealedHost {
     }
 
     fn accept(&self, sealed: &[Bytes]) -> Result<Taken, String> {
-        let mut logs = self.logs.lock();
-        let all = logs.accept_all(sealed).map_err(|error| error.to_string())?;
-        for (device, sequence, reason) in &all.refused {
-            tracing::warn!(%device, sequence, %reason, "a transaction was refused");
-        }
-        logs.commit().map_err(|error| error.to_string())?;
-        let frontier = logs.frontier();
-        drop(logs);
-        self.told();
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Ok(Taken {
-            frontier,
-            refused: count(all.refused.len()),
-            held: all.held.iter().map(|(_, number)| number).sum(),
-        })
+        self.take_in(|logs| logs.accept_all(sealed))
+    }
+
+    fn outline_counters(&self) -> OutlineCounters {
+        self.logs.lock().outline_counters()
+    }
+
+    fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Bytes> {
+        self.logs.lock().outlines_since(theirs).into_iter().map(Bytes::from).collect()
+    }
+
+    fn accept_outlines(&self, outlines: &[Bytes]) -> Result<Taken, String> {
+        self.take_in(|logs| logs.accept_outlines(outlines))
     }
 
     fn records(&self) -> Vec<Vec<u8>> {

@@ -9,19 +9,23 @@ use ledger::identity::DeviceId;
 use parking_lot::{Condvar, Mutex};
 use swarm::Facts;
 
+use super::dialer::Unanswered;
 use super::logs::Members;
 
 /// How a peer is reached.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerPath {
+    /// Its own, or that of the relay.
     pub address: SocketAddr,
     pub rtt: Duration,
     /// On this network, as far as the address tells.
     pub near: bool,
+    /// The device it is reached through, and why.
+    pub relay: Option<(DeviceId, Option<Unanswered>)>,
 }
 
 /// What is known of the group at this moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Known {
     pub members: Members,
     pub online: Vec<DeviceId>,
@@ -53,8 +57,9 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn known(&self) -> Known {
-        self.known.lock().clone()
+    /// Looks at what is known. Others wait meanwhile: be short, and ask nobody.
+    pub fn with<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
+        look(&self.known.lock())
     }
 
     /// Waits until `done` answers something, or `patience` is over.
@@ -102,7 +107,7 @@ impl Shared {
     }
 
     pub fn own_safe_through(&self) -> u64 {
-        self.known.lock().own_safe_through
+        self.with(|known| known.own_safe_through)
     }
 
     /// The number of the next facts: the time, but always later than the last.

@@ -7,15 +7,12 @@ use toml::Table;
 pub enum Value {
     /// In quotes.
     Text(String),
-    /// A whole number.
-    Number(i64),
 }
 
 impl Value {
     fn toml(&self) -> toml::Value {
         match self {
             Self::Text(text) => toml::Value::String(text.clone()),
-            Self::Number(number) => toml::Value::Integer(*number),
         }
     }
 }
@@ -24,9 +21,11 @@ impl Value {
 pub(super) fn set(text: &str, key: &str, value: &Value) -> String {
     let line = format!("{key} = {}", value.toml());
     let mut lines: Vec<&str> = text.lines().collect();
-    match lines.iter().position(|present| sets(present, key)) {
+    // Behind the first section lie the settings of sections, of which some have the same names.
+    let end = lines.iter().position(|line| line.trim_start().starts_with('[')).unwrap_or(lines.len());
+    match lines[..end].iter().position(|present| sets(present, key)) {
         Some(at) => lines[at] = &line,
-        None => lines.push(&line),
+        None => lines.insert(end, &line),
     }
     lines.join("\n") + "\n"
 }
@@ -59,10 +58,25 @@ mod tests {
 
     #[test]
     fn all_else_stays() {
-        let before = "# mine\nname = \"a\"  # the attic\n\n  target=3\nup = \"5M\"\n";
-        let after = set(&set(before, "target", &Value::Number(2)), "reserve", &Value::Text("1G".into()));
-        assert_eq!(after, "# mine\nname = \"a\"  # the attic\n\ntarget = 2\nup = \"5M\"\nreserve = \"1G\"\n");
+        let before = "# mine\nname = \"a\"  # the attic\n\n  cache=3\nup = \"5M\"\n";
+        let after =
+            set(&set(before, "cache", &Value::Text("9M".into())), "reserve", &Value::Text("1G".into()));
+        assert_eq!(
+            after,
+            "# mine\nname = \"a\"  # the attic\n\ncache = \"9M\"\nup = \"5M\"\nreserve = \"1G\"\n"
+        );
         assert_eq!(set("", "name", &Value::Text("a\"b".into())), "name = 'a\"b'\n");
+    }
+
+    #[test]
+    fn settings_of_sections_are_others() {
+        let before = "name = \"a\"\n[[hours]]\nfrom = \"08:00\"\nto = \"18:00\"\nup = \"1M\"\n";
+        let value = Value::Text("5M".into());
+        let after = set(before, "up", &value);
+        assert!(
+            after.starts_with("name = \"a\"\nup = \"5M\"\n[[hours]]\n") && after.ends_with("up = \"1M\"\n")
+        );
+        assert_eq!(check(&after, &[("up", value)]), Ok(()));
     }
 
     proptest! {

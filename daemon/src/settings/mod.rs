@@ -3,9 +3,11 @@
 //! | module | is |
 //! |---|---|
 //! | `parse` | the file → [`Settings`]; unknown keys are refused naming the nearest right one |
+//! | `hours` | the spans of `[[hours]]`, and what they make of the rates |
 //! | `edit` | one value changed in the file, all else of it left as it is |
 
 mod edit;
+mod hours;
 mod parse;
 
 use std::io;
@@ -17,6 +19,7 @@ use ui::cli::arguments::{LogLevel, Panel};
 use ui::units::{ByteRate, ByteSize, Span};
 
 pub use edit::Value;
+pub use hours::Traffic;
 
 /// Bytes of `config.toml` at most.
 const MAX_CONFIG_BYTES: usize = 256 << 10;
@@ -28,6 +31,17 @@ const RESERVE_BYTES: u64 = 5 << 30;
 const RESERVE_PERCENT: u64 = 5;
 /// What a new drive may use of the free disk, percent.
 const CONTRIBUTE_PERCENT: u64 = 10;
+/// Passed on for others when nobody says otherwise: a small part of most lines, and enough to work with.
+const RELAY_BYTES_PER_S: u64 = 2 << 20;
+
+/// Whether what goes over the line is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metered {
+    /// What the system says; not metered where it says nothing.
+    Auto,
+    Yes,
+    No,
+}
 
 /// Everything that can be set. `None` stands for a default that depends on the computer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +58,10 @@ pub struct Settings {
     pub up: ByteRate,
     /// Received from others at most; 0: no limit.
     pub down: ByteRate,
-    /// Copies wanted of everything.
-    pub target: u32,
+    /// Other rates at some hours, and for each computer.
+    pub traffic: Traffic,
+    /// Copies wanted of everything, for a drive that the start makes; later the drive's own policy holds.
+    pub target: Option<u8>,
     /// Where this computer stands: copies are spread over sites. Empty: nobody said.
     pub site: String,
     /// How long superseded versions and deleted files are kept.
@@ -66,6 +82,10 @@ pub struct Settings {
     pub quick_wake: bool,
     /// The router is asked to let other computers in.
     pub port_mapping: bool,
+    /// Passed on at most between others that do not reach each other; 0: nothing.
+    pub relay: ByteRate,
+    /// Whether the line is metered: then the router is not asked, and nothing is passed on for others.
+    pub metered: Metered,
     /// Copies of the group's chunks are kept here; without, what was read here is cached.
     pub replicas: bool,
     /// How much is logged.
@@ -81,7 +101,8 @@ impl Default for Settings {
             reserve: None,
             up: ByteRate(0),
             down: ByteRate(0),
-            target: 3,
+            traffic: Traffic::default(),
+            target: None,
             site: String::new(),
             history: Span(30 * 86_400),
             cache: ByteSize(64 << 20),
@@ -91,6 +112,8 @@ impl Default for Settings {
             allow_other: false,
             quick_wake: true,
             port_mapping: false,
+            relay: ByteRate(RELAY_BYTES_PER_S),
+            metered: Metered::Auto,
             replicas: true,
             posix_owners: false,
             log: LogLevel::Warn,
@@ -163,10 +186,8 @@ impl Settings {
             self.contribute = Some(size);
             kept.push(("contribute", Value::Text(size.to_string())));
         }
-        if let Some(target) = up.target {
-            self.target = target;
-            kept.push(("target", Value::Number(target.into())));
-        }
+        // Not kept: what was decided is in the drive itself.
+        self.target = up.target.or(self.target);
         if let Some(listen) = up.listen {
             self.listen = Some(listen);
             kept.push(("listen", Value::Text(listen.to_string())));
@@ -240,19 +261,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         assert_eq!(Settings::load(&path).unwrap(), Settings::default());
-        let change = [("contribute", Value::Text("10G".into())), ("target", Value::Number(2))];
+        let change = [("contribute", Value::Text("10G".into())), ("site", Value::Text("attic".into()))];
         Settings::store(&path, &change).unwrap();
         let read = Settings::load(&path).unwrap();
-        assert_eq!((read.contribute, read.target), (Some(ByteSize(10 << 30)), 2));
+        assert_eq!((read.contribute, read.site.as_str()), (Some(ByteSize(10 << 30)), "attic"));
     }
 
     #[test]
     fn a_file_that_a_change_would_break_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
-        let unusual = "name = \"\"\"\ntarget = 5\n\"\"\"\n";
+        let unusual = "name = \"\"\"\nsite = 5\n\"\"\"\n";
         std::fs::write(&path, unusual).unwrap();
-        assert!(Settings::store(&path, &[("target", Value::Number(2))]).is_err());
+        assert!(Settings::store(&path, &[("site", Value::Text("attic".into()))]).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), unusual);
     }
 
@@ -266,9 +287,9 @@ mod tests {
             ..UpArguments::default()
         };
         let (settings, kept) = Settings::default().with(&up);
-        assert_eq!((settings.name.as_deref(), settings.target), (Some("box"), 2));
+        assert_eq!((settings.name.as_deref(), settings.target), (Some("box"), Some(2)));
         assert!(!settings.discovery && settings.log == LogLevel::Debug);
         let keys: Vec<&str> = kept.iter().map(|(key, _)| *key).collect();
-        assert_eq!(keys, ["name", "target"]);
+        assert_eq!(keys, ["name"]);
     }
 }

@@ -4,18 +4,22 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use ledger::roster::{COPIES_MAX, COPIES_MIN};
 use toml::{Table, Value};
 
-use super::Settings;
+use super::{Metered, Settings, hours};
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 24] = [
     "name",
     "mountpoint",
     "contribute",
     "reserve",
     "up",
     "down",
+    "peer_up",
+    "peer_down",
+    "hours",
     "target",
     "site",
     "history",
@@ -27,6 +31,8 @@ pub(super) const KEYS: [&str; 19] = [
     "posix_owners",
     "quick_wake",
     "port_mapping",
+    "relay",
+    "metered",
     "replicas",
     "log",
 ];
@@ -34,8 +40,6 @@ pub(super) const KEYS: [&str; 19] = [
 const MAX_MISTYPED_LETTERS: usize = 4;
 /// Bytes of a site's name at most.
 const MAX_SITE_BYTES: usize = 32;
-/// Copies at most.
-const MAX_TARGET: i64 = 64;
 /// Memory for caches at least: below, nothing works well.
 const MIN_CACHE_BYTES: u64 = 8 << 20;
 /// Characters of a computer's name at most.
@@ -62,7 +66,10 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "reserve" => settings.reserve = Some(measured(value)?),
         "up" => settings.up = measured(value)?,
         "down" => settings.down = measured(value)?,
-        "target" => settings.target = target(value)?,
+        "peer_up" => settings.traffic.peer_up = measured(value)?,
+        "peer_down" => settings.traffic.peer_down = measured(value)?,
+        "hours" => settings.traffic.hours = hours::all(value)?,
+        "target" => settings.target = Some(target(value)?),
         "site" => settings.site = site(value)?,
         "history" => settings.history = written(value)?,
         "cache" => settings.cache = cache(value)?,
@@ -73,6 +80,8 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "posix_owners" => settings.posix_owners = truth(value)?,
         "quick_wake" => settings.quick_wake = truth(value)?,
         "port_mapping" => settings.port_mapping = truth(value)?,
+        "relay" => settings.relay = measured(value)?,
+        "metered" => settings.metered = metered(value)?,
         "replicas" => settings.replicas = truth(value)?,
         "log" => settings.log = written(value)?,
         _ => return Err(unknown(key)),
@@ -89,7 +98,7 @@ fn unknown(key: &str) -> String {
     }
 }
 
-fn text(value: &Value) -> Result<&str, String> {
+pub(super) fn text(value: &Value) -> Result<&str, String> {
     value.as_str().ok_or_else(|| format!("it must be a text in quotes, not {}", kind(value)))
 }
 
@@ -101,7 +110,7 @@ where
 }
 
 /// A size or rate: `"10G"`, or a plain number of bytes.
-fn measured<T: FromStr>(value: &Value) -> Result<T, String>
+pub(super) fn measured<T: FromStr>(value: &Value) -> Result<T, String>
 where
     T::Err: Display,
 {
@@ -113,6 +122,15 @@ where
 
 fn truth(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("it must be true or false, not {}", kind(value)))
+}
+
+fn metered(value: &Value) -> Result<Metered, String> {
+    match value {
+        Value::Boolean(true) => Ok(Metered::Yes),
+        Value::Boolean(false) => Ok(Metered::No),
+        Value::String(text) if text == "auto" => Ok(Metered::Auto),
+        _ => Err("it must be true, false or \"auto\"".into()),
+    }
 }
 
 fn name(value: &Value) -> Result<String, String> {
@@ -140,10 +158,10 @@ fn path(value: &Value) -> Result<PathBuf, String> {
     if path.is_absolute() { Ok(path) } else { Err("it must be a whole path, beginning at the root".into()) }
 }
 
-fn target(value: &Value) -> Result<u32, String> {
-    let number = value.as_integer().filter(|number| (1..=MAX_TARGET).contains(number));
-    let number = number.and_then(|number| u32::try_from(number).ok());
-    number.ok_or_else(|| format!("it must be a number from 1 to {MAX_TARGET}"))
+fn target(value: &Value) -> Result<u8, String> {
+    let number = value.as_integer().and_then(|number| u8::try_from(number).ok());
+    let number = number.filter(|number| (COPIES_MIN..=COPIES_MAX).contains(number));
+    number.ok_or_else(|| format!("it must be a number from {COPIES_MIN} to {COPIES_MAX}"))
 }
 
 fn cache(value: &Value) -> Result<ui::units::ByteSize, String> {
@@ -151,7 +169,7 @@ fn cache(value: &Value) -> Result<ui::units::ByteSize, String> {
     if size.0 >= MIN_CACHE_BYTES { Ok(size) } else { Err("it must be 8M or more".into()) }
 }
 
-fn kind(value: &Value) -> &'static str {
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::String(_) => "a text",
         Value::Integer(_) | Value::Float(_) => "a number",
@@ -175,6 +193,7 @@ mod tests {
     use ui::cli::arguments::{LogLevel, Panel};
     use ui::units::{ByteRate, ByteSize, Span};
 
+    use super::super::Traffic;
     use super::*;
 
     #[test]
@@ -186,6 +205,9 @@ mod tests {
             reserve = 1073741824
             up = "5M"
             down = "off"
+            peer_up = "2M"
+            peer_down = "3M"
+            hours = [{ from = "08:00", to = "18:00", up = "1M" }]
             target = 2
             site = "cellar"
             history = "7d"
@@ -196,10 +218,13 @@ mod tests {
             allow_other = true
             quick_wake = false
             port_mapping = true
+            relay = "1M"
+            metered = true
             replicas = false
             posix_owners = true
             log = "info"
         "#;
+        let span: Table = "hours = [{ from = '08:00', to = '18:00', up = '1M' }]".parse().unwrap();
         let expected = Settings {
             name: Some("attic".into()),
             mountpoint: Some("/mnt/drive".into()),
@@ -207,7 +232,12 @@ mod tests {
             reserve: Some(ByteSize(1 << 30)),
             up: ByteRate(5 << 20),
             down: ByteRate(0),
-            target: 2,
+            traffic: Traffic {
+                hours: hours::all(&span["hours"]).unwrap(),
+                peer_up: ByteRate(2 << 20),
+                peer_down: ByteRate(3 << 20),
+            },
+            target: Some(2),
             site: "cellar".into(),
             history: Span(7 * 86_400),
             cache: ByteSize(128 << 20),
@@ -217,12 +247,14 @@ mod tests {
             allow_other: true,
             quick_wake: false,
             port_mapping: true,
+            relay: ByteRate(1 << 20),
+            metered: Metered::Yes,
             replicas: false,
             posix_owners: true,
             log: LogLevel::Info,
         };
         assert_eq!(parse(text), Ok(expected));
-        assert_eq!(text.lines().filter(|line| line.contains('=')).count(), KEYS.len());
+        assert_eq!(text.lines().filter(|line| line.contains(" = ")).count(), KEYS.len());
         assert_eq!(parse("# nothing\n"), Ok(Settings::default()));
     }
 
@@ -250,13 +282,15 @@ mod tests {
             ("contribute = true", "it must be a text in quotes, not true or false"),
             ("up = \"fast\"", "is not a rate"),
             ("history = \"30\"", "is not a length of time"),
-            ("target = 0", "from 1 to 64"),
-            ("target = \"3\"", "from 1 to 64"),
+            ("target = 1", "from 2 to 8"),
+            ("target = \"3\"", "from 2 to 8"),
             ("cache = \"1M\"", "8M or more"),
             ("panel = \"0.0.0.0:80\"", "this computer only"),
             ("mountpoint = \"drive\"", "whole path"),
             ("name = \"\"", "1 to 64 characters"),
             ("log = \"loud\"", "off, error, warn"),
+            ("metered = \"perhaps\"", "true, false or \"auto\""),
+            ("relay = \"fast\"", "is not a rate"),
             ("[drive]\nname = \"x\"", "there is no such setting"),
             ("name = \"a\"\ntarget = ", "line 2"),
         ] {

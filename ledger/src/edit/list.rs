@@ -2,7 +2,7 @@
 //!
 //! Devices are listed once and named by index; stamps are distances from the one before.
 
-use super::{Edit, Spot, Stamped};
+use super::{Again, Edit, Group, List, Spot, Stamped};
 use crate::content::Content;
 use crate::identity::DeviceTag;
 use crate::node::{
@@ -12,12 +12,16 @@ use crate::stamp::{Stamp, Time, VersionId};
 use crate::tree::PARENTS_MAX;
 use crate::wire::{Reader, WireError, Writer};
 
-/// First byte of every list.
-const FORMAT: u8 = 1;
+/// First byte of a list of edits that were just made.
+const FORMAT_MADE: u8 = 1;
+/// First byte of a list of edits that were made before.
+const FORMAT_AGAIN: u8 = 2;
 /// Most edits in one transaction.
 pub(crate) const EDITS_IN_TRANSACTION: usize = 4096;
 /// Most devices one list can name.
 const DEVICES_MAX: usize = 65_536;
+/// Most transactions that one edit was carried by, one after the other.
+pub(crate) const CARRIERS_MAX: usize = 64;
 /// Longest roster record, bytes.
 const ROSTER_RECORD_MAX_BYTES: usize = 256 * 1024;
 
@@ -26,7 +30,7 @@ const ROSTER_RECORD_MAX_BYTES: usize = 256 * 1024;
 /// # Errors
 /// They are not, or of a newer format.
 pub fn decode_edits(bytes: &[u8]) -> Result<usize, WireError> {
-    decode_list(bytes, DeviceTag(7)).map(|edits| edits.len())
+    decode_list(bytes, DeviceTag(7)).map(|list| list.edits().count())
 }
 
 struct Put {
@@ -139,61 +143,130 @@ impl Put {
                 self.w.byte(23);
                 self.w.bytes(bytes);
             }
+            Edit::Passed { inode, replaced } => {
+                self.w.byte(24);
+                self.id(*inode);
+                self.versions(replaced);
+            }
         }
+    }
+}
+
+impl Put {
+    fn of(author: DeviceTag, bytes: usize) -> Self {
+        Self { w: Writer::with_capacity(bytes), devices: vec![author, DeviceTag(0)], clock: 0 }
+    }
+
+    fn edits(&mut self, edits: &[Stamped]) {
+        self.w.unsigned(edits.len() as u64);
+        for Stamped { stamp, edit } in edits {
+            self.w.unsigned(stamp.clock.wrapping_sub(self.clock));
+            self.clock = stamp.clock;
+            self.edit(edit);
+        }
+    }
+
+    fn finish(self, format: u8) -> Vec<u8> {
+        let mut w = Writer::with_capacity(self.w.out.len() + 16 + self.devices.len() * 8);
+        w.byte(format);
+        w.unsigned(self.devices.len() as u64 - 2);
+        self.devices[2..].iter().for_each(|device| w.fixed64(device.0));
+        w.raw(&self.w.out);
+        w.out
     }
 }
 
 /// The bytes of `edits`, all of one author, in the order of their stamps.
 pub(crate) fn encode_list(edits: &[Stamped]) -> Vec<u8> {
     let author = edits.first().map(|edit| edit.stamp.device).unwrap_or(DeviceTag(0));
-    let mut p =
-        Put { w: Writer::with_capacity(edits.len() * 64), devices: vec![author, DeviceTag(0)], clock: 0 };
-    for Stamped { stamp, edit } in edits {
-        p.w.unsigned(stamp.clock.wrapping_sub(p.clock));
-        p.clock = stamp.clock;
-        p.edit(edit);
+    let mut p = Put::of(author, edits.len() * 64);
+    p.edits(edits);
+    p.finish(FORMAT_MADE)
+}
+
+/// The bytes of edits of `author` that are issued again.
+pub(crate) fn encode_again(again: &Again, author: DeviceTag) -> Vec<u8> {
+    let mut p = Put::of(author, again.groups.len() * 64);
+    p.w.unsigned(again.clock);
+    p.w.unsigned(again.groups.len() as u64);
+    for group in &again.groups {
+        p.w.unsigned(group.carriers.len() as u64);
+        let mut before = 0;
+        for carrier in &group.carriers {
+            p.w.unsigned(carrier - before);
+            before = *carrier;
+        }
+        p.edits(&group.edits);
     }
-    let mut w = Writer::with_capacity(p.w.out.len() + 16 + p.devices.len() * 8);
-    w.byte(FORMAT);
-    w.unsigned(p.devices.len() as u64 - 2);
-    p.devices[2..].iter().for_each(|device| w.fixed64(device.0));
-    w.unsigned(edits.len() as u64);
-    w.raw(&p.w.out);
-    w.out
+    p.finish(FORMAT_AGAIN)
 }
 
 struct Take<'a> {
     r: Reader<'a>,
     devices: Vec<DeviceTag>,
+    author: DeviceTag,
     clock: u64,
+    left: usize,
 }
 
 /// The edits in `bytes`, of `author`.
-pub(crate) fn decode_list(bytes: &[u8], author: DeviceTag) -> Result<Vec<Stamped>, WireError> {
+pub(crate) fn decode_list(bytes: &[u8], author: DeviceTag) -> Result<List, WireError> {
     let mut r = Reader::new(bytes);
-    let found = r.byte()?;
-    if found != FORMAT {
-        return Err(WireError::Newer { found, known: FORMAT });
+    let format = r.byte()?;
+    if format > FORMAT_AGAIN {
+        return Err(WireError::Newer { found: format, known: FORMAT_AGAIN });
     }
     let mut devices = vec![author, DeviceTag(0)];
     for _ in 0..r.count(DEVICES_MAX)? {
         devices.push(DeviceTag(r.fixed64()?));
     }
-    let count = r.count(EDITS_IN_TRANSACTION)?;
-    let mut t = Take { r, devices, clock: 0 };
-    let edits = (0..count).map(|_| t.stamped(author)).collect::<Result<_, _>>()?;
+    let mut t = Take { r, devices, author, clock: 0, left: EDITS_IN_TRANSACTION };
+    let list = match format {
+        FORMAT_MADE => List::Made(t.edits()?),
+        FORMAT_AGAIN => List::Again(t.again()?),
+        _ => return Err(WireError::Malformed("list of edits")),
+    };
     t.r.finish()?;
-    Ok(edits)
+    Ok(list)
 }
 
 impl Take<'_> {
-    fn stamped(&mut self, author: DeviceTag) -> Result<Stamped, WireError> {
+    fn edits(&mut self) -> Result<Vec<Stamped>, WireError> {
+        let count = self.r.count(self.left)?;
+        self.left -= count;
+        (0..count).map(|_| self.stamped()).collect()
+    }
+
+    fn again(&mut self) -> Result<Again, WireError> {
+        let clock = self.r.unsigned()?;
+        let count = self.r.count(EDITS_IN_TRANSACTION)?;
+        let groups = (0..count).map(|_| self.group()).collect::<Result<_, _>>()?;
+        if self.clock > clock {
+            return Err(WireError::Malformed("issued again before it was made"));
+        }
+        Ok(Again { clock, groups })
+    }
+
+    fn group(&mut self) -> Result<Group, WireError> {
+        let mut carriers: Vec<u64> = Vec::new();
+        for _ in 0..self.r.count(CARRIERS_MAX)? {
+            let step = self.r.unsigned()?;
+            let carrier = carriers.last().copied().unwrap_or(0).checked_add(step);
+            carriers.push(carrier.filter(|_| step > 0).ok_or(WireError::Malformed("carriers"))?);
+        }
+        if carriers.is_empty() {
+            return Err(WireError::Malformed("carriers"));
+        }
+        Ok(Group { carriers, edits: self.edits()? })
+    }
+
+    fn stamped(&mut self) -> Result<Stamped, WireError> {
         let step = self.r.unsigned()?;
         if step == 0 {
             return Err(WireError::Malformed("two edits of one stamp"));
         }
         self.clock = self.clock.checked_add(step).ok_or(WireError::Malformed("stamp out of range"))?;
-        let stamp = Stamp { clock: self.clock, device: author };
+        let stamp = Stamp { clock: self.clock, device: self.author };
         Ok(Stamped { stamp, edit: self.edit()? })
     }
 
@@ -278,6 +351,7 @@ impl Take<'_> {
                 content: Content::read(&mut self.r)?,
             }),
             23 => Ok(Edit::Roster(self.r.bytes(ROSTER_RECORD_MAX_BYTES)?.to_vec())),
+            24 => Ok(Edit::Passed { inode: self.id()?, replaced: self.versions()? }),
             _ => Err(WireError::Malformed("kind of edit")),
         }
     }

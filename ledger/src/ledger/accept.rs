@@ -11,11 +11,13 @@
 use std::collections::BTreeMap;
 
 use super::commit::log_key;
-use super::{FrontierRow, Ledger};
-use crate::edit::{Edit, Stamped, decode_list};
+use super::{FrontierRow, Ledger, Position};
+use crate::edit::{Edit, List, Stamped, decode_list};
 use crate::error::LedgerError;
 use crate::identity::{DeviceId, DeviceTag};
 use crate::node::Ino;
+use crate::outline::OutlineError;
+use crate::ranges::Ranges;
 use crate::roster::{Roster, RosterRecord};
 use crate::stamp::{Now, is_ahead};
 use crate::store::Table;
@@ -88,6 +90,9 @@ pub enum RefusedReason {
     /// Its stamps do not rise from those of the transaction before.
     #[error("its stamps do not follow those of its device")]
     Stamps,
+    /// It is no transaction but an outline, and not to be believed.
+    #[error("{0}")]
+    Outline(OutlineError),
 }
 
 /// A verdict that is not "apply".
@@ -158,6 +163,7 @@ impl Ledger {
             return Ok(first);
         }
         self.accept_waiting(now)?;
+        self.retire_due(now)?;
         Ok(Accepted::Applied(self.derive_accepted()?))
     }
 
@@ -168,6 +174,7 @@ impl Ledger {
     pub fn retry_held(&mut self, now: Now) -> Result<Changed, LedgerError> {
         self.begin(now)?;
         self.accept_waiting(now)?;
+        self.retire_due(now)?;
         self.derive_accepted()
     }
 
@@ -220,8 +227,8 @@ impl Ledger {
             return Ok(Accepted::Duplicate);
         }
         match self.judge(now, &sealed) {
-            Ok(edits) => {
-                let merged = self.merge(&sealed, bytes, edits);
+            Ok(list) => {
+                let merged = self.merge(&sealed, bytes, list);
                 self.poisoned |= merged.is_err();
                 merged.map(|()| Accepted::Applied(Changed::default()))
             }
@@ -242,7 +249,7 @@ impl Ledger {
     }
 
     // Everything that is checked before anything is changed.
-    fn judge(&self, now: Now, sealed: &SealedTransaction<'_>) -> Result<Vec<Stamped>, Verdict> {
+    fn judge(&self, now: Now, sealed: &SealedTransaction<'_>) -> Result<List, Verdict> {
         let header = sealed.header();
         if header.workspace != self.keyring.workspace || header.realm != self.keyring.root_realm {
             return Err(RefusedReason::OtherWorkspace.into());
@@ -258,11 +265,10 @@ impl Ledger {
         }
         let hold = if known.is_some() { Verdict::Hold } else { Verdict::Later };
         let last = self.frontier.get(&tag);
-        if header.sequence != last.map_or(0, |row| row.sequence) + 1 {
-            return Err(hold(HeldReason::Gap));
-        }
-        if header.previous != last.map_or([0; 32], |row| row.hash) {
-            return Err(RefusedReason::Fork.into());
+        match FrontierRow::position_after(last, header) {
+            Position::Next => {}
+            Position::Gap => return Err(hold(HeldReason::Gap)),
+            Position::Fork => return Err(RefusedReason::Fork.into()),
         }
         if self.keyring.epoch_keys(header.epoch).next().is_none() {
             return Err(hold(HeldReason::UnknownEpoch));
@@ -270,24 +276,24 @@ impl Ledger {
         if known.is_some() && !self.roster.may_write(tag, header.sequence) {
             return Err(RefusedReason::NotAllowed.into());
         }
-        let edits = self.open_edits(sealed, tag)?;
+        let list = self.open_list(sealed, tag)?;
         if known.is_none() {
-            self.check_newcomer(sealed, &edits)?;
+            self.check_newcomer(sealed, &list)?;
         }
-        check_stamps(&edits, last.map_or(0, |row| row.clock), now)?;
-        Ok(edits)
+        check_stamps(&list, last.map_or(0, |row| row.clock), now)?;
+        Ok(list)
     }
 
-    fn open_edits(&self, sealed: &SealedTransaction<'_>, tag: DeviceTag) -> Result<Vec<Stamped>, Verdict> {
+    fn open_list(&self, sealed: &SealedTransaction<'_>, tag: DeviceTag) -> Result<List, Verdict> {
         let plain = self.open_sealed(sealed)?;
         decode_list(&plain, tag).map_err(|error| RefusedReason::Edits(error).into())
     }
 
     // The first transaction of a device, the founder's above all, may itself bring the records that vouch for it. They
     // are signed and lead back to the workspace's identifier, so they can be believed before their carrier is.
-    fn check_newcomer(&self, sealed: &SealedTransaction<'_>, edits: &[Stamped]) -> Result<(), Verdict> {
+    fn check_newcomer(&self, sealed: &SealedTransaction<'_>, list: &List) -> Result<(), Verdict> {
         let mut roster = self.roster.clone();
-        for stamped in edits {
+        for stamped in list.edits() {
             if let Edit::Roster(bytes) = &stamped.edit
                 && let Ok(record) = RosterRecord::parse(bytes)
             {
@@ -298,15 +304,11 @@ impl Ledger {
         check_author(&roster, sealed)
     }
 
-    fn merge(
-        &mut self,
-        sealed: &SealedTransaction<'_>,
-        bytes: &[u8],
-        edits: Vec<Stamped>,
-    ) -> Result<(), LedgerError> {
+    fn merge(&mut self, sealed: &SealedTransaction<'_>, bytes: &[u8], list: List) -> Result<(), LedgerError> {
         let header = sealed.header();
         let (device, sequence, tag) = (header.device, header.sequence, header.device.tag());
-        let clock = edits.last().map_or(0, |edit| edit.stamp.clock);
+        let clock = list.clock();
+        let edits = unknown_edits(list, self.frontier.get(&tag).map(|row| row.unseen.as_ref()));
         let mut members = false;
         for stamped in edits {
             if let Edit::Roster(record) = &stamped.edit {
@@ -326,7 +328,7 @@ impl Ledger {
         }
         self.state.clock.observe(clock);
         self.state.layers.put(Table::Log, log_key(tag, sequence), bytes.to_vec());
-        self.set_frontier(FrontierRow { device, sequence, hash: sealed.hash(), clock });
+        self.advance(device, sequence, sealed.hash(), clock);
         Ok(())
     }
 }
@@ -344,10 +346,26 @@ fn check_author(roster: &Roster, sealed: &SealedTransaction<'_>) -> Result<(), V
     }
 }
 
-fn check_stamps(edits: &[Stamped], after: u64, now: Now) -> Result<(), Verdict> {
-    let (Some(first), Some(last)) = (edits.first(), edits.last()) else { return Ok(()) };
-    if first.stamp.clock <= after {
+// What was issued again was taken in before, unless all that ever carried it was passed over. Taking it in twice would bring
+// back versions that were replaced, and given up, since.
+fn unknown_edits(list: List, unseen: Option<&Ranges>) -> Vec<Stamped> {
+    let again = match list {
+        List::Made(edits) => return edits,
+        List::Again(again) => again,
+    };
+    let never_seen = |carrier: &u64| unseen.is_some_and(|unseen| unseen.contains(*carrier));
+    let groups = again.groups.into_iter().filter(|group| group.carriers.iter().all(never_seen));
+    groups.flat_map(|group| group.edits).collect()
+}
+
+fn check_stamps(list: &List, after: u64, now: Now) -> Result<(), Verdict> {
+    let first = match list {
+        List::Made(edits) => edits.first().map(|edit| edit.stamp.clock),
+        List::Again(again) => Some(again.clock + 1),
+    };
+    let Some(first) = first else { return Ok(()) };
+    if first <= after {
         return Err(RefusedReason::Stamps.into());
     }
-    if is_ahead(last.stamp.clock, now) { Err(Verdict::Hold(HeldReason::ClockAhead)) } else { Ok(()) }
+    if is_ahead(list.clock(), now) { Err(Verdict::Hold(HeldReason::ClockAhead)) } else { Ok(()) }
 }

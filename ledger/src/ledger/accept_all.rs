@@ -19,6 +19,8 @@ pub struct AcceptedAll {
     pub changed: Changed,
     /// How many are in the tree now, those that waited for them included.
     pub applied: u32,
+    /// How many outlines are newer than those known.
+    pub outlines: u32,
     /// How many were known.
     pub duplicate: u32,
     /// How many of those given wait, by reason.
@@ -42,6 +44,7 @@ impl Ledger {
         if all.applied > 0 {
             all.applied += self.accept_waiting(now)?;
         }
+        self.retire_due(now)?;
         all.changed = self.derive_accepted()?;
         all.count_held(&waiting, &self.frontier);
         Ok(all)

@@ -120,7 +120,7 @@ impl Ledger {
 
     fn advance_written(&mut self, to: BTreeMap<DeviceTag, FrontierRow>) {
         for (tag, row) in to {
-            if self.written.get(&tag).is_none_or(|written| written.sequence < row.sequence) {
+            if self.written.get(&tag).is_none_or(|written| row.is_newer_than(written)) {
                 self.written.insert(tag, row);
             }
         }
@@ -142,7 +142,8 @@ impl Ledger {
         let mut from = 0;
         while from < pending.len() {
             let to = transaction_end(&pending, &starts, from);
-            self.seal_one(&pending[from..to])?;
+            let clock = pending[to - 1].stamp.clock;
+            self.seal_one(&encode_list(&pending[from..to]), clock)?;
             from = to;
         }
         self.pending_bytes = 0;
@@ -156,7 +157,8 @@ impl Ledger {
         key.ok_or(LedgerError::Setup("the keyring holds no key to seal with"))
     }
 
-    fn seal_one(&mut self, edits: &[Stamped]) -> Result<(), LedgerError> {
+    /// Makes encoded edits the next transaction of the own log, after which its clock stands so. Answers its sequence number.
+    pub(super) fn seal_one(&mut self, edits: &[u8], clock: u64) -> Result<u64, LedgerError> {
         let own = self.state.own;
         let last = self.frontier.get(&own);
         let sequence = last.map_or(1, |row| row.sequence + 1);
@@ -169,12 +171,11 @@ impl Ledger {
             epoch,
             previous: last.map_or([0; 32], |row| row.hash),
         };
-        let sealed = seal(&header, &encode_list(edits), key, &self.device)?;
+        let sealed = seal(&header, edits, key, &self.device)?;
         let hash = SealedTransaction::parse(&sealed)?.hash();
         self.state.layers.put(Table::Log, log_key(own, sequence), sealed);
-        let clock = edits.last().map_or(0, |edit| edit.stamp.clock);
-        self.set_frontier(FrontierRow { device: header.device, sequence, hash, clock });
-        Ok(())
+        self.advance(header.device, sequence, hash, clock);
+        Ok(sequence)
     }
 }
 

@@ -50,8 +50,8 @@ impl Ledger {
         !self.pending.is_empty() || sealed(&self.frontier) > sealed(&self.written)
     }
 
-    /// The clock of the last edit in a transaction; `None` if it is not here or holds none. At or behind the end of what is on disk
-    /// it is the end's own; else the transaction is read.
+    /// Where a device's clock stood at a transaction; `None` if nothing of its log up to there is here. At or behind the end of what is
+    /// on disk it is the end's own; else the transaction is read, or, if that was cleaned, the last before it that is here.
     ///
     /// # Errors
     /// The store failed, or the transaction cannot be read.
@@ -59,9 +59,10 @@ impl Ledger {
         match self.written.get(&device) {
             None => Ok(None),
             Some(row) if sequence >= row.sequence => Ok(Some(row.clock)),
-            Some(_) => {
-                let edits = self.logged(device, sequence)?;
-                Ok(edits.last().map(|edit| edit.stamp.clock))
+            Some(row) => {
+                let held = self.last_held(row, sequence)?;
+                let list = held.map(|held| self.logged(device, held)).transpose()?.flatten();
+                Ok(list.map(|list| list.clock()))
             }
         }
     }

@@ -52,7 +52,7 @@ impl Ledger {
         self.state.layers.scan(Table::Versions, &from, prefix_end(&from).as_deref(), &mut |key, value| {
             let Some(id) = version_of_key(key).filter(|id| Some(*id) != head) else { return true };
             match VersionRow::decode(value) {
-                Ok(VersionRow { replaced, body: Some(body) }) => {
+                Ok(VersionRow { replaced, body: Some(body) }) if !body.is_given_up() => {
                     infos.push(info(id, body.size, body.mtime, body.parents, replaced.is_none()));
                 }
                 Ok(_) => {}

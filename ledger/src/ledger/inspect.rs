@@ -21,7 +21,8 @@ impl Ledger {
     pub(crate) fn own_edits_for_test(&self) -> Vec<Stamped> {
         let own = self.state.own;
         let last = self.frontier.get(&own).map_or(0, |row| row.sequence);
-        let mut edits: Vec<_> = (1..=last).flat_map(|sequence| self.logged(own, sequence).unwrap()).collect();
+        let lists = (1..=last).filter_map(|sequence| self.logged(own, sequence).unwrap());
+        let mut edits: Vec<_> = lists.flat_map(|list| list.edits().cloned().collect::<Vec<_>>()).collect();
         edits.extend(self.pending.iter().cloned());
         edits
     }

@@ -3,19 +3,15 @@
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::commit::log_key;
-use super::{FrontierRow, Ledger};
-use crate::edit::{Edit, Stamped, decode_list};
+use super::{Frontier, FrontierRow, Ledger};
+use crate::edit::{Edit, List, Stamped, decode_list};
 use crate::error::LedgerError;
-use crate::identity::{DeviceId, DeviceTag};
+use crate::identity::DeviceTag;
 use crate::node::{Ino, Kind};
 use crate::stamp::{Stamp, Time};
 use crate::store::{StoreError, Table};
 use crate::transaction::{SealedTransaction, TransactionError};
 use crate::tree::prefix_end;
-
-/// Per device, the sequence number up to which its log is known without a gap.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Frontier(pub BTreeMap<DeviceId, u64>);
 
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +67,8 @@ pub enum Action {
         /// Length, bytes.
         size: u64,
     },
+    /// Old content was given up for good.
+    Passed,
     /// Members, devices or keys of the workspace.
     Roster,
 }
@@ -78,12 +76,12 @@ pub enum Action {
 impl Ledger {
     /// How far each device's log is on this device's disk.
     pub fn frontier(&self) -> Frontier {
-        Frontier(self.written.values().map(|row| (row.device, row.sequence)).collect())
+        Frontier::of(&self.written)
     }
 
     /// How far each device's log is known, on disk or not yet.
     pub fn frontier_in_memory(&self) -> Frontier {
-        Frontier(self.frontier.values().map(|row| (row.device, row.sequence)).collect())
+        Frontier::of(&self.frontier)
     }
 
     /// Sealed transactions that `theirs` does not have, in an order each device's log allows, up to about
@@ -144,17 +142,42 @@ impl Ledger {
             if tape.next == 0 {
                 return Ok(None);
             }
-            tape.edits = self.logged(tape.device, tape.next)?;
-            tape.next -= 1;
+            let row = self.frontier.get(&tape.device);
+            let Some(held) = row.map(|row| self.last_held(row, tape.next)).transpose()?.flatten() else {
+                return Ok(None);
+            };
+            // What was issued again was done long ago, in transactions that are no longer kept.
+            if let Some(List::Made(edits)) = self.logged(tape.device, held)? {
+                tape.edits = edits;
+            }
+            tape.next = held - 1;
         }
     }
 
-    pub(super) fn logged(&self, device: DeviceTag, sequence: u64) -> Result<Vec<Stamped>, LedgerError> {
-        let Some(sealed) = self.state.layers.get(Table::Log, &log_key(device, sequence))? else {
-            return Ok(Vec::new());
-        };
-        let plain = self.open_sealed(&SealedTransaction::parse(&sealed)?)?;
+    /// The edits of a transaction that is here.
+    pub(super) fn logged(&self, device: DeviceTag, sequence: u64) -> Result<Option<List>, LedgerError> {
+        let sealed = self.state.layers.get(Table::Log, &log_key(device, sequence))?;
+        sealed.map(|sealed| self.open_logged(device, &sealed)).transpose()
+    }
+
+    pub(super) fn open_logged(&self, device: DeviceTag, sealed: &[u8]) -> Result<List, LedgerError> {
+        let plain = self.open_sealed(&SealedTransaction::parse(sealed)?)?;
         Ok(decode_list(&plain, device)?)
+    }
+
+    /// The last transaction up to `sequence` of a log that is here. What is cleaned is stepped over, even if it is here still.
+    pub(super) fn last_held(&self, row: &FrontierRow, sequence: u64) -> Result<Option<u64>, LedgerError> {
+        let mut at = sequence;
+        while at > 0 {
+            match row.outline().and_then(|outline| outline.cleaned.around(at)) {
+                Some((first, _)) => at = first - 1,
+                None if self.state.layers.get(Table::Log, &log_key(row.device.tag(), at))?.is_some() => {
+                    return Ok(Some(at));
+                }
+                None => at -= 1,
+            }
+        }
+        Ok(None)
     }
 
     /// The edits in a transaction, by whichever key of its epoch fits.
@@ -183,6 +206,7 @@ impl Ledger {
             Edit::Attributes { inode, .. } => (Some(inode), Action::Attributes),
             Edit::Xattr { inode, name, .. } => (Some(inode), Action::Xattr { name }),
             Edit::Publish { inode, size, .. } => (Some(inode), Action::Wrote { size }),
+            Edit::Passed { inode, .. } => (Some(inode), Action::Passed),
             Edit::Roster(_) => (None, Action::Roster),
         };
         let ino = id.map(|id| self.state.ino_of(id)).transpose()?.flatten();

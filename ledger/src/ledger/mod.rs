@@ -4,17 +4,21 @@
 //! local.rs    edits made here          accept.rs   transactions of other devices
 //! read.rs     the tree that shows      history.rs  versions, deleted names, conflicts
 //! commit.rs   keep, freeze, thaw       log.rs      what was done, newest first; frontier
-//! accept_all.rs  many of those at once
+//! accept_all.rs  many of those at once   outlines.rs  what others cleaned
 //! prune.rs    what history gives up    digest.rs   one hash of the whole tree
 //! setup.rs    create, join, open       members.rs  the roster
 //! check.rs    every row looked over     heads.rs    current versions, clocks of sequences
+//! retire.rs   heads that are none any more
+//! frontier.rs how far each log is known  clean.rs    what a log no longer needs
 //! ```
 
 mod accept;
 mod accept_all;
 mod check;
+mod clean;
 mod commit;
 mod digest;
+mod frontier;
 mod heads;
 mod history;
 #[cfg(test)]
@@ -22,8 +26,10 @@ mod inspect;
 mod local;
 mod log;
 mod members;
+mod outlines;
 mod prune;
 mod read;
+mod retire;
 mod setup;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,32 +38,25 @@ pub(crate) use self::accept::Held;
 pub use self::accept::{Accepted, Changed, HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX, HeldReason, RefusedReason};
 pub use self::accept_all::AcceptedAll;
 pub use self::check::{DamagedRow, RowCursor};
+pub use self::clean::CleanReport;
 pub(crate) use self::commit::log_key;
+pub use self::frontier::{Frontier, OutlineCounters};
+pub(crate) use self::frontier::{FrontierRow, Position, read_frontier};
 pub(crate) use self::log::logged_since;
-pub use self::log::{Action, Frontier, LogLine};
+pub use self::log::{Action, LogLine};
 pub use self::members::RecordsTaken;
 pub(crate) use self::members::roster_of;
+pub(crate) use self::outlines::{counters, newer_outlines, weigh_outline};
 pub use self::prune::{Cursor, PruneReport};
 pub(crate) use self::read::local_key;
-pub(crate) use self::setup::read_frontier;
 use crate::edit::Stamped;
 use crate::error::LedgerError;
 use crate::identity::{DeviceId, DeviceTag, WorkspaceId};
 use crate::keys::{DeviceKey, Keyring, UserKeys};
 use crate::node::Stats;
+use crate::outline::SignedOutline;
 use crate::roster::Roster;
 use crate::tree::State;
-
-/// How far one device's log is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FrontierRow {
-    pub(crate) device: DeviceId,
-    /// Of the last transaction.
-    pub(crate) sequence: u64,
-    pub(crate) hash: [u8; 32],
-    /// Clock of its last edit; 0 where nobody can read it.
-    pub(crate) clock: u64,
-}
 
 /// The merged tree of one workspace, its logs and its history. Reads take `&self`, edits `&mut self`; nothing here
 /// waits for a disk except reads of rows that are in no memory.
@@ -83,6 +82,11 @@ pub struct Ledger {
     operations: Vec<usize>,
     pending_bytes: usize,
     prune_at: Cursor,
+    // A pass over the logs, and what the last one found.
+    cleaning: Option<clean::Pass>,
+    declaring: Option<SignedOutline>,
+    // Devices with newer outlines, whose versions are to be looked at.
+    retiring: BTreeMap<DeviceTag, retire::Retiring>,
     poisoned: bool,
 }
 

@@ -25,6 +25,12 @@ pub struct PruneReport {
     pub finished: bool,
 }
 
+/// The clock before which the retention window ended.
+pub(super) fn oldest_kept(now: Now, retention: Duration) -> u64 {
+    let keep_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
+    now.wall.millis().saturating_sub(keep_ms) << 16
+}
+
 impl Ledger {
     /// Gives up versions that were replaced, and content of what was deleted, longer than `retention` ago. Looks at
     /// `budget_rows` inodes from where the step before stopped.
@@ -40,9 +46,22 @@ impl Ledger {
         retention: Duration,
         budget_rows: usize,
     ) -> Result<PruneReport, LedgerError> {
+        self.prune_except(now, retention, budget_rows, &|_| false)
+    }
+
+    /// The same, but for versions that `keeps` wants: something of this device was made on them and is no version yet.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::prune`].
+    pub fn prune_except(
+        &mut self,
+        now: Now,
+        retention: Duration,
+        budget_rows: usize,
+        keeps: &dyn Fn(VersionId) -> bool,
+    ) -> Result<PruneReport, LedgerError> {
         self.begin(now)?;
-        let keep_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
-        let oldest = now.wall.millis().saturating_sub(keep_ms) << 16;
+        let oldest = oldest_kept(now, retention);
         let mut report = PruneReport::default();
         let rows = self.state.inodes_from(self.prune_at.0, budget_rows)?;
         report.finished = rows.len() < budget_rows;
@@ -51,7 +70,7 @@ impl Ledger {
             _ => Cursor::default(),
         };
         for ino in rows {
-            let result = self.prune_inode(ino, oldest, &mut report);
+            let result = self.prune_inode(ino, oldest, keeps, &mut report);
             self.poisoned |= result.is_err();
             result?;
         }
@@ -59,16 +78,25 @@ impl Ledger {
         Ok(report)
     }
 
-    fn prune_inode(&mut self, ino: Ino, oldest: u64, report: &mut PruneReport) -> Result<(), LedgerError> {
+    fn prune_inode(
+        &mut self,
+        ino: Ino,
+        oldest: u64,
+        keeps: &dyn Fn(VersionId) -> bool,
+        report: &mut PruneReport,
+    ) -> Result<(), LedgerError> {
         let row = self.state.known_row(ino)?;
+        let keeps_head = row.head.as_ref().is_some_and(|head| keeps(head.id));
         let dead = row.born.is_some()
             && !row.is_alive()
             && row.links.iter().all(|link| link.place.deleted && link.place.stamp.clock < oldest);
+        let opens = row.head.as_ref().map(|head| head.id);
         let long_head = row.head.as_ref().filter(|head| head.content.is_none()).map(|head| head.id);
         let mut gone = Vec::new();
         for (id, version) in self.state.versions_of(ino)? {
             let replaced_long_ago = version.replaced.is_some_and(|stamp: Stamp| stamp.clock < oldest);
-            if version.body.is_some() && (replaced_long_ago || (dead && long_head == Some(id))) {
+            let old = replaced_long_ago && opens != Some(id);
+            if version.body.is_some() && !keeps(id) && (old || (dead && long_head == Some(id))) {
                 gone.push(id);
             }
         }
@@ -76,7 +104,7 @@ impl Ledger {
         for id in gone {
             self.state.layers.delete(Table::Versions, version_key(ino, id));
         }
-        if dead && !row.expired {
+        if dead && !row.expired && !keeps_head {
             self.expire(ino, &row)?;
             report.inodes += 1;
         }

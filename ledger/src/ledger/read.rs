@@ -116,6 +116,9 @@ impl Ledger {
                 return Ok((head.size, self.state.head_content(ino, &row)?));
             }
             if let Some(body) = self.state.version(ino, version)?.and_then(|row| row.body) {
+                if body.is_given_up() {
+                    return Err(LedgerError::Expired);
+                }
                 return Ok((body.size, body.content));
             }
         }

@@ -1,25 +1,24 @@
 //! Making a workspace, and opening it again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::accept::Held;
+use super::clean::read_declaring;
+use super::frontier::{FrontierRow, read_frontier};
 use super::members::read_roster;
-use super::{Cursor, FrontierRow, Ledger};
+use super::retire::Retiring;
+use super::{Cursor, Ledger};
 use crate::error::LedgerError;
-use crate::identity::{DeviceId, DeviceTag};
+use crate::identity::DeviceId;
 use crate::keys::{DeviceKey, Keyring, UserKeys};
 use crate::node::{AttributeChange, InodeId, Kind, ROOT};
 use crate::roster::{FoundingNames, Roster};
 use crate::stamp::{Now, Stamp, Time};
-use crate::store::{Backing, StoreError, Table};
-use crate::tree::{Born, InodeRow, State, prefix_end};
-use crate::wire::{Reader, WireError, Writer};
+use crate::store::{Backing, Table};
+use crate::tree::{Born, InodeRow, State};
 
 const NAME_KEY: &[u8] = b"name";
 const WORKSPACE_KEY: &[u8] = b"workspace";
-const FRONTIER_PREFIX: &[u8] = b"frontier/";
-const FRONTIER_FORMAT: u8 = 1;
 /// Longest name of a workspace, bytes.
 const WORKSPACE_NAME_MAX_BYTES: usize = 255;
 
@@ -132,6 +131,10 @@ impl Ledger {
         state.wall = now.wall;
         let name = state.layers.get(Table::Meta, NAME_KEY)?.unwrap_or_default();
         let frontier = read_frontier(&|table, from, to, f| state.layers.scan(table, from, to, f))?;
+        let own = state.own;
+        let retiring =
+            frontier.keys().filter(|tag| **tag != own).map(|tag| (*tag, Retiring::default())).collect();
+        let declaring = read_declaring(&state)?;
         let (roster, roster_rows) = read_roster(&state, &keyring)?;
         Ok(Self {
             state,
@@ -152,65 +155,22 @@ impl Ledger {
             operations: Vec::new(),
             pending_bytes: 0,
             prune_at: Cursor::default(),
+            cleaning: None,
+            declaring,
+            // What was left to look at when the ledger was closed is not known.
+            retiring,
             poisoned: false,
         })
     }
 
-    /// Moves one device's frontier, in memory and among the changes.
-    pub(super) fn set_frontier(&mut self, row: FrontierRow) {
-        let (key, value) = row.encode();
-        self.state.layers.put(Table::Meta, key, value);
-        self.state.stats.transactions += 1;
-        self.frontier.insert(row.device.tag(), row);
-    }
-}
-
-impl FrontierRow {
-    /// Key and value of its row in `meta`.
-    pub(crate) fn encode(&self) -> (Vec<u8>, Vec<u8>) {
-        let mut w = Writer::with_capacity(96);
-        w.byte(FRONTIER_FORMAT);
-        w.raw(self.device.as_bytes());
-        w.unsigned(self.sequence);
-        w.raw(&self.hash);
-        w.unsigned(self.clock);
-        ([FRONTIER_PREFIX, &self.device.tag().0.to_be_bytes()].concat(), w.out)
-    }
-}
-
-/// What a scan of rows is told to do: table, from, to, each row.
-type Scan<'a> =
-    dyn Fn(Table, &[u8], Option<&[u8]>, &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> + 'a;
-
-/// How far each log goes.
-pub(crate) fn read_frontier(scan: &Scan<'_>) -> Result<BTreeMap<DeviceTag, FrontierRow>, LedgerError> {
-    let mut frontier = BTreeMap::new();
-    let mut bad = None;
-    let end = prefix_end(FRONTIER_PREFIX);
-    scan(Table::Meta, FRONTIER_PREFIX, end.as_deref(), &mut |_, value| {
-        match read_frontier_row(value) {
-            Ok(row) => {
-                frontier.insert(row.device.tag(), row);
-            }
-            Err(error) => bad = Some(error),
+    /// Moves one device's frontier over a transaction, in memory and among the changes.
+    pub(super) fn advance(&mut self, device: DeviceId, sequence: u64, hash: [u8; 32], clock: u64) {
+        let row = self.frontier.entry(device.tag()).or_insert_with(|| FrontierRow::new(device));
+        let passed_over = row.advance(sequence, hash, clock);
+        let cleaned = if passed_over { row.encode_cleaned() } else { Vec::new() };
+        for (key, value) in std::iter::once(row.encode()).chain(cleaned) {
+            self.state.layers.put(Table::Meta, key, value);
         }
-        bad.is_none()
-    })?;
-    bad.map_or(Ok(frontier), |error| Err(error.into()))
-}
-
-fn read_frontier_row(bytes: &[u8]) -> Result<FrontierRow, WireError> {
-    let mut r = Reader::new(bytes);
-    let found = r.byte()?;
-    if found != FRONTIER_FORMAT {
-        return Err(WireError::Newer { found, known: FRONTIER_FORMAT });
+        self.state.stats.transactions += 1;
     }
-    let row = FrontierRow {
-        device: DeviceId::from_bytes(r.array()?),
-        sequence: r.unsigned()?,
-        hash: r.array()?,
-        clock: r.unsigned()?,
-    };
-    r.finish()?;
-    Ok(row)
 }

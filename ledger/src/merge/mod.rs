@@ -14,6 +14,7 @@ mod claims;
 mod fallback;
 mod registers;
 mod slots;
+mod standing;
 mod versions;
 
 use crate::error::LedgerError;
@@ -31,4 +32,5 @@ impl State {
 
 pub(crate) use registers::{decode_xattr, xattr_key};
 pub(crate) use slots::SEVERAL_CLAIMS;
+pub(crate) use standing::Standing;
 pub(crate) use versions::SEVERAL_HEADS;

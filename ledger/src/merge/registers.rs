@@ -63,6 +63,13 @@ impl State {
                 }
                 self.add_version(ino, stamp, VersionBody { parents, size, mtime, content })
             }
+            Edit::Passed { inode, replaced } => {
+                let ino = self.resolve(inode)?;
+                if ino == ROOT {
+                    return Ok(());
+                }
+                self.pass_version(ino, stamp, &replaced)
+            }
             // The roster is not part of the tree.
             Edit::Roster(_) => Ok(()),
         }

@@ -2,6 +2,7 @@
 
 use super::grant::Grant;
 use super::name::{SealedName, Subject};
+use super::policy::Policy;
 use super::record::{Action, Cut, DeviceClaim, Founding, Membership};
 use super::{Role, Roster, RosterError, RosterRecord};
 use crate::identity::{DeviceId, UserId};
@@ -160,6 +161,15 @@ impl Roster {
         accepted_through: u64,
     ) -> Result<RosterRecord, RosterError> {
         self.write(by, Action::RemoveDevice(Cut { device, accepted_through }))
+    }
+
+    /// Decides about copies, for all computers.
+    ///
+    /// # Errors
+    /// [`RosterError::Policy`] when the numbers do not fit together, [`RosterError::NotAllowed`].
+    pub fn set_policy(&mut self, by: &UserKeys, policy: Policy) -> Result<RosterRecord, RosterError> {
+        policy.check()?;
+        self.write(by, Action::Policy(policy))
     }
 
     /// Begins a new epoch of the root realm: makes a key, puts it into the keyring, seals it to each member with keys.

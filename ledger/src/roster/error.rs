@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::graph::{MAX_HELD_RECORDS, MAX_RECORDS};
+use super::policy::PolicyError;
 use crate::keys::KeyError;
 
 /// A refusal. For a record that came from elsewhere: count it and show it, the roster is as before.
@@ -62,6 +63,9 @@ pub enum RosterError {
     /// The keyring is another workspace's or lacks the keys.
     #[error("the keyring does not hold this workspace's keys: open the right one")]
     WrongKeyring,
+    /// A decision about copies that makes no sense.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// A key that cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),

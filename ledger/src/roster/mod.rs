@@ -21,6 +21,7 @@
 //! | who may do what | `role.rs`, `power.rs` |
 //! | which records count | `weighing.rs` |
 //! | what concurrent records come to | `view.rs` |
+//! | what can be decided about copies | `policy.rs` |
 //! | how records are made | `author.rs` |
 
 mod author;
@@ -29,6 +30,7 @@ mod error;
 mod grant;
 mod graph;
 mod name;
+mod policy;
 mod power;
 mod record;
 mod role;
@@ -50,6 +52,7 @@ pub use error::RosterError;
 pub use grant::OpenedEpoch;
 pub use graph::Applied;
 pub use name::{MAX_NAME_BYTES, SealedName};
+pub use policy::{COPIES_MAX, COPIES_MIN, Copies, FsyncLevel, Policy, PolicyError};
 pub use record::{Cut, DeviceClaim, MAX_RECORD_BYTES, RecordHash, RosterRecord};
 pub use role::Role;
 pub use view::{Device, Member, WriteRight};
@@ -137,6 +140,16 @@ impl Roster {
     /// The realm of the root folder.
     pub fn root_realm(&self) -> Option<RealmId> {
         self.view.founding().map(|founding| founding.root_realm)
+    }
+
+    /// What was decided about copies; `None` when nobody did, and [`Policy::default`] holds.
+    pub fn decided_policy(&self) -> Option<Policy> {
+        self.view.policy
+    }
+
+    /// What holds for copies.
+    pub fn policy(&self) -> Policy {
+        self.view.policy.unwrap_or_default()
     }
 
     /// Everybody who ever was a member.

@@ -32,7 +32,7 @@ pub(super) fn need_of(record: &RosterRecord, past: &impl Past) -> Result<Need, R
             let owner = past.owner_of(&cut.device).ok_or(RosterError::UnknownDevice)?;
             Ok(over_device(author, owner, past.role_of(&owner)))
         }
-        Action::Grant(_) => Ok(Need::Admin),
+        Action::Grant(_) | Action::Policy(_) => Ok(Need::Admin),
     }
 }
 

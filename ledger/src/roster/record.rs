@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 0   4  magic "PDro"
-//! 4   2  version, big-endian
+//! 4   2  version, big-endian: the first release that knows the action
 //! 6   n  body: postcard of `Body`
 //! …  64  signature: Ed25519 by the author's user key over: context ‖ all bytes before
 //! ```
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::RosterError;
 use super::grant::Grant;
 use super::name::SealedName;
+use super::policy::Policy;
 use super::role::Role;
 use crate::identity::{DeviceId, RealmId, UserId, WorkspaceId};
 use crate::keys::{DeviceKey, DevicePublicKey, Signature, UserKeys, UserPublicKeys, UserSigningPublicKey};
@@ -25,7 +26,8 @@ pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 pub(super) const MAX_PARENTS: usize = 16;
 
 const MAGIC: &[u8; 4] = b"PDro";
-const VERSION: u16 = 1;
+/// The newest. A record has the least that can say what it states, so that releases that know less still read it.
+const VERSION: u16 = 2;
 const HEADER_BYTES: usize = 6;
 const SIGNATURE_BYTES: usize = 64;
 const SIGNATURE_CONTEXT: &[u8] = b"peerdrive 2026 roster record signature v1\0";
@@ -115,6 +117,7 @@ pub(super) enum Action {
     Device { claim: DeviceClaim, name: SealedName },
     RemoveDevice(Cut),
     Grant(Vec<Grant>),
+    Policy(Policy),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,8 +145,9 @@ impl RosterRecord {
         parents: Vec<RecordHash>,
         action: Action,
     ) -> Result<Self, RosterError> {
+        let version = action.version();
         let body = Body { workspace, parents, author: author.public(), action };
-        let mut bytes = [&MAGIC[..], &VERSION.to_be_bytes()].concat();
+        let mut bytes = [&MAGIC[..], &version.to_be_bytes()].concat();
         bytes = postcard::to_extend(&body, bytes)
             .expect("a body is made of plain data, which postcard always writes");
         let signature = author.sign(&signed_message(&bytes)).to_bytes();
@@ -169,7 +173,7 @@ impl RosterRecord {
             bytes.split_last_chunk::<SIGNATURE_BYTES>().ok_or(RosterError::Malformed)?;
         let body = signed.get(HEADER_BYTES..).ok_or(RosterError::Malformed)?;
         let (body, rest): (Body, _) = postcard::take_from_bytes(body).map_err(|_| RosterError::Malformed)?;
-        if !rest.is_empty() {
+        if !rest.is_empty() || found != body.action.version() {
             return Err(RosterError::Malformed);
         }
         let signature = Signature::from_bytes(signature);
@@ -233,12 +237,20 @@ impl Body {
                 Ok(())
             }
             Action::Device { claim, .. } => claim.check(&self.workspace),
-            Action::RemoveDevice(_) | Action::Grant(_) => Ok(()),
+            Action::RemoveDevice(_) | Action::Grant(_) | Action::Policy(_) => Ok(()),
         }
     }
 }
 
 impl Action {
+    /// The first version of the format that has it.
+    fn version(&self) -> u16 {
+        match self {
+            Self::Policy(_) => 2,
+            _ => 1,
+        }
+    }
+
     fn check_bounds(&self) -> Result<(), RosterError> {
         let bounded = match self {
             Self::Found(founding) => founding.name.is_bounded(),
@@ -246,6 +258,7 @@ impl Action {
             Self::Device { name, .. } => name.is_bounded(),
             Self::RemoveDevice(_) => true,
             Self::Grant(grants) => grants.iter().all(Grant::is_bounded),
+            Self::Policy(policy) => policy.check().is_ok(),
         };
         if bounded { Ok(()) } else { Err(RosterError::Malformed) }
     }

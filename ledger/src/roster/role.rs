@@ -3,7 +3,7 @@
 //! | who | may |
 //! |---|---|
 //! | owner | everything |
-//! | admin | add, change and remove writers, readers and hosts and their devices; hand out keys |
+//! | admin | add, change and remove writers, readers and hosts and their devices; hand out keys; decide about copies |
 //! | any member | add and remove own devices; leave |
 
 use std::fmt;

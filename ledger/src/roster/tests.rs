@@ -65,6 +65,12 @@ impl Workspace {
         Ok(())
     }
 
+    fn decide(&mut self, by: u8, target: u8) -> Result<(), RosterError> {
+        let policy = Policy { copies: Copies::wanting(target), fsync: FsyncLevel::Local };
+        self.records.push(self.roster.set_policy(&user(by), policy)?);
+        Ok(())
+    }
+
     /// Another device's copy, that goes its own way from here.
     fn fork(&self) -> Self {
         Self { roster: self.roster.clone(), keyring: self.keyring.clone(), records: self.records.clone() }
@@ -138,6 +144,95 @@ fn bytes_are_fixed() {
         all.finalize().to_hex().as_str(),
         "85fed0f83456cff6b621d9e1f33ae367adc29bff5e630d17fdb50985fc0ce99c"
     );
+}
+
+#[test]
+fn the_bytes_of_a_policy_are_fixed() {
+    let mut workspace = Workspace::new();
+    let policy = Policy { copies: Copies { min: 2, target: 3, max: 4 }, fsync: FsyncLevel::Replicas(2) };
+    let record = workspace.roster.set_policy(&user(1), policy).unwrap();
+    let bytes = record.as_bytes();
+    assert_eq!(&bytes[..6], b"PDro\0\x02");
+    let action_at = bytes.len() - 64 - 6;
+    assert_eq!(bytes[action_at..bytes.len() - 64], [5, 2, 3, 4, 1, 2]);
+    assert_eq!(
+        blake3::hash(bytes).to_hex().as_str(),
+        "dbfe0d8697ada2ccd83c6e3feb38860fd00dac5e4abba0e93d8649599ff172e0"
+    );
+    // What an earlier version could not have said is none of its records.
+    let mut older = bytes.to_vec();
+    older[5] = 1;
+    assert!(RosterRecord::parse(&older).is_err());
+}
+
+#[test]
+fn those_in_charge_decide_about_copies_and_hosts_read_it() {
+    let mut workspace = Workspace::with(&[(2, Role::Admin), (3, Role::Writer), (4, Role::Host)]);
+    assert_eq!((workspace.roster.decided_policy(), workspace.roster.policy()), (None, Policy::default()));
+    workspace.decide(1, 5).unwrap();
+    workspace.decide(2, 4).unwrap();
+    for seed in [3, 4] {
+        assert!(matches!(workspace.decide(seed, 2), Err(RosterError::NotAllowed { .. })));
+    }
+    // A host has the records and no keys.
+    assert_eq!(rebuilt(&workspace.records).policy().copies, Copies::wanting(4));
+}
+
+#[test]
+fn of_two_decisions_at_once_all_read_the_same_one_and_a_later_one_holds() {
+    let mut here = Workspace::with(&[(2, Role::Admin)]);
+    let mut there = here.fork();
+    here.decide(1, 2).unwrap();
+    there.decide(2, 4).unwrap();
+    let both = merged(&here, &there).policy().copies.target;
+    assert!([2, 4].contains(&both));
+    exchange(&mut here, &mut there);
+    here.decide(1, 6).unwrap();
+    assert_eq!(merged(&here, &there).policy().copies.target, 6);
+}
+
+#[test]
+fn a_removed_admins_decision_at_the_same_time_does_not_count() {
+    let mut here = Workspace::with(&[(2, Role::Admin)]);
+    let mut there = here.fork();
+    here.remove(1, 2).unwrap();
+    there.decide(2, 8).unwrap();
+    assert_eq!(merged(&here, &there).decided_policy(), None);
+}
+
+#[test]
+fn numbers_that_do_not_fit_together_are_refused() {
+    let mut workspace = Workspace::new();
+    let policy = |min, target, max, fsync| Policy { copies: Copies { min, target, max }, fsync };
+    for (wrong, why) in [
+        (policy(1, 3, 3, FsyncLevel::Local), PolicyError::Copies),
+        (policy(3, 2, 3, FsyncLevel::Local), PolicyError::Copies),
+        (policy(2, 4, 3, FsyncLevel::Local), PolicyError::Copies),
+        (policy(2, 3, 9, FsyncLevel::Local), PolicyError::Copies),
+        (policy(2, 3, 3, FsyncLevel::Replicas(1)), PolicyError::Replicas),
+        (policy(2, 3, 8, FsyncLevel::Replicas(4)), PolicyError::Replicas),
+    ] {
+        assert_eq!(workspace.roster.set_policy(&user(1), wrong), Err(RosterError::Policy(why)), "{wrong:?}");
+        let parents = workspace.roster.graph.parents_for_new();
+        let signed =
+            RosterRecord::sign(&user(1), workspace.keyring.workspace, parents, Action::Policy(wrong));
+        assert_eq!(signed, Err(RosterError::Malformed), "{wrong:?}");
+    }
+    for target in COPIES_MIN..=COPIES_MAX {
+        workspace.decide(1, target).unwrap();
+    }
+}
+
+#[test]
+fn levels_of_an_fsync_read_back() {
+    for level in [FsyncLevel::Local, FsyncLevel::Replicas(2), FsyncLevel::Replicas(8)] {
+        assert_eq!(level.to_string().parse(), Ok(level));
+    }
+    for wrong in
+        ["", "Local", "replicas", "replicas()", "replicas(1)", "replicas(9)", "replicas(2", "replicas(-2)"]
+    {
+        assert_eq!(wrong.parse::<FsyncLevel>(), Err(PolicyError::Level), "{wrong}");
+    }
 }
 
 #[test]
@@ -307,8 +402,8 @@ fn a_forged_or_changed_record_is_refused() {
 #[test]
 fn a_newer_record_is_told_apart() {
     let mut bytes = Workspace::new().records[0].as_bytes().to_vec();
-    bytes[5] = 2;
-    assert_eq!(RosterRecord::parse(&bytes), Err(RosterError::NewerVersion { found: 2, supported: 1 }));
+    bytes[5] = 3;
+    assert_eq!(RosterRecord::parse(&bytes), Err(RosterError::NewerVersion { found: 3, supported: 2 }));
 }
 
 #[test]
@@ -465,6 +560,7 @@ enum Deed {
     SetRole(u8, u8, Role),
     Remove(u8, u8),
     RemoveDevice(u8, u8),
+    Decide(u8, u8),
     /// The copies exchange everything they have.
     Meet,
 }
@@ -478,6 +574,7 @@ fn deeds() -> impl Strategy<Value = Vec<(bool, Deed)>> {
         3 => (who(), who(), role()).prop_map(|(by, user, role)| Deed::SetRole(by, user, role)),
         2 => (who(), who()).prop_map(|(by, user)| Deed::Remove(by, user)),
         1 => (who(), who()).prop_map(|(by, user)| Deed::RemoveDevice(by, user)),
+        2 => (who(), 2u8..9).prop_map(|(by, target)| Deed::Decide(by, target)),
         1 => Just(Deed::Meet),
     ];
     proptest::collection::vec((any::<bool>(), deed), 1..25)
@@ -493,6 +590,7 @@ fn perform(workspace: &mut Workspace, deed: &Deed) {
             let removed = workspace.roster.remove_device(&self::user(by), device(user).id(), 4);
             removed.map(|record| workspace.records.push(record))
         }
+        Deed::Decide(by, target) => workspace.decide(by, target),
         Deed::Meet => Ok(()),
     };
 }

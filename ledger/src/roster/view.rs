@@ -5,7 +5,8 @@
 //!    least role wins, and *removed* is the least.
 //! 3. **Devices** likewise: a removal that stands beside the addition wins.
 //! 4. **Epochs.** The newest whose keys only present members hold; failing that the newest.
-//! 5. **The founding.** Only the founder can sign one, and whoever signs another later changes nothing: the one that
+//! 5. **The policy.** The last in the order that never puts a record before its ancestors.
+//! 6. **The founding.** Only the founder can sign one, and whoever signs another later changes nothing: the one that
 //!    most records descend from is read.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use super::bits::Bits;
 use super::grant::Secret;
 use super::graph::Graph;
 use super::name::{SealedName, Subject};
+use super::policy::Policy;
 use super::power::Past;
 use super::record::{Action, Founding};
 use super::role::Role;
@@ -91,6 +93,8 @@ type EpochName = (u32, [u8; 32]);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct View {
     founding: Option<Founding>,
+    /// `None`: nobody decided.
+    pub policy: Option<Policy>,
     pub members: BTreeMap<UserId, Member>,
     pub devices: BTreeMap<DeviceId, Device>,
     pub tags: BTreeMap<DeviceTag, DeviceId>,
@@ -120,6 +124,7 @@ impl View {
         view.take_members(weighing, counting);
         view.take_devices(weighing, counting);
         view.take_epochs(weighing, counting);
+        view.take_policy(weighing, counting);
         view
     }
 
@@ -215,6 +220,14 @@ impl View {
             WriteRight::Through(earlier) => through.min(earlier),
         };
         Device { writes: WriteRight::Through(through), ..device }
+    }
+
+    fn take_policy(&mut self, weighing: &Weighing<'_>, counting: &Bits) {
+        let decided = counting.iter().filter_map(|position| match weighing.action(position) {
+            Action::Policy(policy) => Some((weighing.rank(position), *policy)),
+            _ => None,
+        });
+        self.policy = decided.max_by_key(|(rank, _)| *rank).map(|(_, policy)| policy);
     }
 
     fn take_epochs(&mut self, weighing: &Weighing<'_>, counting: &Bits) {

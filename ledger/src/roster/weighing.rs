@@ -51,7 +51,7 @@ impl<'a> Weighing<'a> {
                 Action::RemoveDevice(cut) => {
                     weighing.about_device.entry(cut.device).or_default().push(position);
                 }
-                Action::Grant(_) => {}
+                Action::Grant(_) | Action::Policy(_) => {}
             }
         }
         weighing

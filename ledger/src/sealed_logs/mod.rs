@@ -17,10 +17,10 @@ use std::sync::Arc;
 
 use crate::error::LedgerError;
 use crate::identity::{DeviceId, DeviceTag, WorkspaceId};
-use crate::ledger::{FrontierRow, Held, logged_since, read_frontier, roster_of};
+use crate::ledger::{FrontierRow, Held, counters, logged_since, newer_outlines, read_frontier, roster_of};
 use crate::roster::Roster;
 use crate::store::{Backing, Batch, Layer, Table};
-use crate::{Frontier, HeldReason};
+use crate::{Frontier, HeldReason, OutlineCounters};
 
 /// Where `meta` says whose logs these are. Not where a tree says so: neither is ever taken for the other.
 const WORKSPACE_KEY: &[u8] = b"sealed logs of";
@@ -106,7 +106,7 @@ impl SealedLogs {
 
     /// How far each device's log is on this host's disk.
     pub fn frontier(&self) -> Frontier {
-        Frontier(self.written.values().map(|row| (row.device, row.sequence)).collect())
+        Frontier::of(&self.written)
     }
 
     /// Sealed transactions that `theirs` does not have, as [`crate::Ledger::transactions_since`] gives them.
@@ -121,6 +121,16 @@ impl SealedLogs {
         logged_since(&self.written, theirs, limit_bytes, &|from, to, f| {
             self.backing.scan(Table::Log, from, to, f)
         })
+    }
+
+    /// The counters of the outlines that are on this host's disk.
+    pub fn outline_counters(&self) -> OutlineCounters {
+        counters(&self.written)
+    }
+
+    /// Outlines that are newer than `theirs`, as [`crate::Ledger::outlines_since`] gives them.
+    pub fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Vec<u8>> {
+        newer_outlines(&self.written, theirs)
     }
 
     /// Transactions that wait: whose, which, why.

@@ -3,7 +3,8 @@
 use super::{SealedLogs, UNCOMMITTED_MAX_BYTES};
 use crate::error::LedgerError;
 use crate::identity::DeviceTag;
-use crate::ledger::{FrontierRow, log_key};
+use crate::ledger::{FrontierRow, Position, log_key, weigh_outline};
+use crate::outline::SignedOutline;
 use crate::roster::{Applied, RosterRecord};
 use crate::store::Table;
 use crate::transaction::SealedTransaction;
@@ -139,12 +140,10 @@ impl SealedLogs {
             return Verdict::Refuse(RefusedReason::Transaction(error));
         }
         let tag: DeviceTag = header.device.tag();
-        let last = self.frontier.get(&tag);
-        if header.sequence != last.map_or(0, |row| row.sequence) + 1 {
-            return Verdict::Hold(HeldReason::Gap);
-        }
-        if header.previous != last.map_or([0; 32], |row| row.hash) {
-            return Verdict::Refuse(RefusedReason::Fork);
+        match FrontierRow::position_after(self.frontier.get(&tag), header) {
+            Position::Next => {}
+            Position::Gap => return Verdict::Hold(HeldReason::Gap),
+            Position::Fork => return Verdict::Refuse(RefusedReason::Fork),
         }
         if !self.roster.may_write(tag, header.sequence) {
             return Verdict::Refuse(RefusedReason::NotAllowed);
@@ -155,13 +154,78 @@ impl SealedLogs {
     fn keep(&mut self, sealed: &SealedTransaction<'_>, bytes: &[u8]) -> Result<(), LedgerError> {
         let header = sealed.header();
         let tag = header.device.tag();
-        // The clock of its last edit is sealed.
-        let row =
-            FrontierRow { device: header.device, sequence: header.sequence, hash: sealed.hash(), clock: 0 };
-        let (key, value) = row.encode();
         self.active.put(Table::Log, log_key(tag, header.sequence), Some(bytes.to_vec()));
+        let row = self.frontier.entry(tag).or_insert_with(|| FrontierRow::new(header.device));
+        // The clock of its last edit is sealed.
+        row.advance(header.sequence, sealed.hash(), 0);
+        let (key, value) = row.encode();
         self.active.put(Table::Meta, key, Some(value));
-        self.frontier.insert(tag, row);
+        self.commit_if_much()
+    }
+
+    /// Takes in outlines, and what waited for them, and drops what they name: nothing here can tell whether it is still needed, its
+    /// device does. Any bytes are safe to give.
+    ///
+    /// # Errors
+    /// The store failed, now or before.
+    pub fn accept_outlines(&mut self, outlines: &[impl AsRef<[u8]>]) -> Result<AcceptedAll, LedgerError> {
+        self.check_usable()?;
+        let mut all = AcceptedAll::default();
+        for bytes in outlines {
+            match weigh_outline(bytes.as_ref(), self.workspace, &self.roster, &self.frontier) {
+                Ok(Some(outline)) => {
+                    self.keep_outline(outline)?;
+                    all.outlines += 1;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.refused += 1;
+                    all.refuse_outline(bytes.as_ref(), error);
+                }
+            }
+        }
+        if all.outlines > 0 {
+            all.applied += self.accept_waiting()?;
+        }
+        Ok(all)
+    }
+
+    fn keep_outline(&mut self, outline: SignedOutline) -> Result<(), LedgerError> {
+        let (device, tag) = (outline.device, outline.device.tag());
+        let row = self.frontier.entry(tag).or_insert_with(|| FrontierRow::new(device));
+        row.take_outline(outline);
+        let rows: Vec<_> = std::iter::once(row.encode()).chain(row.encode_cleaned()).collect();
+        let ranges: Vec<_> = row.outline().iter().flat_map(|outline| outline.cleaned.iter()).collect();
+        for (key, value) in rows {
+            self.active.put(Table::Meta, key, Some(value));
+        }
+        // What is not on disk yet must be there to be found by the scan.
+        self.commit()?;
+        for (first, last) in ranges {
+            self.drop_rows(tag, first, last)?;
+        }
+        Ok(())
+    }
+
+    fn drop_rows(&mut self, tag: DeviceTag, first: u64, last: u64) -> Result<(), LedgerError> {
+        let mut keys = Vec::new();
+        self.backing.scan(
+            Table::Log,
+            &log_key(tag, first),
+            Some(&log_key(tag, last + 1)),
+            &mut |key, _| {
+                keys.push(key.to_vec());
+                true
+            },
+        )?;
+        for key in keys {
+            self.active.put(Table::Log, key, None);
+            self.commit_if_much()?;
+        }
+        Ok(())
+    }
+
+    fn commit_if_much(&mut self) -> Result<(), LedgerError> {
         if self.active.bytes() > UNCOMMITTED_MAX_BYTES { self.commit() } else { Ok(()) }
     }
 }

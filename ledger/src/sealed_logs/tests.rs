@@ -150,3 +150,43 @@ fn with_a_phrase_and_a_host_the_whole_drive_comes_back() {
     assert_eq!(back.digest().unwrap(), devices[0].digest().unwrap());
     assert_eq!(names(&back, ROOT), ["second", "unmistakable-folder"]);
 }
+
+#[test]
+fn what_is_cleaned_is_dropped_here_too_and_the_rest_makes_the_same_tree() {
+    let cast = Cast::new();
+    let mut a = cast.devices(1).remove(0);
+    let note = file(&mut a, at(1000), ROOT, "note");
+    for number in 0..50 {
+        write(&mut a, at(1000 + number), note, &format!("content {number}"));
+        commit(&mut a, at(1000 + number));
+    }
+    let backing = Shared::default();
+    let mut host = host(&cast, &backing);
+    host.accept_records(&a.roster_records()).unwrap();
+    host.accept_all(&all_of(&a)).unwrap();
+    host.commit().unwrap();
+    let (late, retention) = (at(100_000_000), std::time::Duration::from_secs(1));
+    while !a.prune(late, retention, 100).unwrap().finished {}
+    while !a.clean(late, retention, 100).unwrap().finished {}
+    commit(&mut a, late);
+    a.declare_cleaned(late, None).unwrap();
+    commit(&mut a, late);
+    // What is issued again comes as any transaction does.
+    host.accept_all(&a.transactions_since(&host.frontier(), usize::MAX).unwrap()).unwrap();
+    let outlines = a.outlines_since(&OutlineCounters::new());
+    assert_eq!(host.accept_outlines(&outlines).unwrap().outlines, 1);
+    host.commit().unwrap();
+    drop(host);
+    let host = SealedLogs::open(Box::new(backing), cast.keyring.workspace).unwrap();
+    assert_eq!(host.outlines_since(&OutlineCounters::new()), outlines);
+    let left = host.transactions_since(&Frontier::default(), usize::MAX).unwrap();
+    assert_eq!(left, all_of(&a));
+    assert!(left.len() < 10);
+    let mut newcomer = cast.join(9);
+    newcomer.accept_records(late, &host.roster_records()).unwrap();
+    newcomer.accept_outlines(late, &outlines).unwrap();
+    assert!(newcomer.accept_all(late, &left).unwrap().refused.is_empty());
+    commit(&mut newcomer, late);
+    assert_eq!(newcomer.frontier(), a.frontier());
+    assert_eq!(newcomer.digest().unwrap(), a.digest().unwrap());
+}

@@ -1,7 +1,7 @@
 //! Devices that edited apart and meet again: what people will see.
 
 use super::fixture::{Cast, at, file, find, folder, names, sync, text, write};
-use crate::{Kind, Ledger, ROOT, Rename};
+use crate::{Kind, Ledger, LedgerError, ROOT, Rename, Stamp, VersionId};
 
 fn pair() -> (Ledger, Ledger) {
     let mut devices = Cast::new().devices(2).into_iter();
@@ -163,4 +163,34 @@ fn moves_that_would_close_a_loop_leave_every_directory_reachable() {
     assert!(names(&a, ROOT).is_empty());
     sync(&mut a, &mut b, at(10_000_003));
     assert!(names(&b, ROOT).is_empty());
+}
+
+#[test]
+fn a_late_edit_of_what_was_deleted_and_given_up_brings_the_file_back() {
+    for (late, opens) in [(2000, "late"), (500, "")] {
+        let (mut a, mut b) = pair();
+        let note = file(&mut a, at(100), ROOT, "note");
+        write(&mut a, at(100), note, "first");
+        meet(&mut a, &mut b);
+        let in_b = find(&b, "note").unwrap().ino;
+        write(&mut a, at(1000), note, "last");
+        a.unlink(at(1500), ROOT, b"note").unwrap();
+        while !a.prune(at(60_000), std::time::Duration::from_secs(1), 100).unwrap().finished {}
+        // Meanwhile, by one who knew nothing of that.
+        write(&mut b, at(late), in_b, "late");
+        meet(&mut a, &mut b);
+        // What opens may be what one of them gave up: then it says so.
+        let head = a.inode(note).unwrap().unwrap().head.unwrap().version;
+        match a.content_of(note, head) {
+            Ok(_) => assert_eq!(text(&a, "note").unwrap(), opens),
+            Err(error) => assert!(matches!(error, LedgerError::Expired) && opens.is_empty()),
+        }
+        a.resolve_conflict(at(20_000_000), note, VersionId(Stamp { clock: 0, ..Stamp::default() }))
+            .unwrap_err();
+        assert_eq!(a.stats().conflicts, 1);
+        let versions = a.versions(note).unwrap();
+        assert!(versions.iter().filter(|version| a.content_of(note, version.id).is_ok()).count() >= 1);
+        write(&mut a, at(20_000_000), note, "new");
+        assert_eq!(text(&a, "note").unwrap(), "new");
+    }
 }

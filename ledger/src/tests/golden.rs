@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::edit::{Edit, Spot, Stamped, decode_list, encode_list};
+use crate::edit::{Again, Edit, Group, List, Spot, Stamped, decode_list, encode_again, encode_list};
 use crate::identity::DeviceTag;
 use crate::node::InodeId;
 use crate::stamp::{Stamp, VersionId};
@@ -142,11 +142,31 @@ fn lists_of_edits() {
     let edits = every_edit();
     let bytes = encode_list(&edits);
     assert_eq!(hex(&bytes), EVERY_EDIT);
-    assert_eq!(decode_list(&bytes, OWN).unwrap(), edits);
+    assert_eq!(decode_list(&bytes, OWN).unwrap(), List::Made(edits));
     for cut in 0..bytes.len() {
         assert!(decode_list(&bytes[..cut], OWN).is_err());
     }
-    assert_eq!(decode_list(&[2, 0, 0], OWN), Err(crate::WireError::Newer { found: 2, known: 1 }));
+    assert_eq!(decode_list(&[3, 0, 0], OWN), Err(crate::WireError::Newer { found: 3, known: 2 }));
+}
+
+#[test]
+fn edits_that_are_issued_again() {
+    let mut edits = every_edit();
+    let later = edits.split_off(7);
+    let groups = vec![
+        Group { carriers: vec![3, 300], edits: vec![edits.swap_remove(3)] },
+        Group { carriers: vec![9], edits: vec![later[0].clone(), later[2].clone()] },
+    ];
+    let again = Again { clock: stamp(99, OWN).clock, groups };
+    let bytes = encode_again(&again, OWN);
+    assert_eq!(hex(&bytes), AGAIN);
+    assert_eq!(decode_list(&bytes, OWN).unwrap(), List::Again(again.clone()));
+    for cut in 0..bytes.len() {
+        assert!(decode_list(&bytes[..cut], OWN).is_err());
+    }
+    // No edit is later than the log was then.
+    let early = Again { clock: stamp(0, OWN).clock, ..again };
+    assert!(decode_list(&encode_again(&early, OWN), OWN).is_err());
 }
 
 #[test]
@@ -176,6 +196,7 @@ const SMALL_FILE: &str =
     "01fa0701019b76daa800000080e4ad950d07a403e807e8078080c03e0000020209010002686901086e6f74652e747874";
 const RARE_ROW: &str = "01a71caabbccddeeff00110301019b76daa800000080e4ad950d07811002746fa4031201e807e80700018080c03e010002020901000268690401060101ff0111223344556677884d000101086e6f74652e747874010202000000000000000104036f6c64090805617369646503020101040006010203";
 const EVERY_EDIT: &str = "0101aabbccddeeff00110e808080c0aadbddcd01010501010161a403e807e8070005030f0601010161a403e807e80700050700030b0701010161a403e807e80700050002746f0310080206010101620005031100050005010101610101016300060312020602060101016201021c0007031307000580030102120903130000050315000506757365722e6b01760314000506757365722e6b0316000501023a0901000002686903160005010240090100010281200303030303030303030303030303030303030303030303030303030303030303040404040404040404040404040404040404040404040404040404040404040400ac0203160005010246090100040101812001010101010101010101010101010101010101010101010101010101010101010202020202020202020202020202020202020202020202020202020202020202090317067265636f7264";
+const AGAIN: &str = "0201aabbccddeeff0011e38080c0aadbddcd01020203a90201898080c0aadbddcd01100802060101016200050109020c130000050614000506757365722e6b";
 const VERSION: &str =
     "0103019b76daa8000004112233445566778801019b76daa8000001aabbccddeeff00110280e4ad950d0300026869";
 const VERSION_KEY: &str = "0000000000000005019b76daa8000001aabbccddeeff0011";

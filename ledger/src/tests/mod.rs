@@ -2,6 +2,7 @@
 
 mod accepting;
 mod apart;
+mod cleaning;
 mod committing;
 pub(crate) mod fixture;
 mod golden;

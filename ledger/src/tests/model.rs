@@ -143,7 +143,8 @@ impl Model {
                 set(&mut node.mtime, mtime, stamp);
                 node.versions.insert(VersionId(stamp), (parents, size));
             }
-            Edit::Roster(_) => {}
+            // Versions are all here, with what they replaced.
+            Edit::Passed { .. } | Edit::Roster(_) => {}
         }
     }
 

@@ -10,16 +10,16 @@ use crate::{Accepted, Ledger, LedgerError, Time, VersionId};
 
 /// One thing a device does; the numbers pick what it does it to.
 #[derive(Debug, Clone, Copy)]
-struct Step {
-    device: u8,
-    verb: u8,
-    a: u16,
-    b: u16,
+pub(super) struct Step {
+    pub(super) device: u8,
+    pub(super) verb: u8,
+    pub(super) a: u16,
+    pub(super) b: u16,
     name: u8,
-    millis: u16,
+    pub(super) millis: u16,
 }
 
-fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     let step = (0..5u8, 0..32u8, any::<u16>(), any::<u16>(), 0..4u8, 0..2000u16)
         .prop_map(|(device, verb, a, b, name, millis)| Step { device, verb, a, b, name, millis });
     proptest::collection::vec(step, 1..most)
@@ -41,7 +41,7 @@ fn everything(ledger: &Ledger) -> Vec<(Ino, Entry)> {
     all
 }
 
-fn act(ledger: &mut Ledger, step: Step, millis: i64) -> Result<(), LedgerError> {
+pub(super) fn act(ledger: &mut Ledger, step: Step, millis: i64) -> Result<(), LedgerError> {
     let now = at(millis);
     let all = everything(ledger);
     let mut dirs = vec![ROOT];
@@ -95,7 +95,7 @@ fn act(ledger: &mut Ledger, step: Step, millis: i64) -> Result<(), LedgerError> 
 }
 
 /// Refusals that a random step may meet; anything else is a fault.
-fn is_expected(error: &LedgerError) -> bool {
+pub(super) fn is_expected(error: &LedgerError) -> bool {
     use LedgerError::{Exists, IsDirectory, Loop, NotDirectory, NotEmpty, NotFound, WrongKind};
     matches!(error, Exists | IsDirectory | Loop | NotDirectory | NotEmpty | NotFound | WrongKind)
 }

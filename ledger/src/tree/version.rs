@@ -80,6 +80,16 @@ impl VersionRow {
 }
 
 impl VersionBody {
+    /// Of a version of which all is known but the content, because its file was deleted long ago.
+    pub(crate) fn given_up(parents: Vec<VersionId>, size: u64, mtime: Time) -> Self {
+        Self { parents, size, mtime, content: Content::Inline(Vec::new()) }
+    }
+
+    /// Whether it is such a one: there are fewer bytes than it has.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.size > 0 && self.content == Content::Inline(Vec::new())
+    }
+
     fn read(r: &mut Reader<'_>) -> Result<Self, WireError> {
         let count = r.count(PARENTS_MAX)?;
         let parents = (0..count).map(|_| read_stamp(r).map(VersionId)).collect::<Result<_, _>>()?;

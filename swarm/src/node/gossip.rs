@@ -7,16 +7,19 @@ use super::Node;
 use super::jobs::{At, Waiting};
 use super::peer::{DEVICES_MAX, ME, Slot};
 use crate::facts::SignedFacts;
-use crate::input::Lane;
+use crate::input::{Lane, Millis};
 use crate::output::{Job, JobResult, Output};
 use crate::wire::{
-    FACTS_MAX_IN_MESSAGE, Message, PARTS_MAX, RECORD_HASHES_MAX, RecordMark, part_length, short,
+    CAN_FIND, FACTS_MAX_IN_MESSAGE, Message, PARTS_MAX, RECORD_HASHES_MAX, RecordMark, part_length, short,
 };
 
 /// Roster records in one frame, about.
 const RECORDS_FRAME_BYTES: usize = 1 << 20;
 /// Facts in one frame.
 const FACTS_FRAME_BYTES: usize = 128 << 10;
+
+/// A link that ends within so long after its device was said to be lost confirms it.
+const LOST_SAID_MAX_MS: Millis = 120_000;
 
 /// What becomes of facts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,8 +146,14 @@ impl Node {
 
     pub(super) fn declare_lost(&mut self, device: DeviceId) {
         let Some(slot) = self.peers.slot(&device).filter(|slot| *slot != ME) else { return };
+        let now = self.now;
         let peer = self.peers.get_mut(slot);
-        if peer.declared_lost || peer.is_greeted() || peer.member.is_none() {
+        if peer.declared_lost || peer.member.is_none() {
+            return;
+        }
+        // A link to a dead device ends here later than elsewhere.
+        if peer.is_greeted() {
+            peer.lost_said_at = Some(now);
             return;
         }
         peer.declared_lost = true;
@@ -152,11 +161,47 @@ impl Node {
         self.send_all(&Message::Lost(device), None);
     }
 
-    /// Only who can read the drive may say so: a blind host could else make the others copy everything.
     pub(super) fn told_lost(&mut self, from: Slot, device: DeviceId) {
-        if self.peers.get(from).member.is_some_and(|member| member.holds_keys) {
+        if self.may_declare(from) {
             self.declare_lost(device);
         }
+    }
+
+    /// The link ended. Was that what somebody meant who said that the device is lost?
+    pub(super) fn recall_lost(&mut self, slot: Slot) {
+        let said = self.peers.get_mut(slot).lost_said_at.take();
+        if said.is_some_and(|at| self.now - at <= LOST_SAID_MAX_MS) {
+            self.declare_lost(self.peers.get(slot).device);
+        }
+    }
+
+    pub(super) fn declare_found(&mut self, device: DeviceId) {
+        let Some(slot) = self.peers.slot(&device).filter(|slot| *slot != ME) else { return };
+        let now = self.now;
+        let peer = self.peers.get_mut(slot);
+        let was_said = peer.lost_said_at.take().is_some();
+        if !(std::mem::take(&mut peer.declared_lost) || was_said) {
+            return;
+        }
+        // It is waited for anew.
+        (peer.seen_at, peer.silent_before) = (now, 0);
+        self.hosts.dirty = true;
+        for slot in self.peers.greeted() {
+            if self.peers.link(slot).is_some_and(|link| link.capabilities & CAN_FIND != 0) {
+                self.send(slot, &Message::Found(device));
+            }
+        }
+    }
+
+    pub(super) fn told_found(&mut self, from: Slot, device: DeviceId) {
+        if self.may_declare(from) {
+            self.declare_found(device);
+        }
+    }
+
+    /// Only who can read the drive may say so: a blind host could else make the others copy everything.
+    fn may_declare(&self, from: Slot) -> bool {
+        self.peers.get(from).member.is_some_and(|member| member.holds_keys)
     }
 
     pub(super) fn tell_lost(&mut self, slot: Slot) {

@@ -12,7 +12,7 @@ use ledger::identity::DeviceId;
 use super::Node;
 use super::peer::{DEVICES_MAX, Link, ME, Slot};
 use crate::input::{Lane, Member, Millis};
-use crate::wire::{CAN_COUNT, Digests, Message, MessageError, frontier_digest};
+use crate::wire::{CAPABILITIES, Digests, Message, MessageError, numbers_digest};
 
 const JITTER_MS: Millis = 500;
 
@@ -66,6 +66,7 @@ impl Node {
         let peer = self.peers.get_mut(slot);
         peer.facts = None;
         peer.declared_lost = false;
+        peer.lost_said_at = None;
         peer.told = ledger::Frontier::default();
         peer.seen_at = now;
     }
@@ -106,6 +107,10 @@ impl Node {
         self.outbox.unassigned = true;
         self.fetch_peer_gone(slot);
         self.holders_peer_gone(slot);
+        self.recall_lost(slot);
+        let peer = self.peers.get_mut(slot);
+        peer.comparing.hang_up();
+        peer.auditing.hang_up(now);
     }
 
     pub(super) fn take_frame(&mut self, device: DeviceId, lane: Lane, frame: &Bytes) {
@@ -143,6 +148,7 @@ impl Node {
             Message::AskFrontier => self.answer_frontier(slot),
             Message::Facts(all) => self.take_facts(slot, &all),
             Message::Lost(device) => self.told_lost(slot, device),
+            Message::Found(device) => self.told_found(slot, device),
             Message::RecordHashes(marks) => self.compare_roster_marks(slot, marks),
             Message::Records(_) => self.take_records(slot, parts),
             Message::Transactions(_) => self.take_transactions(slot, parts),
@@ -154,7 +160,20 @@ impl Node {
             Message::Chunk { id, .. } => self.take_fetched(slot, id, parts),
             Message::Count { question, ids } => self.take_count(slot, question, &ids),
             Message::Counted { question, held } => self.take_counted(slot, question, held),
+            Message::OutlineDigest(digest) => self.compare_outlines(slot, digest),
+            Message::Outlined(counters) => self.take_outline_counters(slot, counters),
+            Message::Outlines(_) => self.take_outlines(slot, parts),
             Message::NotHere(id) => self.take_not_here(slot, id),
+            Message::Compare { question, group, mark, detailed } => {
+                self.take_compare(slot, question, group, mark, detailed);
+            }
+            Message::Compared { question, said } => self.take_compared(slot, question, said),
+            Message::List { question, partitions, after } => {
+                self.take_list(slot, question, partitions, after);
+            }
+            Message::Listed { question, ids } => self.take_listed(slot, question, &ids),
+            Message::Audit { question, id, nonce } => self.take_audit(slot, question, id, nonce),
+            Message::Audited { question, proof } => self.take_audited(slot, question, proof),
         }
     }
 
@@ -166,7 +185,7 @@ impl Node {
         link.hello.grow(now);
         let heard = link.greeted;
         let hello =
-            Message::Hello { workspace: self.workspace, capabilities: CAN_COUNT, heard, digests, facts };
+            Message::Hello { workspace: self.workspace, capabilities: CAPABILITIES, heard, digests, facts };
         self.send(slot, &hello);
     }
 
@@ -199,23 +218,30 @@ impl Node {
     fn greet(&mut self, slot: Slot) {
         let peer = self.peers.get_mut(slot);
         peer.declared_lost = false;
+        peer.lost_said_at = None;
         peer.silent_before = 0;
         self.hosts.dirty = true;
         self.outbox.unassigned = true;
         if std::mem::take(&mut self.peers.get_mut(slot).parked) {
             self.walk.wanted = true;
         }
+        self.tell_outline_counters(slot);
         self.tell_frontier(slot);
         self.tell_facts(slot);
         self.tell_lost(slot);
         self.fetch_peer_came();
+        let now = self.now;
+        let peer = self.peers.get_mut(slot);
+        peer.comparing.begin(now);
+        peer.auditing.begin(now);
+        self.mending_peer_came();
     }
 
     pub(super) fn digests(&mut self) -> Digests {
         Digests {
             roster: self.roster_digest,
             facts: self.facts_digest(),
-            frontier: frontier_digest(&self.mine),
+            frontier: numbers_digest(&self.mine.0),
         }
     }
 
@@ -223,8 +249,9 @@ impl Node {
     fn compare_digests(&mut self, slot: Slot, theirs: &Digests) {
         let ours = self.digests();
         let now = self.now;
-        let told = frontier_digest(&self.peers.get(slot).told);
+        let told = numbers_digest(&self.peers.get(slot).told.0);
         let Some(link) = self.peers.link(slot) else { return };
+        link.heard = Some(*theirs);
         let ask = theirs.frontier != told && link.frontier_question.take(now);
         let facts = theirs.facts != ours.facts && link.facts_exchange.take(now);
         let roster = theirs.roster != ours.roster && link.roster_exchange.take(now);

@@ -41,6 +41,11 @@ impl Hosting {
         self.flush_at.filter(|_| self.flushing.is_none())
     }
 
+    /// Something was stored that nobody waits for a receipt of.
+    pub(super) fn flush_soon(&mut self, now: Millis) {
+        self.flush_at.get_or_insert(now + FLUSH_AFTER_MS);
+    }
+
     /// What was to come from this peer may come from others.
     pub(super) fn forget(&mut self, slot: Slot) {
         self.expected.retain(|_, (from, _)| *from != slot);
@@ -132,9 +137,10 @@ impl Node {
         match result {
             JobResult::Stored(Ok(())) => {
                 self.counters.chunks_hosted += 1;
+                self.moved_at = Some(self.now);
                 self.hosting.unflushed.push((at, place));
                 self.hosting.unflushed_bytes += bytes;
-                self.hosting.flush_at.get_or_insert(self.now + FLUSH_AFTER_MS);
+                self.hosting.flush_soon(self.now);
                 self.fetch_arrived(id);
                 self.pump_flush();
             }

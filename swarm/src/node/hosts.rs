@@ -5,14 +5,16 @@
 
 use std::collections::BTreeSet;
 
+use chunkstore::PARTITIONS;
 use ledger::identity::DeviceId;
+use ledger::roster::Copies;
 
 use super::Node;
 use super::jobs::Waiting;
 use super::peer::{ME, Slot};
 use crate::facts::SignedFacts;
 use crate::input::Millis;
-use crate::output::{Job, JobResult};
+use crate::output::{Job, JobResult, Output};
 use crate::placement::{HostWeight, Lots, OwnerTable, weight_of};
 use crate::view::PeerState;
 
@@ -32,6 +34,8 @@ pub(super) struct Hosts {
     pub known: Vec<SignedFacts>,
     /// How long devices had not been heard at start, until the first tables are made.
     pub silent: Vec<(DeviceId, Millis)>,
+    /// What was decided about copies, until the first tables are made.
+    pub decided: Option<Copies>,
     /// Facts that are not on the disk yet.
     pub learned: Vec<SignedFacts>,
     /// From now on a changed table means that chunks must be copied.
@@ -40,7 +44,14 @@ pub(super) struct Hosts {
     lots: Lots,
     current: OwnerTable,
     firm: OwnerTable,
+    /// Of the current table.
+    fewest_owners: usize,
+    /// The firm owners and those next in order who may keep what they have.
+    keepers: OwnerTable,
     last: Vec<HostWeight>,
+    /// What the tables were made for, and whether the disk was told.
+    placed_for: Option<Copies>,
+    placed_told: bool,
     slots: Vec<Slot>,
     /// Partitions whose chunks are to be marked.
     requeue: BTreeSet<u16>,
@@ -54,9 +65,29 @@ impl Hosts {
         self.current.owners(partition)
     }
 
+    /// Whether this device may keep what it has of a partition.
+    pub(super) fn may_keep(&self, partition: u16) -> bool {
+        [&self.current, &self.keepers].iter().any(|table| table.owners(partition).contains(&ME))
+    }
+
+    /// Every chunk whose owners all have it is on so many hosts at least.
+    pub(super) fn fewest_owners(&self) -> usize {
+        self.fewest_owners
+    }
+
+    /// Who should keep what there is of a partition, with room for more or not.
+    pub(super) fn keepers(&self, partition: u16) -> &[Slot] {
+        self.firm.owners(partition)
+    }
+
     /// Everybody who hosts, present or not, this device included.
     pub(super) fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// For each partition, whether this device may keep what it has.
+    fn kept(&self) -> Vec<bool> {
+        (0..PARTITIONS).map(|partition| self.may_keep(partition)).collect()
     }
 
     pub(super) fn is_requeueing(&self) -> bool {
@@ -75,21 +106,47 @@ impl Node {
         while std::mem::take(&mut self.hosts.dirty) {
             self.hosts.started |= self.hosts.members_told && self.hosts.own_told && self.hosts.known_told;
             let (hosts, slots) = self.list_hosts();
-            if hosts != self.hosts.last {
+            if hosts != self.hosts.last || self.hosts.placed_for != Some(self.settings.copies) {
                 self.place(hosts, slots);
             }
             if self.hosts.started && !self.hosts.baseline {
                 self.hosts.baseline = true;
                 self.walk.wanted = true;
+                // What it had before, this device may not have to keep any more.
+                self.surplus.note(&[true; PARTITIONS as usize], &self.hosts);
             }
             if self.hosts.baseline {
                 self.absorb_silent();
+                self.absorb_copies();
             }
         }
         self.pump_requeue();
         self.pump_learned();
+        self.pump_copies_placed();
         if std::mem::take(&mut self.outbox.unassigned) {
             self.assign();
+        }
+    }
+
+    /// Counts only after the first tables were made, for what was decided before: what is decided since must make a difference.
+    pub(super) fn take_copies(&mut self, copies: Copies) {
+        self.hosts.decided = Some(copies);
+        self.hosts.dirty = true;
+    }
+
+    fn absorb_copies(&mut self) {
+        if let Some(copies) = self.hosts.decided.take().filter(|copies| *copies != self.settings.copies) {
+            self.settings.copies = copies;
+            self.hosts.dirty = true;
+        }
+    }
+
+    /// As with facts, only after the chunks that the change concerns were marked.
+    fn pump_copies_placed(&mut self) {
+        let settled = self.hosts.baseline && !self.hosts.dirty && !self.hosts.is_requeueing();
+        if let Some(copies) = self.hosts.placed_for.filter(|_| settled && !self.hosts.placed_told) {
+            self.hosts.placed_told = true;
+            self.out.push_back(Output::CopiesPlaced(copies));
         }
     }
 
@@ -100,7 +157,8 @@ impl Node {
         let listed = hosting.filter_map(|(slot, peer)| {
             let facts = peer.facts()?;
             let weight = weight_of(facts.contributed_bytes);
-            let (device, site, full) = (peer.device, facts.site.clone(), peer.is_full());
+            let full = peer.is_full() || peer.distrusted;
+            let (device, site) = (peer.device, facts.site.clone());
             Some((HostWeight { device, weight, site, full }, slot))
         });
         listed.unzip()
@@ -112,6 +170,7 @@ impl Node {
         let firm = self.hosts.lots.table(&roomy, &slots, target);
         let current =
             if roomy == hosts { firm.clone() } else { self.hosts.lots.table(&hosts, &slots, target) };
+        let kept = self.hosts.baseline.then(|| self.hosts.kept());
         if self.hosts.baseline {
             let gained = firm.gained(&self.hosts.firm);
             // What was confirmed by the owners of before and is not called safe yet needs the new ones too.
@@ -123,7 +182,17 @@ impl Node {
             }
             self.hosts.requeue.extend(gained);
         }
+        let most = self.settings.copies_max();
+        self.hosts.keepers =
+            if most == target { firm.clone() } else { self.hosts.lots.table(&roomy, &slots, most) };
+        self.hosts.fewest_owners = current.fewest();
         (self.hosts.firm, self.hosts.current) = (firm, current);
+        if self.hosts.placed_for.replace(self.settings.copies) != Some(self.settings.copies) {
+            self.hosts.placed_told = false;
+        }
+        if let Some(kept) = kept {
+            self.surplus.note(&kept, &self.hosts);
+        }
         (self.hosts.last, self.hosts.slots) = (hosts, slots);
         self.outbox.unassigned = true;
         self.unpark_all();

@@ -9,7 +9,7 @@ use super::Node;
 use super::peer::Slot;
 use crate::input::Urgency;
 use crate::output::{Job, JobResult, Output};
-use crate::wire::{Place, RecordMark};
+use crate::wire::{GroupMark, Place, RecordMark};
 
 /// A peer and the generation of its link: answers for a link that is gone lead nowhere.
 pub(super) type At = (Slot, u64);
@@ -43,12 +43,21 @@ pub(super) enum Waiting {
         batch: u32,
         ids: Vec<ChunkId>,
     },
-    Replicated,
+    /// `surplus`: what stays placed is to be given up later.
+    Replicated {
+        surplus: bool,
+    },
     LookAgain {
+        position: u64,
+    },
+    Readable {
         position: u64,
     },
     Walk,
     Requeue {
+        partitions: Vec<u16>,
+    },
+    Surplus {
         partitions: Vec<u16>,
     },
     LogSince {
@@ -58,6 +67,9 @@ pub(super) enum Waiting {
         at: At,
         bytes: usize,
     },
+    OutlinesSince {
+        at: At,
+    },
     Count {
         at: At,
         question: u32,
@@ -66,6 +78,47 @@ pub(super) enum Waiting {
     RosterMarks {
         at: At,
     },
+    Doubt {
+        id: ChunkId,
+    },
+    Damaged,
+    /// Of a comparison that this device began.
+    OwnSums {
+        at: At,
+        question: u32,
+        partitions: Vec<u16>,
+    },
+    Lacking {
+        at: At,
+        question: u32,
+    },
+    /// Of a comparison that the peer began.
+    SumsFor {
+        at: At,
+        question: u32,
+        mark: GroupMark,
+        detailed: bool,
+        partitions: Vec<u16>,
+    },
+    ListFor {
+        at: At,
+        question: u32,
+    },
+    AuditPick {
+        at: At,
+    },
+    AuditOwn {
+        at: At,
+        id: ChunkId,
+        nonce: [u8; 32],
+    },
+    ProofFor {
+        at: At,
+        question: u32,
+        id: ChunkId,
+    },
+    /// Of a chunk that could not be proven.
+    AuditLacking,
     RosterCompare {
         at: At,
         theirs: Vec<RecordMark>,
@@ -101,13 +154,30 @@ impl Node {
             Waiting::FetchStore { from, id, placed } => self.fetch_stored(from, id, placed, &result),
             Waiting::Flush => self.flushed(matches!(result, JobResult::Flushed(true))),
             Waiting::Have { at, batch, ids } => self.offer_looked_up(at, batch, &ids, result),
-            Waiting::Replicated => self.outbox.clearing -= 1,
+            Waiting::Replicated { surplus } => self.cleared(surplus, &result),
             Waiting::LookAgain { position } => self.looked_again(position, &result),
+            Waiting::Readable { position } => self.durably_readable(position, &result),
             Waiting::Walk => self.walked(result),
             Waiting::Requeue { partitions } => self.requeued(partitions, &result),
+            Waiting::Surplus { partitions } => self.surplus_marked(partitions, &result),
             Waiting::LogSince { at } => self.log_read(at, result),
+            Waiting::OutlinesSince { at } => self.outlines_read(at, result),
             Waiting::Accept { at, bytes } => self.accepted(at, bytes, &result),
             Waiting::Count { at, question, weight } => self.counted(at, question, weight, &result),
+            Waiting::Doubt { id } => self.doubted(id, &result),
+            Waiting::Damaged => self.damage_told(result),
+            Waiting::OwnSums { at, question, partitions } => {
+                self.own_sums(at, question, &partitions, &result);
+            }
+            Waiting::Lacking { at, question } => self.lacking(at, question, result),
+            Waiting::SumsFor { at, question, mark, detailed, partitions } => {
+                self.answer_compare(at, (question, mark, detailed), &partitions, &result);
+            }
+            Waiting::ListFor { at, question } => self.answer_list(at, question, &result),
+            Waiting::AuditPick { at } => self.audit_picked(at, &result),
+            Waiting::AuditOwn { at, id, nonce } => self.audit_own(at, id, nonce, &result),
+            Waiting::ProofFor { at, question, id } => self.answer_audit(at, question, id, &result),
+            Waiting::AuditLacking => self.audit_lacking(result),
             Waiting::RosterMarks { at } => self.tell_roster_marks(at, result),
             Waiting::RosterCompare { at, theirs } => self.send_missing_records(at, theirs, result),
         }

@@ -205,6 +205,9 @@ impl Node {
         if flow.probing && !flow.in_flight.is_empty() {
             return;
         }
+        if self.waits_for_outlines(link) {
+            return;
+        }
         let (base, behind) = self.base_for(slot);
         let now = self.now;
         let Some(link) = self.peers.link(slot) else { return };

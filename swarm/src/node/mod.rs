@@ -3,15 +3,22 @@
 //! ```text
 //! greeting.rs  members, links, hello, beats     gossip.rs    facts, lost devices, roster records
 //! log_sync.rs  who lacks which transactions     hosts.rs     who hosts, who owns which partition
+//! outlines.rs  who lacks word of what is cleaned
 //! outbox.rs    chunks that lack copies          walk.rs      the backlog that is on disk alone
 //! push.rs      offers, chunks, receipts         hosting.rs   the other side of it
 //! fetch.rs     chunks that are read here        serve.rs     the other side of it
-//! safety.rs    what is safe                     status.rs    what a person sees
+//! safety.rs    what is safe                     copied.rs    who waits for copies
+//! surplus.rs   copies that may be given up      status.rs    what a person sees
 //! timers.rs    what is due                      holders.rs   who holds what
 //! unreadable.rs  chunks of the outbox that are damaged here
+//! comparing.rs  what others keep and this device lacks    auditing.rs  whether others hold what they should
+//! mending.rs   chunks that should be here, whole
 //! ```
 
+mod auditing;
 mod backoff;
+mod comparing;
+mod copied;
 mod fetch;
 mod gossip;
 mod greeting;
@@ -20,13 +27,16 @@ mod hosting;
 mod hosts;
 mod jobs;
 mod log_sync;
+mod mending;
 mod outbox;
+mod outlines;
 mod pace;
 mod peer;
 mod push;
 mod safety;
 mod serve;
 mod status;
+mod surplus;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -36,23 +46,28 @@ mod walk;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use ledger::Frontier;
 use ledger::identity::{DeviceId, WorkspaceId};
+use ledger::{Frontier, OutlineCounters};
 
+use self::copied::Copied;
 use self::fetch::Fetches;
 use self::holders::Holders;
 use self::hosting::Hosting;
 use self::hosts::Hosts;
 use self::jobs::Jobs;
+use self::mending::Mending;
 use self::outbox::Outbox;
 use self::peer::{ME, Peers, Slot};
 use self::safety::Safety;
+use self::surplus::Surplus;
 use self::walk::Walk;
 use crate::input::{Input, Lane, Millis};
 use crate::output::{JobResult, Output};
 use crate::settings::Settings;
 use crate::view::Counters;
 use crate::wire::Message;
+
+const DRAW_CONTEXT: &str = "peerdrive 2026 audit draw v1";
 
 /// One device in one workspace.
 pub struct Node {
@@ -67,15 +82,25 @@ pub struct Node {
     roster_digest: [u8; 32],
     /// What is durable here.
     mine: Frontier,
+    /// Counters of the outlines that are durable here.
+    outlines: OutlineCounters,
     /// Logs of others that wait a moment before they are passed on, since their author may well do so.
     held_down: BTreeMap<DeviceId, Millis>,
     hosts: Hosts,
     outbox: Outbox,
     walk: Walk,
     safety: Safety,
+    copied: Copied,
+    surplus: Surplus,
     hosting: Hosting,
     fetches: Fetches,
     holders: Holders,
+    mending: Mending,
+    /// When chunks last came or went: what hosts keep differs meanwhile.
+    moved_at: Option<Millis>,
+    /// What nonces are drawn from.
+    secret: [u8; 32],
+    drawn: u64,
     counters: Counters,
 }
 
@@ -96,14 +121,21 @@ impl Node {
             peers,
             roster_digest: [0; 32],
             mine: Frontier::default(),
+            outlines: OutlineCounters::new(),
             held_down: BTreeMap::new(),
             hosts: Hosts::default(),
             outbox: Outbox::default(),
             walk: Walk::default(),
             safety: Safety::default(),
+            copied: Copied::default(),
+            surplus: Surplus::default(),
             hosting: Hosting::default(),
             fetches: Fetches::default(),
             holders: Holders::default(),
+            mending: Mending::default(),
+            moved_at: None,
+            secret: blake3::derive_key(DRAW_CONTEXT, &seed.to_le_bytes()),
+            drawn: 0,
             counters: Counters::default(),
         }
     }
@@ -128,31 +160,39 @@ impl Node {
             Input::OwnFacts(facts) => self.take_own_facts(facts),
             Input::KnownFacts(facts) => self.take_known_facts(facts),
             Input::Silent(silent) => self.take_silent(silent),
+            Input::Copies(copies) => self.take_copies(copies),
             Input::Connected { peer, rtt_ms } => self.connected(peer, rtt_ms),
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::Frame { peer, lane, bytes } => self.take_frame(peer, lane, &bytes),
             Input::LogAdvanced { frontier } => self.log_advanced(frontier),
+            Input::Outlined(counters) => self.outlined(counters),
             Input::RosterDigest(digest) => self.take_roster_digest(digest),
             Input::Fresh { ids, overflowed } => self.take_fresh(ids, overflowed),
             Input::Fetch { ticket, id, urgency } => self.fetch(ticket, id, urgency),
             Input::CancelFetch { ticket } => self.cancel_fetch(ticket),
+            Input::Damaged => self.note_damage(),
             Input::WhoHas { ticket, ids } => self.who_has(ticket, &ids),
+            Input::AwaitCopies { ticket, sequence, copies } => self.await_copies(ticket, sequence, copies),
             Input::Done { job, result } => self.done(job, result),
             Input::DeclareLost { device } => self.declare_lost(device),
+            Input::DeclareFound { device } => self.declare_found(device),
         }
     }
 
     /// Everything that may go on after something happened.
     fn pump(&mut self) {
         self.settle_hosts();
+        self.pump_surplus();
         self.pump_walk();
         for slot in self.peers.others() {
             self.pump_log(slot);
             self.pump_push(slot);
         }
+        self.pump_mending();
         self.pump_receipts();
         self.pump_replicated();
         self.pump_safety();
+        self.pump_copied();
     }
 
     fn done(&mut self, job: u64, result: JobResult) {
@@ -191,6 +231,12 @@ impl Node {
         let peer = self.peers.get(slot).device;
         self.out.push_back(Output::Disconnect { peer, why });
         self.drop_link(slot);
+    }
+
+    /// 32 bytes that nobody who saw earlier ones can guess.
+    fn draw(&mut self) -> [u8; 32] {
+        self.drawn += 1;
+        *blake3::keyed_hash(&self.secret, &self.drawn.to_le_bytes()).as_bytes()
     }
 
     /// SplitMix64: a number nobody needs to guess, below `most`.

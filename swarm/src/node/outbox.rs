@@ -14,7 +14,7 @@ use super::jobs::Waiting;
 use super::peer::{ME, Slot};
 use super::unreadable::Unreadable;
 use crate::input::Millis;
-use crate::output::Job;
+use crate::output::{Job, JobResult, Keep};
 use crate::settings::COPIES_MAX;
 
 /// Most chunks in memory that lack copies.
@@ -214,6 +214,7 @@ impl Node {
     pub(super) fn confirm(&mut self, position: u64, slot: Slot) {
         let Some(entry) = self.outbox.entries.get_mut(&position) else { return };
         entry.confirm(slot, self.hosts.owners(entry.id.partition()));
+        self.moved_at = Some(self.now);
         self.resettle(position);
         self.bound_parked();
     }
@@ -274,15 +275,36 @@ impl Node {
         while !self.outbox.replicated.is_empty() && self.outbox.clearing < CLEARING_MAX_JOBS {
             let rest = self.outbox.replicated.len().saturating_sub(REPLICATED_MAX_IDS);
             let ids = self.outbox.replicated.split_off(rest);
-            let (kept, others): (Vec<_>, Vec<_>) =
-                ids.into_iter().partition(|id| self.hosts.owners(id.partition()).contains(&ME));
-            for (ids, keep) in [(kept, true), (others, false)] {
-                if !ids.is_empty() {
-                    self.outbox.clearing += 1;
-                    self.job(Job::Replicated { ids, keep }, Waiting::Replicated);
-                }
+            let all_mine = ids.iter().all(|id| self.hosts.may_keep(id.partition()));
+            let agreeing = if all_mine { BTreeSet::new() } else { self.agreeing() };
+            let mut by_keep: BTreeMap<(Keep, bool), Vec<ChunkId>> = BTreeMap::new();
+            for id in ids {
+                by_keep.entry(self.keep_of(id.partition(), &agreeing)).or_default().push(id);
+            }
+            for ((keep, surplus), ids) in by_keep {
+                self.outbox.clearing += 1;
+                self.job(Job::Replicated { ids, keep }, Waiting::Replicated { surplus });
             }
         }
+    }
+
+    pub(super) fn cleared(&mut self, surplus: bool, result: &JobResult) {
+        self.outbox.clearing -= 1;
+        if let (true, JobResult::Ids(placed)) = (surplus, result) {
+            self.surplus.add(placed.iter().map(ChunkId::partition));
+        }
+    }
+
+    /// Entries from this position on and before `end`, up to the first that is on fewer computers, this one among them: where that
+    /// is, or `end`.
+    pub(super) fn copied_through(&self, from: u64, end: u64, copies: usize) -> u64 {
+        let hosts = self.hosts.slots();
+        let enough = |position: u64, entry: &Entry| {
+            let here = usize::from(!self.outbox.unreadable.contains(position));
+            here + entry.confirmed().iter().filter(|slot| hosts.contains(slot)).count() >= copies
+        };
+        let mut entries = self.outbox.entries.range(from..end);
+        entries.find(|(position, entry)| !enough(**position, entry)).map_or(end, |(position, _)| *position)
     }
 
     /// Chunks in memory that this peer should get and has not confirmed.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ledger::Frontier;
 use ledger::identity::DeviceId;
+use ledger::{Frontier, OutlineCounters};
 
+use super::auditing::Auditing;
 use super::backoff::Backoff;
+use super::comparing::{CarePace, Comparing};
 use super::log_sync::LogFlow;
 use super::pace::Pace;
 use super::push::PushFlow;
@@ -13,6 +15,7 @@ use crate::facts::{Facts, SignedFacts};
 use crate::input::{Member, Millis};
 use crate::settings::Settings;
 use crate::view::PeerState;
+use crate::wire::Digests;
 
 /// A device by a small number, for as long as the node lives. [`ME`] is this device.
 pub(super) type Slot = u16;
@@ -55,10 +58,16 @@ pub(super) struct Peer {
     pub silent_before: Millis,
     /// Somebody said that it will not come back.
     pub declared_lost: bool,
+    /// Somebody said so while there was a link to it, which may be about to end.
+    pub lost_said_at: Option<Millis>,
     /// It refused chunks for want of room while it had these facts.
     pub refused_at: Option<u64>,
     /// Chunks for it were let go from memory: the store must be walked when it comes.
     pub parked: bool,
+    /// It claimed a chunk that it could not show: no copies are placed there until it shows one.
+    pub distrusted: bool,
+    pub comparing: Comparing,
+    pub auditing: Auditing,
     /// How far its logs are durable there, as it told.
     pub told: Frontier,
     pub link: Option<Link>,
@@ -73,14 +82,21 @@ pub(super) struct Link {
     pub greeted: bool,
     /// What its release can do, as its hello says.
     pub capabilities: u32,
+    /// What the peer knew when it last said so.
+    pub heard: Option<Digests>,
     pub hello: Backoff,
     pub beat: Backoff,
     /// When facts, roster marks and a question for the frontier may be sent again.
     pub facts_exchange: Backoff,
     pub roster_exchange: Backoff,
     pub frontier_question: Backoff,
+    pub outline_exchange: Backoff,
+    /// Counters of the outlines that it has, as far as it told.
+    pub outlines: Option<OutlineCounters>,
     /// How often the peer's question for the frontier is answered.
     pub frontier_pace: Pace,
+    /// How often its questions for sums, lists and proofs are.
+    pub care: CarePace,
     pub log: LogFlow,
     pub push: PushFlow,
     pub guest: Guest,
@@ -101,6 +117,10 @@ pub(super) struct Guest {
     pub counting_ids: usize,
     /// Its roster marks are being compared.
     pub comparing: bool,
+    /// Its questions for sums, lists and proofs that are being worked on.
+    pub sums: usize,
+    pub lists: usize,
+    pub proofs: usize,
     /// Chunks asked of it that have not come, about so many bytes.
     pub asked_bytes: usize,
     /// Sizes of the chunks it sent, smoothed, bytes.
@@ -173,8 +193,12 @@ impl Peer {
             seen_at: now,
             silent_before: 0,
             declared_lost: false,
+            lost_said_at: None,
             refused_at: None,
             parked: false,
+            distrusted: false,
+            comparing: Comparing::new(now),
+            auditing: Auditing::new(now),
             told: Frontier::default(),
             link: None,
         }
@@ -228,12 +252,16 @@ impl Link {
             rtt,
             greeted: false,
             capabilities: 0,
+            heard: None,
             hello: Backoff::new(now, HELLO_EVERY_MS, HELLO_EVERY_MAX_MS),
             beat: Backoff::new(now + BEAT_EVERY_MS + jitter, BEAT_EVERY_MS, BEAT_EVERY_MAX_MS + jitter),
             facts_exchange: exchange,
             roster_exchange: exchange,
             frontier_question: exchange,
+            outline_exchange: exchange,
+            outlines: None,
             frontier_pace: Pace::new(FRONTIERS_AT_ONCE, FRONTIER_TOLD_EVERY_MS),
+            care: CarePace::new(),
             log: LogFlow::new(now),
             push: PushFlow::new(now, window),
             guest: Guest { usual_bytes: 64 << 10, usual_ms: 20, ..Guest::default() },

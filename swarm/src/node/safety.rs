@@ -73,15 +73,16 @@ impl Node {
 
     /// The own log is on enough hosts through this.
     fn log_safe(&self) -> u64 {
-        let me = self.me();
-        let has = |slot: &Slot| {
-            let frontier = if *slot == ME { &self.mine } else { &self.peers.get(*slot).told };
-            frontier.0.get(&me).copied().unwrap_or(0)
-        };
-        let mut reached: Vec<_> = self.hosts.slots().iter().map(has).collect();
+        let mut reached: Vec<_> = self.hosts.slots().iter().map(|slot| self.own_log_at(*slot)).collect();
         reached.sort_unstable_by(|a, b| b.cmp(a));
         let needed = reached.len().min(self.settings.copies()).max(self.settings.copies_min());
         reached.get(needed - 1).copied().unwrap_or(0)
+    }
+
+    /// How far the own log is durable at a device.
+    pub(super) fn own_log_at(&self, slot: Slot) -> u64 {
+        let frontier = if slot == ME { &self.mine } else { &self.peers.get(slot).told };
+        frontier.0.get(&self.me()).copied().unwrap_or(0)
     }
 
     /// Hosts that became lost since the tables were made.

@@ -36,7 +36,12 @@ impl Node {
                 let message = Message::Chunk { id: id.0, bytes: part_length(&bytes) };
                 self.send_parts(at.0, &message, chunk_lane(urgency), vec![bytes]);
             }
-            _ => self.send(at.0, &Message::NotHere(id.0)),
+            result => {
+                if matches!(result, JobResult::Failed) {
+                    self.note_damage();
+                }
+                self.send(at.0, &Message::NotHere(id.0));
+            }
         }
     }
 }

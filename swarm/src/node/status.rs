@@ -15,9 +15,12 @@ impl Node {
             outbox_chunks: self.outbox.len(),
             outbox_complete: self.walk.is_settled() && self.walk.is_idle() && !self.hosts.is_requeueing(),
             fetching: self.fetching(),
+            mending: self.mending.len(),
             own_sequence: self.mine.0.get(&self.me()).copied().unwrap_or(0),
             safe_through: self.safety.told,
             hosts: self.hosts.slots().len(),
+            surplus: !self.surplus.is_empty(),
+            copies: self.settings.copies,
             counters: self.counters,
         }
     }
@@ -30,12 +33,14 @@ impl Node {
         PeerView {
             device: peer.device,
             state: peer.state(now.max(self.now), &self.settings),
+            declared_lost: peer.declared_lost,
             silent_ms: peer.silent(now.max(self.now)),
             connected: peer.is_greeted(),
             rtt_ms: peer.link.as_ref().map(|link| link.rtt),
             copies_outstanding: self.outstanding(slot),
             sync_lag: self.mine.0.iter().map(lag).sum(),
             facts: peer.facts().cloned(),
+            audit: peer.auditing.told,
         }
     }
 }

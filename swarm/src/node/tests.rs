@@ -1,18 +1,20 @@
 //! A node among members who say whatever they like, over a disk that answers late or fails: it never breaks, asks for bounded work,
 //! and its clock never stands still.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use chunkstore::ChunkId;
+use chunkstore::{ChunkId, PartitionSum};
 use ledger::keys::DeviceKey;
+use ledger::roster::Copies;
 use proptest::prelude::*;
 
 use super::*;
 use crate::facts::{Facts, SignedFacts};
 use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
-use crate::wire::{Answer, CAN_COUNT, Digests, Message};
+use crate::wire::{Answer, CAPABILITIES, Digests, GROUPS, Message, Said};
 
 mod ordering;
 mod pace;
@@ -50,7 +52,7 @@ fn facts(number: u8, issued: u64, full: bool) -> SignedFacts {
 fn hello(number: u8) -> Message {
     let digests = Digests { roster: [0; 32], facts: [0; 16], frontier: [0; 16] };
     let facts = Some(facts(number, 1, false).as_bytes().to_vec());
-    Message::Hello { workspace: workspace(), capabilities: CAN_COUNT, heard: true, digests, facts }
+    Message::Hello { workspace: workspace(), capabilities: CAPABILITIES, heard: true, digests, facts }
 }
 
 fn node() -> Node {
@@ -81,7 +83,11 @@ enum Step {
     Advance(u8, u64),
     NewFacts(u8, u64, bool),
     Lost(u8),
+    Found(u8),
     WhoHas(Vec<u8>),
+    Decide(u8),
+    Await(u64, usize),
+    Damaged,
 }
 
 fn chunk(number: u8) -> Bytes {
@@ -122,7 +128,9 @@ fn message() -> impl Strategy<Value = Message> {
         (0..9_u32, prop::collection::vec(0..20_u8, 0..6)).prop_map(|(question, ids)| {
             Message::Count { question, ids: ids.iter().map(|number| id(*number).0).collect() }
         }),
+        care(),
         (0..=PEERS).prop_map(|number| Message::Lost(key(number).id())),
+        (0..=PEERS).prop_map(|number| Message::Found(key(number).id())),
         prop::collection::vec(any::<[u8; 16]>(), 0..3).prop_map(Message::RecordHashes),
         (0..4_u32, ids).prop_map(|(batch, ids)| {
             Message::Offer { batch, ids: ids.iter().map(|number| id(*number).0).collect() }
@@ -135,7 +143,44 @@ fn message() -> impl Strategy<Value = Message> {
         Just(Message::Chunks(Vec::new())),
         Just(Message::Transactions(Vec::new())),
         Just(Message::Records(Vec::new())),
+        Just(Message::Outlines(Vec::new())),
+        any::<bool>().prop_map(|same| Message::OutlineDigest([same.into(); 16])),
+        prop::collection::vec((0..=PEERS, 0..5_u64), 0..4).prop_map(|counters| {
+            Message::Outlined(
+                counters.iter().map(|(number, counter)| (key(*number).id(), *counter)).collect(),
+            )
+        }),
         Just(Message::Chunk { id: [0; 32], bytes: 0 }),
+    ]
+}
+
+/// Comparing, listing, audits.
+fn care() -> impl Strategy<Value = Message> {
+    let question = || 0..4_u32;
+    let partition = || (0..20_u8).prop_map(|number| id(number).partition());
+    let other = (any::<[u8; 16]>(), prop::collection::vec((partition(), any::<[u8; 8]>()), 0..6))
+        .prop_map(|(mark, marks)| Said::Other { mark, marks });
+    let said = prop_oneof![Just(Said::Same), Just(Said::NotNow), other];
+    prop_oneof![
+        (question(), 0..GROUPS, any::<bool>()).prop_map(|(question, group, detailed)| {
+            Message::Compare { question, group, mark: [0; 16], detailed }
+        }),
+        (question(), said).prop_map(|(question, said)| Message::Compared { question, said }),
+        (question(), prop::collection::vec(partition(), 0..6), prop::option::of(0..20_u8)).prop_map(
+            |(question, partitions, after)| {
+                Message::List { question, partitions, after: after.map(|number| id(number).0) }
+            }
+        ),
+        (question(), prop::collection::vec(0..20_u8, 0..6)).prop_map(|(question, ids)| {
+            Message::Listed { question, ids: ids.iter().map(|number| id(*number).0).collect() }
+        }),
+        (question(), 0..20_u8).prop_map(|(question, number)| Message::Audit {
+            question,
+            id: id(number).0,
+            nonce: [3; 32]
+        }),
+        (question(), prop::option::of(any::<[u8; 32]>()))
+            .prop_map(|(question, proof)| Message::Audited { question, proof }),
     ]
 }
 
@@ -155,7 +200,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..=PEERS, 1..9_u64, any::<bool>())
             .prop_map(|(peer, issued, full)| Step::NewFacts(peer, issued, full)),
         1 => peer().prop_map(Step::Lost),
+        1 => peer().prop_map(Step::Found),
+        1 => Just(Step::Damaged),
         1 => prop::collection::vec(0..20_u8, 0..6).prop_map(Step::WhoHas),
+        1 => any::<u8>().prop_map(Step::Decide),
+        1 => (0..9_u64, 0..9_usize).prop_map(|(sequence, copies)| Step::Await(sequence, copies)),
     ]
 }
 
@@ -170,6 +219,7 @@ fn filled(message: Message, chunks: &[u8]) -> (Message, Vec<Bytes>) {
         }
         Message::Transactions(_) => (Message::Transactions(lengths()), parts),
         Message::Records(_) => (Message::Records(lengths()), parts),
+        Message::Outlines(_) => (Message::Outlines(lengths()), parts),
         Message::Chunk { .. } => {
             let number = chunks.first().copied().unwrap_or(3);
             let part = chunk(number);
@@ -194,10 +244,21 @@ fn work(job: &Job, fails: bool) -> JobResult {
         Job::Have { ids } | Job::Count { ids } => {
             JobResult::Have(ids.iter().map(|id| id.0[0] % 2 == 0).collect())
         }
-        Job::Replicated { .. } | Job::Requeue { .. } | Job::AcceptRecords { .. } => JobResult::Ok,
+        Job::Replicated { ids, .. } => JobResult::Ids(ids.clone()),
+        Job::Requeue { .. } | Job::RequeueSurplus { .. } | Job::Doubt { .. } | Job::AcceptRecords { .. } => {
+            JobResult::Ok
+        }
+        Job::Sums { partitions } => JobResult::Sums(vec![PartitionSum::default(); partitions.len()]),
+        Job::Kept { max, .. } => JobResult::Ids((0..15).map(id).take(*max).collect()),
+        Job::Damaged { .. } => JobResult::Ids((0..5).map(id).collect()),
+        Job::Lacking { ids } => JobResult::Ids(ids.clone()),
+        Job::Prove { id, nonce } => JobResult::Proof(Some(crate::audit_proof(nonce, &id.0))),
         Job::Unreplicated { .. } => JobResult::Ids((0..15).map(id).collect()),
         Job::LogSince { .. } => JobResult::Transactions(vec![chunk(9)]),
-        Job::Accept { .. } => JobResult::Accepted { frontier_now: Frontier::default(), refused: 1, held: 1 },
+        Job::OutlinesSince { .. } => JobResult::Outlines(vec![chunk(9)]),
+        Job::Accept { .. } | Job::AcceptOutlines { .. } => {
+            JobResult::Accepted { frontier_now: Frontier::default(), refused: 1, held: 1 }
+        }
         Job::RosterRecords => JobResult::Records(vec![chunk(1), chunk(2)]),
     }
 }
@@ -212,6 +273,8 @@ struct Driver {
     next_ticket: u64,
     /// Who asked for holders, and until when an answer is due.
     asking: BTreeMap<u64, u64>,
+    /// Who waits for copies.
+    copying: BTreeSet<u64>,
 }
 
 impl Driver {
@@ -229,6 +292,9 @@ impl Driver {
                     let at = self.tickets.iter().position(|known| *known == ticket);
                     self.tickets
                         .remove(at.expect("a ticket is answered once, and not after it was cancelled"));
+                }
+                Output::Copied { ticket, .. } => {
+                    assert!(self.copying.remove(&ticket), "each is answered once");
                 }
                 Output::Holders { ticket, holders, asked, silent } => {
                     let until = self.asking.remove(&ticket).expect("each question is answered once");
@@ -300,6 +366,14 @@ impl Driver {
                 let ids = numbers.iter().map(|number| id(*number)).collect();
                 self.feed(Input::WhoHas { ticket: self.next_ticket, ids });
             }
+            Step::Decide(target) => self.feed(Input::Copies(Copies::wanting(target))),
+            Step::Await(sequence, copies) => {
+                self.next_ticket += 1;
+                self.copying.insert(self.next_ticket);
+                self.feed(Input::AwaitCopies { ticket: self.next_ticket, sequence, copies });
+            }
+            Step::Found(peer) => self.feed(Input::DeclareFound { device: key(peer).id() }),
+            Step::Damaged => self.feed(Input::Damaged),
             Step::Lost(peer) => self.feed(Input::DeclareLost { device: key(peer).id() }),
         }
     }
@@ -317,6 +391,7 @@ proptest! {
             tickets: Vec::new(),
             next_ticket: 0,
             asking: BTreeMap::new(),
+            copying: BTreeSet::new(),
         };
         for step in steps {
             driver.step(step);
@@ -335,6 +410,7 @@ proptest! {
             }
         }
         prop_assert!(driver.asking.is_empty(), "left without answer: {:?}", driver.asking);
+        prop_assert!(driver.copying.is_empty(), "still waiting: {:?}", driver.copying);
         prop_assert!(driver.tickets.is_empty(), "left waiting: {:?}", driver.tickets);
     }
 }

@@ -23,6 +23,9 @@ impl Node {
             self.outbox.unreadable.next_wake(),
             self.walk.next_wake(self.now),
             self.hosts.next_wake(),
+            self.surplus.next_wake(self.now),
+            self.copied.next_wake(),
+            self.mending.next_wake(),
         ];
         all.into_iter().flatten().min()
     }
@@ -38,7 +41,8 @@ impl Node {
             return Some(link.hello.next);
         }
         let resend = link.log.awaits_receipt().then_some(link.log.resend.next);
-        [Some(link.beat.next), resend, link.push.next_wake()].into_iter().flatten().min()
+        let care = [peer.comparing.next_wake(), peer.auditing.next_wake()].into_iter().flatten().min();
+        [Some(link.beat.next), resend, link.push.next_wake(), care].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -52,6 +56,7 @@ impl Node {
         self.fetches_due();
         self.holders_due();
         self.look_at_unreadable();
+        self.look_for_damage_again();
     }
 
     fn peer_on_time(&mut self, slot: Slot) {
@@ -67,7 +72,10 @@ impl Node {
         if link.beat.take(now) {
             let digests = self.digests();
             self.send(slot, &Message::Beat(digests));
+            self.tell_outline_digest(slot);
         }
         self.resend_log(slot);
+        self.compare_on_time(slot);
+        self.audit_on_time(slot);
     }
 }

@@ -66,9 +66,15 @@ impl Node {
         }
     }
 
-    /// The chunk was read.
+    /// The chunk was read. Another copy may have taken the place of the bad one, and counts when it is durable.
     pub(super) fn note_readable(&mut self, position: u64) {
-        if self.outbox.unreadable.remove(position) {
+        if self.outbox.unreadable.contains(position) {
+            self.job(Job::Flush, Waiting::Readable { position });
+        }
+    }
+
+    pub(super) fn durably_readable(&mut self, position: u64, result: &JobResult) {
+        if matches!(result, JobResult::Flushed(true)) && self.outbox.unreadable.remove(position) {
             self.resettle(position);
         }
     }

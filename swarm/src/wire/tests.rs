@@ -14,6 +14,12 @@ fn digests() -> Digests {
     Digests { roster: [1; 32], facts: [2; 16], frontier: [3; 16] }
 }
 
+/// Another mark, and those of so many partitions.
+fn other(partitions: u16) -> Said {
+    let marks = (0..partitions).map(|number| (number % 2 * 300, [7; 8])).collect();
+    Said::Other { mark: [5; 16], marks }
+}
+
 /// One of each, in the order of their numbers on the wire.
 fn all() -> Vec<(Message, Vec<Bytes>)> {
     let hello = Message::Hello {
@@ -50,6 +56,16 @@ fn all() -> Vec<(Message, Vec<Bytes>)> {
         (Message::Taken(vec![(device(1), 300)]), vec![]),
         (Message::Count { question: 300, ids: vec![[6; 32], [7; 32]] }, vec![]),
         (Message::Counted { question: 300, held: Some(2) }, vec![]),
+        (Message::Found(device(5)), vec![]),
+        (Message::OutlineDigest([8; 16]), vec![]),
+        (Message::Outlined(vec![(device(1), 300)]), vec![]),
+        (Message::Outlines(vec![3, 2]), vec![part("one"), part("tw")]),
+        (Message::Compare { question: 300, group: 15, mark: [6; 16], detailed: true }, vec![]),
+        (Message::Compared { question: 300, said: other(2) }, vec![]),
+        (Message::List { question: 300, partitions: vec![1, 300], after: Some([7; 32]) }, vec![]),
+        (Message::Listed { question: 300, ids: vec![[6; 32], [7; 32]] }, vec![]),
+        (Message::Audit { question: 300, id: [6; 32], nonce: [7; 32] }, vec![]),
+        (Message::Audited { question: 300, proof: Some([8; 32]) }, vec![]),
     ]
 }
 
@@ -91,6 +107,16 @@ const GOLDEN: &[&str] = &[
     "0110[01x33]ac02",
     "0111ac0202[06x32][07x32]",
     "0112ac020102",
+    "0113[05x32]",
+    "0114[08x16]",
+    "0115[01x33]ac02",
+    "01160203026f6e657477",
+    "0117ac020f[06x16]01",
+    "0118ac0202[05x16]0200[07x8]ac02[07x8]",
+    "0119ac020201ac0201[07x32]",
+    "011aac0202[06x32][07x32]",
+    "011bac02[06x32][07x32]",
+    "011cac0201[08x32]",
 ];
 
 #[test]
@@ -128,6 +154,10 @@ fn lists_beyond_their_bounds_are_refused() {
         Message::Frontier { whole: true, logs: vec![(device(0), 0); FRONTIER_MAX_DEVICES + 1] },
         Message::Transactions(vec![0; PARTS_MAX + 1]),
         Message::RecordHashes(vec![[0; 16]; RECORD_HASHES_MAX + 1]),
+        Message::Compare { question: 0, group: GROUPS, mark: [0; 16], detailed: false },
+        Message::Compared { question: 0, said: other(GROUP_PARTITIONS + 1) },
+        Message::List { question: 0, partitions: vec![0; 257], after: None },
+        Message::Listed { question: 0, ids: vec![[0; 32]; LISTED_MAX_IDS + 1] },
     ];
     for message in over {
         assert_eq!(Message::decode(&message.encode()), Err(MessageError::Malformed));
@@ -143,6 +173,7 @@ fn the_largest_messages_fit_their_lanes() {
         Message::Frontier { whole: true, logs: vec![(device(0), u64::MAX); FRONTIER_MAX_DEVICES] },
         Message::Facts(vec![vec![0; FACTS_MAX_BYTES]; FACTS_MAX_IN_MESSAGE]),
         Message::RecordHashes(vec![[0; 16]; RECORD_HASHES_MAX]),
+        Message::Listed { question: u32::MAX, ids: vec![[0; 32]; LISTED_MAX_IDS] },
     ];
     for message in most {
         let bytes = message.encode().len();
@@ -163,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_is_safe(index in 0..19_usize, at: prop::sample::Index, change in 1..=255_u8) {
+    fn a_changed_byte_is_safe(index in 0..all().len(), at: prop::sample::Index, change in 1..=255_u8) {
         let (message, parts) = &all()[index];
         let mut bytes = frame(message, parts).to_vec();
         let at = at.index(bytes.len());

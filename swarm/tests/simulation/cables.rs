@@ -1,6 +1,6 @@
 //! Machines that start and crash, and the cables between them.
 
-use swarm::{Input, Node};
+use swarm::{Input, Node, Settings};
 
 use crate::cast::CAST;
 use crate::world::World;
@@ -13,16 +13,21 @@ impl World {
         let machine = &mut self.machines[index];
         machine.up = true;
         machine.safe_through = 0;
-        machine.node = Node::new(machine.device(), CAST.keyring.workspace, self.settings.clone(), seed);
+        let settings = Settings { copies: machine.placed_for, ..self.settings.clone() };
+        machine.node = Node::new(machine.device(), CAST.keyring.workspace, settings, seed);
+        let copies = machine.log.roster().policy().copies;
         let known = machine.known.values().cloned().collect();
         let facts = machine.facts(self.now);
         let (digest, frontier) = (machine.log.roster_digest(), machine.log.frontier());
+        let outlines = machine.log.outline_counters();
         let first = [
             Input::Members(members),
             Input::OwnFacts(facts),
             Input::KnownFacts(known),
+            Input::Copies(copies),
             Input::RosterDigest(digest),
             Input::LogAdvanced { frontier },
+            Input::Outlined(outlines),
         ];
         first.into_iter().for_each(|input| self.feed(index, input));
         self.dial_all(index);

@@ -43,17 +43,19 @@ fn what_nobody_can_read_is_never_safe() {
 }
 
 #[test]
-fn an_own_copy_that_cannot_be_read_does_not_count_with_those_of_others() {
+fn an_own_copy_that_cannot_be_read_does_not_count_until_it_is_mended_from_another() {
     let (mut world, id) = damaged(2);
     world.run(MINUTE_MS);
     assert_eq!(lag(&world), (true, true));
     // The other one has it now, by whatever way: that is one copy, and two are needed.
     world.machines[1].disk.put(bytes(1, 500));
+    world.cable(0, 1, false);
     world.run(10 * MINUTE_MS);
-    assert!(world.machines[1].disk.durable(&id));
     assert_eq!(lag(&world), (true, true));
-    world.machines[0].disk.damaged.clear();
+    world.cable(0, 1, true);
     world.settle(MINUTE_MS);
+    assert!(world.machines[0].disk.durable(&id));
+    assert_eq!(world.machines[0].node.view(world.now).counters.chunks_mended, 1);
 }
 
 #[test]

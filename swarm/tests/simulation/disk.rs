@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use chunkstore::ChunkId;
-use swarm::{Reason, StoreRefusal};
+use chunkstore::{ChunkId, PartitionSum};
+use swarm::{Keep, Reason, StoreRefusal, audit_proof};
 
 pub struct Held {
     pub bytes: Bytes,
@@ -20,13 +20,15 @@ pub struct Disk {
     pub limit: usize,
     /// Held, and not to be read.
     pub damaged: BTreeSet<ChunkId>,
+    /// Not here, though it says so.
+    pub claimed: BTreeSet<ChunkId>,
 }
 
 impl Disk {
     /// A chunk written here.
     pub fn put(&mut self, bytes: Bytes) -> ChunkId {
         let id = ChunkId::of(&bytes);
-        self.insert(id, bytes, true, true);
+        self.insert(id, bytes, true, false);
         id
     }
 
@@ -47,6 +49,9 @@ impl Disk {
         if let Some(held) = self.chunks.get_mut(&id) {
             held.placed |= placed;
             held.unreplicated |= unreplicated;
+            if self.damaged.remove(&id) {
+                (held.bytes, held.flushed) = (bytes, false);
+            }
             return;
         }
         self.used += bytes.len();
@@ -62,7 +67,7 @@ impl Disk {
         let mut have = Vec::new();
         for id in ids {
             let held = self.chunks.get_mut(id);
-            have.push(held.is_some() && !self.damaged.contains(id));
+            have.push((held.is_some() && !self.damaged.contains(id)) || self.claimed.contains(id));
             if let Some(held) = held {
                 held.placed = true;
             }
@@ -75,13 +80,17 @@ impl Disk {
         ids.iter().map(|id| self.is_good(id)).collect()
     }
 
-    pub fn replicated(&mut self, ids: &[ChunkId], keep: bool) {
+    /// Those that are placed still.
+    pub fn replicated(&mut self, ids: &[ChunkId], keep: Keep) -> Vec<ChunkId> {
         for id in ids {
             if let Some(held) = self.chunks.get_mut(id) {
                 held.unreplicated = false;
-                held.placed = keep;
+                held.placed = keep == Keep::Placed || (keep == Keep::AsItIs && held.placed);
             }
         }
+        let placed =
+            |id: &&ChunkId| keep == Keep::AsItIs && self.chunks.get(id).is_some_and(|held| held.placed);
+        ids.iter().filter(placed).copied().collect()
     }
 
     pub fn unreplicated(&self, after: Option<ChunkId>, max: usize) -> Vec<ChunkId> {
@@ -89,12 +98,65 @@ impl Disk {
         all.map(|(id, _)| *id).take(max).collect()
     }
 
-    pub fn requeue(&mut self, partitions: &[u16]) {
+    pub fn requeue(&mut self, partitions: &[u16], only_placed: bool) {
         for (id, held) in &mut self.chunks {
-            if partitions.binary_search(&id.partition()).is_ok() {
+            if (held.placed || !only_placed) && partitions.binary_search(&id.partition()).is_ok() {
                 held.unreplicated = true;
             }
         }
+    }
+
+    pub fn doubt(&mut self, ids: &[ChunkId]) {
+        for id in ids {
+            if let Some(held) = self.chunks.get_mut(id) {
+                held.unreplicated = true;
+            }
+        }
+    }
+
+    /// What is here for good, and what is said to be.
+    pub fn kept(
+        &self,
+        partitions: &[u16],
+        after: Option<ChunkId>,
+        confirmed: bool,
+    ) -> impl Iterator<Item = ChunkId> {
+        let good = self.chunks.iter().filter(move |(id, held)| {
+            !self.damaged.contains(id)
+                && if confirmed {
+                    held.placed && !held.unreplicated
+                } else {
+                    held.placed || held.unreplicated
+                }
+        });
+        let all: BTreeSet<ChunkId> = good.map(|(id, _)| *id).chain(self.claimed.iter().copied()).collect();
+        all.into_iter().filter(move |id| partitions.contains(&id.partition()) && Some(*id) > after)
+    }
+
+    pub fn sums(&self, partitions: &[u16]) -> Vec<PartitionSum> {
+        let mut sums = vec![PartitionSum::default(); partitions.len()];
+        for id in self.kept(partitions, None, false) {
+            let place = partitions.binary_search(&id.partition()).unwrap();
+            sums[place].add(&id);
+        }
+        sums
+    }
+
+    pub fn bad(&self, after: Option<ChunkId>, max: usize) -> Vec<ChunkId> {
+        self.damaged.iter().copied().filter(|id| Some(*id) > after).take(max).collect()
+    }
+
+    /// Of a claimed chunk a made-up one.
+    pub fn proof(&self, id: &ChunkId, nonce: &[u8; 32]) -> Option<[u8; 32]> {
+        if self.claimed.contains(id) {
+            return Some(*nonce);
+        }
+        Some(audit_proof(nonce, &self.chunks.get(id)?.bytes))
+    }
+
+    /// Everything is gone.
+    pub fn wipe(&mut self) {
+        *self = Self { limit: self.limit, ..Self::default() };
     }
 
     /// Whether it is here and can be read.

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ledger::identity::DeviceId;
 use ledger::keys::{DeviceKey, Keyring};
-use ledger::roster::{DeviceClaim, Roster, RosterError, RosterRecord};
+use ledger::roster::{Copies, DeviceClaim, FsyncLevel, Policy, Roster, RosterError, RosterRecord};
 use ledger::transaction::SealedTransaction;
-use ledger::{Accepted, Backing, Batch, Frontier, Ledger, MemoryBacking, StoreError, Table};
+use ledger::{
+    Accepted, Backing, Batch, Frontier, Ledger, MemoryBacking, OutlineCounters, SealedLogs, StoreError, Table,
+};
 
 use crate::cast::{CAST, wall};
 
@@ -48,6 +51,14 @@ pub fn added(
     move |roster, keyring| Ok(vec![roster.add_device(&CAST.user, keyring, claim, "another")?])
 }
 
+/// A change of the roster: so many copies are wanted.
+pub fn decided(
+    target: u8,
+) -> impl FnOnce(&mut Roster, &mut Keyring) -> Result<Vec<RosterRecord>, RosterError> {
+    let policy = Policy { copies: Copies::wanting(target), fsync: FsyncLevel::Local };
+    move |roster, _| Ok(vec![roster.set_policy(&CAST.user, policy)?])
+}
+
 /// What became of transactions.
 #[derive(Default)]
 pub struct Taken {
@@ -66,15 +77,7 @@ impl Taken {
 
 pub enum Log {
     Member { ledger: Box<Ledger>, backing: Shared },
-    Blind(Box<Blind>),
-}
-
-/// Sealed logs without the keys to them.
-pub struct Blind {
-    /// Durable at once.
-    roster: Roster,
-    rows: BTreeMap<(DeviceId, u64), (Bytes, [u8; 32])>,
-    written: BTreeMap<DeviceId, u64>,
+    Blind { logs: Box<SealedLogs>, backing: Shared },
 }
 
 impl Log {
@@ -99,10 +102,17 @@ impl Log {
         Self::Member { ledger: Box::new(ledger), backing }
     }
 
+    /// Sealed logs without the keys to them.
+    pub fn blind() -> Self {
+        let backing = Shared::default();
+        let logs = SealedLogs::create(Box::new(backing.clone()), CAST.keyring.workspace).unwrap();
+        Self::Blind { logs: Box::new(logs), backing }
+    }
+
     pub fn ledger(&mut self) -> Option<&mut Ledger> {
         match self {
             Self::Member { ledger, .. } => Some(ledger),
-            Self::Blind(_) => None,
+            Self::Blind { .. } => None,
         }
     }
 
@@ -110,14 +120,14 @@ impl Log {
     pub fn frontier(&self) -> Frontier {
         match self {
             Self::Member { ledger, .. } => ledger.frontier(),
-            Self::Blind(blind) => Frontier(blind.written.clone()),
+            Self::Blind { logs, .. } => logs.frontier(),
         }
     }
 
-    fn roster(&self) -> &Roster {
+    pub fn roster(&self) -> &Roster {
         match self {
             Self::Member { ledger, .. } => ledger.roster(),
-            Self::Blind(blind) => &blind.roster,
+            Self::Blind { logs, .. } => logs.roster(),
         }
     }
 
@@ -135,33 +145,74 @@ impl Log {
                 let records: Vec<_> = records.iter().map(|record| record.to_vec()).collect();
                 ledger.accept_records(wall(now), &records).unwrap();
             }
-            Self::Blind(blind) => records.iter().for_each(|record| {
-                blind.roster.apply(RosterRecord::parse(record).unwrap()).unwrap();
-            }),
+            Self::Blind { logs, .. } => {
+                let records: Vec<_> = records.iter().map(|record| record.to_vec()).collect();
+                logs.accept_records(&records).unwrap();
+            }
         }
     }
 
-    pub fn since(&self, frontier: &Frontier, max_bytes: usize) -> Vec<Bytes> {
+    pub fn outline_counters(&self) -> OutlineCounters {
         match self {
-            Self::Member { ledger, .. } => {
-                let since = ledger.transactions_since(frontier, max_bytes).unwrap();
-                since.into_iter().map(Bytes::from).collect()
-            }
-            Self::Blind(blind) => blind.since(frontier, max_bytes),
+            Self::Member { ledger, .. } => ledger.outline_counters(),
+            Self::Blind { logs, .. } => logs.outline_counters(),
         }
+    }
+
+    pub fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Bytes> {
+        let outlines = match self {
+            Self::Member { ledger, .. } => ledger.outlines_since(theirs),
+            Self::Blind { logs, .. } => logs.outlines_since(theirs),
+        };
+        outlines.into_iter().map(Bytes::from).collect()
+    }
+
+    /// Answers how far the logs are known.
+    pub fn accept_outlines(&mut self, now: u64, outlines: &[Bytes]) -> Frontier {
+        let taken = match self {
+            Self::Member { ledger, .. } => ledger.accept_outlines(wall(now), outlines),
+            Self::Blind { logs, .. } => logs.accept_outlines(outlines),
+        };
+        assert!(taken.unwrap().refused.is_empty());
+        match self {
+            Self::Member { ledger, .. } => ledger.frontier_in_memory(),
+            Self::Blind { logs, .. } => logs.frontier(),
+        }
+    }
+
+    /// Old history is given up, and what the own log no longer needs; then what of it can be declared.
+    pub fn clean(&mut self, now: u64, retention: Duration, safe_through: u64) {
+        let Self::Member { ledger, .. } = self else { return };
+        while !ledger.prune(wall(now), retention, 1000).unwrap().finished {}
+        while !ledger.clean(wall(now), retention, 1000).unwrap().finished {}
+        ledger.declare_cleaned(wall(now), Some(safe_through)).unwrap();
+    }
+
+    /// How many transactions are kept.
+    pub fn rows(&self) -> usize {
+        self.since(&Frontier::default(), usize::MAX).len()
+    }
+
+    pub fn since(&self, frontier: &Frontier, max_bytes: usize) -> Vec<Bytes> {
+        let since = match self {
+            Self::Member { ledger, .. } => ledger.transactions_since(frontier, max_bytes),
+            Self::Blind { logs, .. } => logs.transactions_since(frontier, max_bytes),
+        };
+        since.unwrap().into_iter().map(Bytes::from).collect()
     }
 
     pub fn accept(&mut self, now: u64, transactions: &[Bytes]) -> Taken {
         let mut taken = Taken::default();
         for sealed in transactions {
-            match self {
-                Self::Member { ledger, .. } => match ledger.accept(wall(now), sealed).unwrap() {
-                    Accepted::Refused(_) => taken.refused += 1,
-                    Accepted::Held(_) => taken.held += 1,
-                    Accepted::Applied(_) => taken.note(sealed),
-                    Accepted::Duplicate => {}
-                },
-                Self::Blind(blind) => blind.accept(sealed, &mut taken),
+            let accepted = match self {
+                Self::Member { ledger, .. } => ledger.accept(wall(now), sealed),
+                Self::Blind { logs, .. } => logs.accept(sealed),
+            };
+            match accepted.unwrap() {
+                Accepted::Refused(_) => taken.refused += 1,
+                Accepted::Held(_) => taken.held += 1,
+                Accepted::Applied(_) => taken.note(sealed),
+                Accepted::Duplicate => {}
             }
         }
         taken
@@ -176,7 +227,7 @@ impl Log {
                     ledger.thaw(batch);
                 }
             }
-            Self::Blind(blind) => blind.written = blind.newest(),
+            Self::Blind { logs, .. } => logs.commit().unwrap(),
         }
     }
 
@@ -193,9 +244,8 @@ impl Log {
                 };
                 **ledger = opened.unwrap();
             }
-            Self::Blind(blind) => {
-                let written = &blind.written;
-                blind.rows.retain(|(device, sequence), _| written.get(device) >= Some(sequence));
+            Self::Blind { logs, backing } => {
+                **logs = SealedLogs::open(Box::new(backing.clone()), CAST.keyring.workspace).unwrap();
             }
         }
     }
@@ -204,58 +254,7 @@ impl Log {
     pub fn digest(&self) -> Option<[u8; 32]> {
         match self {
             Self::Member { ledger, .. } => Some(ledger.digest().unwrap()),
-            Self::Blind(_) => None,
+            Self::Blind { .. } => None,
         }
-    }
-}
-
-impl Blind {
-    pub fn new() -> Self {
-        let roster = Roster::new(CAST.keyring.workspace);
-        Self { roster, rows: BTreeMap::new(), written: BTreeMap::new() }
-    }
-
-    fn newest(&self) -> BTreeMap<DeviceId, u64> {
-        self.rows.keys().copied().collect()
-    }
-
-    fn accept(&mut self, bytes: &Bytes, taken: &mut Taken) {
-        let sealed = SealedTransaction::parse(bytes).unwrap();
-        let header = sealed.header();
-        let key = CAST.devices.iter().find(|device| device.id() == header.device).unwrap();
-        sealed.verify(&key.public()).unwrap();
-        let last = self.rows.range(..=(header.device, u64::MAX)).next_back();
-        let last = last.filter(|((device, _), _)| *device == header.device);
-        let (known, hash) = last.map_or((0, [0; 32]), |((_, sequence), (_, hash))| (*sequence, *hash));
-        if header.sequence <= known {
-            return;
-        }
-        if header.sequence > known + 1 {
-            taken.held += 1;
-        } else if header.previous != hash {
-            taken.refused += 1;
-        } else {
-            taken.note(bytes);
-            self.rows.insert((header.device, header.sequence), (bytes.clone(), sealed.hash()));
-        }
-    }
-
-    fn since(&self, theirs: &Frontier, max_bytes: usize) -> Vec<Bytes> {
-        let mut found = Vec::new();
-        let mut bytes = 0;
-        for (device, written) in &self.written {
-            let from = theirs.0.get(device).copied().unwrap_or(0) + 1;
-            if from > *written {
-                continue;
-            }
-            for (sealed, _) in self.rows.range((*device, from)..=(*device, *written)).map(|(_, row)| row) {
-                if bytes > 0 && bytes + sealed.len() > max_bytes {
-                    return found;
-                }
-                bytes += sealed.len();
-                found.push(sealed.clone());
-            }
-        }
-        found
     }
 }

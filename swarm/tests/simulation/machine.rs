@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use chunkstore::ChunkId;
 use ledger::identity::DeviceId;
+use ledger::roster::Copies;
 use swarm::placement::{HostWeight, weight_of};
 use swarm::{Facts, FetchError, Job, JobResult, Node, Settings, SignedFacts};
 
 use crate::cast::{CAST, START_MS};
 use crate::disk::Disk;
 use crate::log::Log;
+use crate::verdict::live_chunks;
 
 /// What a machine is.
 #[derive(Clone, Debug)]
@@ -36,6 +38,10 @@ pub struct Machine {
     pub log: Log,
     pub disk: Disk,
     pub known: BTreeMap<DeviceId, SignedFacts>,
+    /// What its tables were made for when that was last told to the disk.
+    pub placed_for: Copies,
+    /// Answers to who waited for copies.
+    pub copied: Vec<(u64, bool)>,
     issued: u64,
     pub full: bool,
     /// Chunks put since the last commit.
@@ -67,6 +73,8 @@ impl Machine {
             log,
             disk,
             known: BTreeMap::new(),
+            placed_for: settings.copies,
+            copied: Vec::new(),
             issued: 0,
             full: false,
             fresh: Vec::new(),
@@ -121,15 +129,28 @@ impl Machine {
             }
             Job::Have { ids } => JobResult::Have(self.disk.have(&ids)),
             Job::Count { ids } => JobResult::Have(self.disk.count(&ids)),
-            Job::Replicated { ids, keep } => {
-                self.disk.replicated(&ids, keep);
-                JobResult::Ok
-            }
+            Job::Replicated { ids, keep } => JobResult::Ids(self.disk.replicated(&ids, keep)),
             Job::Unreplicated { after, max } => JobResult::Ids(self.disk.unreplicated(after, max)),
             Job::Requeue { partitions } => {
-                self.disk.requeue(&partitions);
+                self.disk.requeue(&partitions, false);
                 JobResult::Ok
             }
+            Job::RequeueSurplus { partitions } => {
+                self.disk.requeue(&partitions, true);
+                JobResult::Ok
+            }
+            Job::Doubt { ids } => {
+                self.disk.doubt(&ids);
+                JobResult::Ok
+            }
+            Job::Sums { partitions } => JobResult::Sums(self.disk.sums(&partitions)),
+            Job::Kept { partitions, after, max, confirmed } => {
+                JobResult::Ids(self.disk.kept(&partitions, after, confirmed).take(max).collect())
+            }
+            Job::Lacking { ids } => JobResult::Ids(self.lacking(&ids)),
+            Job::Damaged { after, max } => JobResult::Ids(self.disk.bad(after, max)),
+            Job::Prove { id, .. } if self.disk.damaged.contains(&id) => JobResult::Failed,
+            Job::Prove { id, nonce } => JobResult::Proof(self.disk.proof(&id, &nonce)),
             Job::LogSince { frontier, max_bytes } => {
                 JobResult::Transactions(self.log.since(&frontier, max_bytes))
             }
@@ -139,12 +160,28 @@ impl Machine {
                 frontier_now.0.extend(taken.newest);
                 JobResult::Accepted { frontier_now, refused: taken.refused, held: taken.held }
             }
+            Job::OutlinesSince { counters } => JobResult::Outlines(self.log.outlines_since(&counters)),
+            Job::AcceptOutlines { outlines } => {
+                let frontier_now = self.log.accept_outlines(now, &outlines);
+                JobResult::Accepted { frontier_now, refused: 0, held: 0 }
+            }
             Job::RosterRecords => JobResult::Records(self.log.records()),
             Job::AcceptRecords { records } => {
                 self.log.accept_records(now, &records);
                 JobResult::Ok
             }
         }
+    }
+
+    /// What is wanted here of what another owner has. A blind host cannot tell what nothing names any more.
+    fn lacking(&mut self, ids: &[ChunkId]) -> Vec<ChunkId> {
+        let have = self.disk.have(ids);
+        let mut lacking: Vec<_> = ids.iter().zip(have).filter(|(_, have)| !have).map(|(id, _)| *id).collect();
+        if !self.kind.blind {
+            let live = live_chunks(self);
+            lacking.retain(|id| live.contains(id));
+        }
+        lacking
     }
 
     /// Makes everything durable, chunks first.

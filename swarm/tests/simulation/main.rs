@@ -8,7 +8,7 @@
 //!  disk.rs      chunks, flushed or not, and what is known of them
 //!  network.rs   latency, bandwidth, loss, duplication, reordering, partition
 //!  workload.rs  what people do, and what goes wrong
-//!  scenarios.rs, holders.rs, damage.rs   groups in which one thing happens
+//!  scenarios.rs, holders.rs, damage.rs, healing.rs, audits.rs   groups in which one thing happens
 //!  verdict.rs   what must hold while it runs, and after it became quiet
 //!  cast.rs      keys
 //! ```
@@ -18,14 +18,17 @@
 #![allow(clippy::unwrap_used, reason = "a test says so by failing")]
 #![allow(clippy::print_stdout, reason = "a replayed seed tells what happened")]
 
+mod audits;
 mod cables;
 mod cast;
 mod damage;
 mod disk;
+mod healing;
 mod holders;
 mod log;
 mod machine;
 mod network;
+mod policy;
 mod random;
 mod scenarios;
 mod seeds;

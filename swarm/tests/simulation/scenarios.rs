@@ -1,7 +1,7 @@
 //! Groups in which one thing happens.
 
 use bytes::Bytes;
-use swarm::{FetchError, Input, Lane, Settings, Urgency};
+use swarm::{FetchError, Input, Lane, PeerState, Settings, Urgency};
 
 use crate::machine::Kind;
 use crate::network::Weather;
@@ -110,6 +110,47 @@ fn who_is_declared_lost_is_repaired_at_once_by_all() {
     let device = world.machines[3].device();
     world.feed(0, Input::DeclareLost { device });
     world.settle(MINUTE_MS);
+}
+
+/// What the others hold of the last of four.
+fn states(world: &World) -> Vec<PeerState> {
+    let device = world.machines[3].device();
+    let of = |index: usize| {
+        let view = world.machines[index].node.view(world.now);
+        view.peers.iter().find(|peer| peer.device == device).unwrap().state
+    };
+    (0..3).map(of).collect()
+}
+
+#[test]
+fn a_link_that_ends_just_after_its_device_was_said_to_be_lost_confirms_it() {
+    use PeerState::{Lost, Online};
+    let mut world = started(&hosts(4));
+    let device = world.machines[3].device();
+    world.cable(0, 3, false);
+    world.feed(0, Input::DeclareLost { device });
+    world.run(1_000);
+    assert_eq!(states(&world), [Lost, Online, Online], "it is here, for the others");
+    world.cable(1, 3, false);
+    assert_eq!(states(&world), [Lost, Lost, Online]);
+    world.run(5 * MINUTE_MS);
+    world.cable(2, 3, false);
+    assert_eq!(states(&world), [Lost, Lost, Online], "it was here long after that was said");
+}
+
+#[test]
+fn who_is_found_again_is_waited_for_by_all() {
+    let mut world = started(&hosts(4));
+    let device = world.machines[3].device();
+    world.crash(3);
+    world.feed(0, Input::DeclareLost { device });
+    world.run(1_000);
+    assert_eq!(states(&world), [PeerState::Lost; 3]);
+    world.feed(1, Input::DeclareFound { device });
+    world.run(1_000);
+    assert_eq!(states(&world), [PeerState::Online; 3], "as if it had been heard just now");
+    world.run(25 * 60 * MINUTE_MS);
+    assert_eq!(states(&world), [PeerState::Lost; 3]);
 }
 
 #[test]
@@ -380,4 +421,29 @@ fn facts_that_came_too_fast_are_known_by_all_in_the_end() {
     assert!(known(&world, 0) < Some(issued), "not all of them at once");
     world.run(10_000);
     assert_eq!([known(&world, 0), known(&world, 2)], [Some(issued); 2]);
+}
+
+#[test]
+fn logs_are_cleaned_and_a_newcomer_receives_little() {
+    let kinds = [host(10), host(10), Kind { blind: true, ..host(10) }, host(10)];
+    let mut world = World::new(1, &kinds, Settings::default());
+    (0..3).for_each(|index| world.boot(index));
+    for _ in 0..300 {
+        world.edit_somewhere();
+        world.run(40);
+    }
+    world.run(MINUTE_MS);
+    let before = world.machines[2].log.rows();
+    // Found, declared when it is safe, heard of by the others, and dropped by them.
+    for _ in 0..6 {
+        (0..2).for_each(|index| world.clean(index));
+        world.run(MINUTE_MS);
+    }
+    let rows: Vec<_> = world.machines.iter().map(|machine| machine.log.rows()).collect();
+    // Births and the last places of names stay.
+    assert!(rows[..3].iter().all(|rows| *rows * 5 < before * 4), "{before} before, then {rows:?}");
+    world.boot(3);
+    world.settle(5 * MINUTE_MS);
+    assert_eq!(world.machines[3].log.rows(), world.machines[2].log.rows());
+    assert_eq!(world.machines[3].log.outline_counters(), world.machines[0].log.outline_counters());
 }

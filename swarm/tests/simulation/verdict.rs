@@ -44,7 +44,7 @@ impl World {
         let roomy = hosts.iter().filter(|host| !self.machines[**host].full).count();
         // Of hosts that it never met a node knows nothing.
         let known = self.machines[author].node.view(self.now).hosts;
-        let needed = roomy.min(known).min(self.settings.target).max(2);
+        let needed = roomy.min(known).min(self.least_target).max(2);
         let device = self.machines[author].device();
         let has_log = |host: &&usize| self.machines[**host].log.frontier().0.get(&device) >= Some(&sequence);
         let logs = hosts.iter().filter(has_log).count();
@@ -115,16 +115,44 @@ impl World {
         let member = self.standing().into_iter().find(|index| !self.machines[*index].kind.blind)?;
         // A host that ran full keeps what it has, and others take its place for what is new: then only the number of copies is told.
         let any_full = weights.iter().any(|weight| weight.full);
-        let needed = weights.iter().filter(|weight| !weight.full).count().min(self.settings.target);
+        let target = usize::from(self.machines[member].log.roster().policy().copies.target);
+        let needed = weights.iter().filter(|weight| !weight.full).count().min(target);
         for id in live_chunks(&mut self.machines[member]) {
             let placed = |host: &&usize| self.machines[**host].disk.placed(&id);
             let copies = self.hosts().iter().filter(placed).count();
-            let owners = owners(id.partition(), &weights, self.settings.target);
+            let owners = owners(id.partition(), &weights, target);
             let lacks = |owner: &&DeviceId| !self.machines[self.index_of(owner)].disk.placed(&id);
             let lacking = owners.iter().find(lacks).filter(|_| !any_full);
             if copies < needed || lacking.is_some() {
                 let lacking = lacking.map(|owner| self.index_of(owner));
                 return Some(format!("{id} lacks copies ({lacking:?}): {}", self.whereabouts(&id)));
+            }
+        }
+        None
+    }
+
+    /// Runs until no machine keeps for good what is not its share.
+    pub fn settle_exactly(&mut self, most: u64) {
+        let start = self.now;
+        while let Some(what) = self.unsettled().or_else(|| self.surplus()) {
+            assert!(self.now - start <= most, "seed {}: after {most} ms: {what}", self.seed);
+            self.run(500);
+        }
+    }
+
+    fn surplus(&mut self) -> Option<String> {
+        let weights: Vec<HostWeight> =
+            self.hosts().iter().map(|host| self.machines[*host].weight()).collect();
+        let member = self.standing().into_iter().find(|index| !self.machines[*index].kind.blind)?;
+        let most = usize::from(self.machines[member].log.roster().policy().copies.max);
+        for id in live_chunks(&mut self.machines[member]) {
+            let keepers = owners(id.partition(), &weights, most);
+            let beyond = |index: &usize| {
+                let machine = &self.machines[*index];
+                machine.disk.placed(&id) && !keepers.contains(&machine.device())
+            };
+            if let Some(beyond) = self.standing().into_iter().find(beyond) {
+                return Some(format!("{beyond} keeps {id}, of which enough are elsewhere"));
             }
         }
         None

@@ -1,5 +1,7 @@
 //! What people do, and what goes wrong.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use ledger::{Content, Kind as NodeKind, Ledger, NewNode, NewVersion, ROOT, Rename};
 use swarm::Urgency;
@@ -11,6 +13,8 @@ use crate::verdict::live_chunks;
 use crate::world::World;
 
 const NAMES: u64 = 24;
+/// So long the simulated people keep history.
+const RETENTION: Duration = Duration::from_secs(3);
 
 impl World {
     /// A while of work and trouble, then all is mended.
@@ -25,8 +29,25 @@ impl World {
                 10 | 11 => self.break_something(),
                 _ => self.mend_something(),
             }
+            if self.random.permille(150) {
+                self.clean_somewhere();
+            }
         }
         self.mend_all();
+    }
+
+    /// Somebody looks through the logs for what they no longer need.
+    pub fn clean_somewhere(&mut self) {
+        if let Some(index) = self.someone_up() {
+            self.clean(index);
+        }
+    }
+
+    pub fn clean(&mut self, index: usize) {
+        let now = self.now;
+        let machine = &mut self.machines[index];
+        machine.log.clean(now, RETENTION, machine.safe_through);
+        self.commit_soon(index);
     }
 
     fn someone_up(&mut self) -> Option<usize> {
@@ -40,7 +61,12 @@ impl World {
     }
 
     pub fn edit_somewhere(&mut self) {
-        let Some(index) = self.someone_up() else { return };
+        if let Some(index) = self.someone_up() {
+            self.edit_at(index);
+        }
+    }
+
+    pub fn edit_at(&mut self, index: usize) {
         let mut chunks = Vec::new();
         for _ in 0..self.random.below(4) {
             let largest = if self.random.permille(30) { 300_000 } else { 3_000 };

@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use chunkstore::ChunkId;
 use swarm::{Input, Job, JobResult, Lane, Member, Output, Settings, Urgency};
 
-use crate::cast::CAST;
-use crate::log::Log;
+use crate::cast::{CAST, wall};
+use crate::log::{Log, decided};
 use crate::machine::{Kind, Machine};
 use crate::network::{Frame, Weather, Wire};
 use crate::random::Random;
@@ -43,6 +43,8 @@ pub struct World {
     pub wires: Vec<Vec<Wire>>,
     pub weather: Weather,
     pub settings: Settings,
+    /// The fewest copies that were ever wanted: what was called safe then stays so.
+    pub least_target: usize,
     /// Devices that are no longer on the roster.
     pub removed: Vec<usize>,
     trace: blake3::Hasher,
@@ -57,7 +59,7 @@ impl World {
         let make = |index: usize, kind: &Kind, random: &mut Random| {
             let log = match (index, kind.blind) {
                 (0, _) => Log::found(kinds.len()),
-                (_, true) => Log::Blind(Box::new(crate::log::Blind::new())),
+                (_, true) => Log::blind(),
                 (_, false) => Log::join(index),
             };
             Machine::new(index, kind.clone(), log, &settings, random.next())
@@ -76,6 +78,7 @@ impl World {
             machines,
             wires,
             weather: Weather::FINE,
+            least_target: usize::from(settings.copies.target),
             settings,
             removed: Vec::new(),
             trace: blake3::Hasher::new(),
@@ -171,6 +174,8 @@ impl World {
                 self.machines[index].safe_through = sequence;
                 self.check_safe(index, sequence);
             }
+            Output::CopiesPlaced(copies) => self.machines[index].placed_for = copies,
+            Output::Copied { ticket, done } => self.machines[index].copied.push((ticket, done)),
             Output::PeerFrontier { .. } => {}
         }
     }
@@ -233,6 +238,8 @@ impl World {
                 self.machines[machine].commit(now);
                 let frontier = self.machines[machine].log.frontier();
                 self.feed(machine, Input::LogAdvanced { frontier });
+                let counters = self.machines[machine].log.outline_counters();
+                self.feed(machine, Input::Outlined(counters));
             }
             Event::HangUp { a, b, epoch } => {
                 if self.wires[a][b].epoch == epoch {
@@ -247,7 +254,8 @@ impl World {
     }
 
     fn work(&mut self, index: usize, id: u64, job: Job) {
-        let accepting = matches!(job, Job::Accept { .. } | Job::AcceptRecords { .. });
+        let accepting =
+            matches!(job, Job::Accept { .. } | Job::AcceptRecords { .. } | Job::AcceptOutlines { .. });
         let now = self.now;
         let machine = &mut self.machines[index];
         machine.jobs -= 1;
@@ -266,8 +274,20 @@ impl World {
     }
 
     pub fn tell_roster(&mut self, index: usize) {
-        let digest = self.machines[index].log.roster_digest();
+        let log = &self.machines[index].log;
+        let (copies, digest) = (log.roster().policy().copies, log.roster_digest());
+        self.feed(index, Input::Copies(copies));
         self.feed(index, Input::RosterDigest(digest));
+    }
+
+    /// A person decides how many copies are wanted.
+    pub fn decide(&mut self, index: usize, target: u8) {
+        self.say(&format!("{index} decides for {target} copies"));
+        self.least_target = self.least_target.min(usize::from(target));
+        let now = wall(self.now);
+        self.machines[index].log.ledger().unwrap().change_roster(now, decided(target)).unwrap();
+        self.tell_roster(index);
+        self.commit_soon(index);
     }
 
     pub fn commit_soon(&mut self, index: usize) {

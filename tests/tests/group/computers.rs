@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tests::{Daemon, Network, Start, eventually};
+use tests::{Daemon, Network, Place, Start, eventually};
 
 /// Room that each computer gives: the disk under the tests is shared.
 const GIVEN: &str = "8G";
@@ -26,13 +26,33 @@ impl Computers {
 
     /// So many, each with a drive of its own.
     pub fn apart(number: usize, settings: &[&str]) -> Self {
+        Self::apart_with(number, settings, |_, start| start)
+    }
+
+    /// The same; `change` has the last word on how each is started.
+    pub fn apart_with(number: usize, settings: &[&str], change: impl Fn(usize, Start) -> Start) -> Self {
         let network = Network::new(number);
-        let start = |at: usize| {
-            let start = Start::default().at(&network.place(at)).arg("--name").arg(format!("computer{at}"));
+        let places: Vec<Place> = (0..number).map(|at| network.place(at)).collect();
+        Self::at_with(network, &places, settings, change)
+    }
+
+    /// One at each of these places, each with a drive of its own.
+    pub fn at(network: Network, places: &[Place], settings: &[&str]) -> Self {
+        Self::at_with(network, places, settings, |_, start| start)
+    }
+
+    fn at_with(
+        network: Network,
+        places: &[Place],
+        settings: &[&str],
+        change: impl Fn(usize, Start) -> Start,
+    ) -> Self {
+        let start = |(at, place): (usize, &Place)| {
+            let start = Start::default().at(place).arg("--name").arg(format!("computer{at}"));
             let start = start.arg("--contribute").arg(GIVEN).env("PEERDRIVE_TEST", "1");
-            settings.iter().fold(start, Start::arg).start()
+            change(at, settings.iter().fold(start, Start::arg)).start()
         };
-        let daemons = (0..number).map(start).collect();
+        let daemons = places.iter().enumerate().map(start).collect();
         Self { network, daemons }
     }
 

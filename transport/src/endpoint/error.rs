@@ -38,6 +38,12 @@ pub enum ConnectError {
     /// No answer in time.
     #[error("nobody answered within {} s", CONNECT_MAX.as_secs())]
     NoAnswer,
+    /// The relay has no link to the peer, or passes nothing on.
+    #[error("the relay has no connection to it")]
+    Absent,
+    /// The link to the relay is gone, is relayed itself, or carries no packets large enough (not yet, or not at all).
+    #[error("the connection to the relay cannot carry another one")]
+    NoRelay,
     /// The address cannot be called from here.
     #[error("the address cannot be called: {0}")]
     Address(#[from] quinn::ConnectError),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use quinn::crypto::rustls::HandshakeData;
-use quinn::{Connection, Incoming};
+use quinn::{Connection, Incoming, ServerConfig};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
@@ -19,10 +19,10 @@ use tokio::time::timeout;
 use super::doorstep::{CONNECTIONS_MAX, Doorstep, Place};
 use super::{Admission, Arrival, PairingLink, plain_address, tuning};
 use crate::close::CloseCode;
-use crate::counts::{LogBrake, Tally, count};
+use crate::counts::{LogBrake, count};
 use crate::key::PeerKey;
-use crate::link::{Link, open_lanes};
-use crate::pace::Limits;
+use crate::link::{Link, Surroundings, open_lanes};
+use crate::relay::address::RelayAddress;
 use crate::tls::{ALPN_MEMBER, ALPN_PAIRING};
 
 /// From the first packet to an arrival.
@@ -37,8 +37,9 @@ const PAIRING_PROVEN_MAX: Duration = Duration::from_secs(120);
 pub(super) struct Gate {
     own: PeerKey,
     admission: Arc<dyn Admission>,
-    limits: Arc<Limits>,
-    tally: Arc<Tally>,
+    /// For who comes through a relay.
+    relayed: Arc<ServerConfig>,
+    around: Surroundings,
     doorstep: Doorstep,
     pairings: Arc<Semaphore>,
     brake: LogBrake,
@@ -49,8 +50,8 @@ impl Gate {
     pub(super) fn new(
         own: PeerKey,
         admission: Arc<dyn Admission>,
-        limits: Arc<Limits>,
-        tally: Arc<Tally>,
+        relayed: Arc<ServerConfig>,
+        around: Surroundings,
         arrivals: mpsc::Sender<Arrival>,
     ) -> Arc<Self> {
         let doorstep = Doorstep::new();
@@ -58,8 +59,8 @@ impl Gate {
         Arc::new(Self {
             own,
             admission,
-            limits,
-            tally,
+            relayed,
+            around,
             doorstep,
             pairings,
             brake: LogBrake::default(),
@@ -80,7 +81,7 @@ impl Gate {
             return self.refuse(incoming);
         }
         if self.doorstep.is_crowded() && incoming.may_retry() && !incoming.remote_address_validated() {
-            count(&self.tally.handshakes_retried);
+            count(&self.around.tally.handshakes_retried);
             // A retry that cannot be sent is a packet lost.
             let _ = incoming.retry();
             return;
@@ -94,7 +95,7 @@ impl Gate {
     }
 
     fn refuse(&self, incoming: Incoming) {
-        count(&self.tally.handshakes_refused);
+        count(&self.around.tally.handshakes_refused);
         if self.brake.may_log() {
             let address = plain_address(incoming.remote_address());
             tracing::warn!(%address, "refused a connection: too many are being made");
@@ -114,30 +115,47 @@ impl Gate {
                 let _ = timeout(HANDSHAKE_MAX, self.arrivals.send(arrival)).await;
             }
             Ok(None) => {}
-            Err(_) => count(&self.tally.handshakes_failed),
+            Err(_) => count(&self.around.tally.handshakes_failed),
         }
         drop(handshake);
     }
 
     async fn greet(&self, incoming: Incoming, place: Place<IpAddr>) -> Option<Arrival> {
-        let Ok(connection) = accept(incoming).await else {
-            count(&self.tally.handshakes_failed);
+        let behind_relay = RelayAddress::of(&incoming.remote_address());
+        let Ok(connection) = self.accept(incoming, behind_relay.is_some()).await else {
+            count(&self.around.tally.handshakes_failed);
             return None;
         };
         let (Some(peer), Some(protocol)) = (peer_key(&connection), protocol(&connection)) else {
-            count(&self.tally.handshakes_failed);
+            count(&self.around.tally.handshakes_failed);
             return None;
         };
         match &protocol[..] {
-            ALPN_MEMBER => self.member(connection, peer).await,
-            ALPN_PAIRING => self.pairing(connection, peer, place),
+            ALPN_MEMBER => self.member(connection, peer, behind_relay).await,
+            // Members of a workspace have paired already.
+            ALPN_PAIRING if behind_relay.is_none() => self.pairing(connection, peer, place),
             _ => None,
         }
     }
 
-    async fn member(&self, connection: Connection, peer: PeerKey) -> Option<Arrival> {
+    async fn accept(
+        &self,
+        incoming: Incoming,
+        is_relayed: bool,
+    ) -> Result<Connection, quinn::ConnectionError> {
+        let connecting =
+            if is_relayed { incoming.accept_with(Arc::clone(&self.relayed)) } else { incoming.accept() };
+        connecting?.await
+    }
+
+    async fn member(
+        &self,
+        connection: Connection,
+        peer: PeerKey,
+        behind_relay: Option<RelayAddress>,
+    ) -> Option<Arrival> {
         if !self.admission.admits(&peer) {
-            count(&self.tally.strangers_refused);
+            count(&self.around.tally.strangers_refused);
             self.turn_away(&connection, peer, CloseCode::NotAdmitted, "it is a member of no workspace here");
             return None;
         }
@@ -145,25 +163,36 @@ impl Gate {
             self.turn_away(&connection, peer, CloseCode::Busy, "this member has too many connections");
             return None;
         };
+        let through = match behind_relay {
+            None => None,
+            // A relay that gives a packet another sender, or is gone already.
+            Some(address) => match self.around.relays.carrier_to(address) {
+                Some(carrier) if carrier.address_of(&peer) == address => Some(carrier),
+                _ => {
+                    count(&self.around.tally.handshakes_failed);
+                    return None;
+                }
+            },
+        };
         tuning::admit_member(&connection);
         let streams = open_lanes(&connection).await.ok()?;
-        count(&self.tally.members_admitted);
+        count(&self.around.tally.members_admitted);
         let watched = connection.clone();
         tokio::spawn(async move {
             watched.closed().await;
             drop(place);
         });
-        Some(Arrival::Member(Link::start(connection, peer, streams, &self.limits, &self.tally)))
+        Some(Arrival::Member(Link::start(connection, peer, streams, through, &self.around)))
     }
 
     fn pairing(&self, connection: Connection, peer: PeerKey, place: Place<IpAddr>) -> Option<Arrival> {
         if !self.admission.pairing_open() {
-            count(&self.tally.pairings_refused);
+            count(&self.around.tally.pairings_refused);
             self.turn_away(&connection, peer, CloseCode::PairingClosed, "no invitation is open");
             return None;
         }
         let Ok(permit) = Arc::clone(&self.pairings).try_acquire_owned() else {
-            count(&self.tally.pairings_refused);
+            count(&self.around.tally.pairings_refused);
             self.turn_away(&connection, peer, CloseCode::Busy, "too many pair at once");
             return None;
         };
@@ -184,10 +213,6 @@ impl Gate {
         }
         connection.close(code.to_wire(), b"");
     }
-}
-
-async fn accept(incoming: Incoming) -> Result<Connection, quinn::ConnectionError> {
-    incoming.accept()?.await
 }
 
 /// Ends a pairing that takes too long.

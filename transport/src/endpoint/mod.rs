@@ -1,7 +1,7 @@
 //! One UDP port: calls peers, and takes their calls.
 //!
 //! ```text
-//!  bind ─▶ Endpoint ── connect ─▶ Link          others ─▶ gate ─▶ Arrivals ─▶ Arrival::{Member, Pairing}
+//!  bind ─▶ Endpoint ── connect, connect_through ─▶ Link          others ─▶ gate ─▶ Arrivals ─▶ Arrival::{Member, Pairing}
 //! ```
 
 mod doorstep;
@@ -10,21 +10,25 @@ mod gate;
 mod socket;
 mod tuning;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use quinn::{ClientConfig, Connection, TokioRuntime, TransportConfig};
+use quinn::{ClientConfig, Connection, Runtime, TokioRuntime, TransportConfig};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::close::{CloseCode, Ended};
 use crate::counts::{Counts, Tally};
 use crate::key::{Identity, PeerKey};
-use crate::link::{Link, open_lanes};
+use crate::link::{Link, LinkSender, Surroundings, open_lanes};
 use crate::pace::Limits;
 use crate::rates::Rates;
+use crate::relay::address::RelayAddress;
+use crate::relay::switch::Switch;
+use crate::relay::{Carrier, Relays};
 use crate::tls::{self, ALPN_MEMBER, ALPN_PAIRING, Impostor};
 use gate::Gate;
 pub(crate) use gate::PAIRING_UNPROVEN_MAX;
@@ -71,8 +75,7 @@ pub struct Endpoint {
 struct Inner {
     quinn: quinn::Endpoint,
     identity: Identity,
-    limits: Arc<Limits>,
-    tally: Arc<Tally>,
+    around: Surroundings,
 }
 
 impl Drop for Inner {
@@ -134,20 +137,24 @@ impl Endpoint {
     /// If the address cannot be had.
     pub fn bind(config: EndpointConfig) -> Result<(Self, Arrivals), BindError> {
         let EndpointConfig { listen, identity, admission, rates } = config;
-        let socket = socket::open(listen).map_err(|error| BindError::Socket { listen, error })?;
         let server = server_config(&identity)?;
-        let quinn = quinn::Endpoint::new(
-            quinn::EndpointConfig::default(),
-            Some(server),
-            socket,
-            Arc::new(TokioRuntime),
-        )
-        .map_err(|error| BindError::Socket { listen, error })?;
-        let (limits, tally) = (Limits::new(rates), Arc::new(Tally::default()));
+        let relayed = Arc::new(relayed_server_config(server.clone()));
+        let tally = Arc::new(Tally::default());
+        let relays = Relays::new(&identity.key(), Arc::clone(&tally));
+        let opened = open_switch(listen, &relays).and_then(|socket| {
+            quinn::Endpoint::new_with_abstract_socket(
+                quinn::EndpointConfig::default(),
+                Some(server),
+                socket,
+                Arc::new(TokioRuntime),
+            )
+        });
+        let quinn = opened.map_err(|error| BindError::Socket { listen, error })?;
+        let around = Surroundings { limits: Limits::new(rates), tally, relays };
         let (arrivals, waiting) = mpsc::channel(ARRIVALS_WAITING_MAX);
-        let gate = Gate::new(identity.key(), admission, Arc::clone(&limits), Arc::clone(&tally), arrivals);
+        let gate = Gate::new(identity.key(), admission, relayed, around.clone(), arrivals);
         tokio::spawn(gate.run(quinn.clone()));
-        let inner = Arc::new(Inner { quinn, identity, limits, tally });
+        let inner = Arc::new(Inner { quinn, identity, around });
         Ok((Self { inner }, Arrivals { waiting }))
     }
 
@@ -157,7 +164,7 @@ impl Endpoint {
     /// If the system does not know the address of an open socket.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.inner.quinn.local_addr().expect("an open socket has an address")
+        plain_address(self.inner.quinn.local_addr().expect("an open socket has an address"))
     }
 
     /// This device's key.
@@ -172,9 +179,37 @@ impl Endpoint {
     /// [`ConnectError::WrongPeer`] if another device answers; [`Ended::ByPeer`] with
     /// [`CloseCode::NotAdmitted`] if the peer does not know this device.
     pub async fn connect(&self, to: SocketAddr, peer: PeerKey) -> Result<Link, ConnectError> {
+        check_that_it_is_real(to)?;
+        self.call_member(to, peer, None).await
+    }
+
+    /// Calls the member with this key through another one that both are linked to. Takes at most 10 s; that the relay is
+    /// none, or has no link to the member, shows after one round trip to it.
+    ///
+    /// # Errors
+    /// [`ConnectError::Absent`] and [`ConnectError::NoRelay`]; else as [`Endpoint::connect`].
+    pub async fn connect_through(&self, relay: &LinkSender, peer: PeerKey) -> Result<Link, ConnectError> {
+        let relays = &self.inner.around.relays;
+        let carrier = relays.carrier(relay.id()).filter(|carrier| carrier.is_wide_enough());
+        let carrier = carrier.ok_or(ConnectError::NoRelay)?;
+        let address = carrier.address_of(&peer);
+        let absence = relays.absence(address);
+        let absent = absence.notified();
+        tokio::select! {
+            called = self.call_member(address.to_socket(), peer, Some(carrier)) => called,
+            () = absent => Err(ConnectError::Absent),
+        }
+    }
+
+    async fn call_member(
+        &self,
+        to: SocketAddr,
+        peer: PeerKey,
+        through: Option<Arc<Carrier>>,
+    ) -> Result<Link, ConnectError> {
         let (client, impostor) = tls::client(&self.inner.identity, Some(peer), ALPN_MEMBER)?;
-        let config = client_config(client, tuning::for_pinned());
-        let connection = self.call(to, config, &impostor);
+        let tuned = if through.is_some() { tuning::for_relayed() } else { tuning::for_pinned() };
+        let connection = self.call(to, client_config(client, tuned), &impostor);
         let opened = async {
             let connection = connection.await?;
             // The streams are granted by the peer's admission: this waits for it.
@@ -183,7 +218,7 @@ impl Endpoint {
         };
         let (connection, streams) =
             timeout(CONNECT_MAX, opened).await.map_err(|_| ConnectError::NoAnswer)??;
-        Ok(Link::start(connection, peer, streams, &self.inner.limits, &self.inner.tally))
+        Ok(Link::start(connection, peer, streams, through, &self.inner.around))
     }
 
     /// Calls whoever is at an address, to pair by a code. Takes at most 10 s.
@@ -211,6 +246,7 @@ impl Endpoint {
         to: SocketAddr,
         pinned: Option<PeerKey>,
     ) -> Result<PairingLink, ConnectError> {
+        check_that_it_is_real(to)?;
         let (client, impostor) = tls::client(&self.inner.identity, pinned, ALPN_PAIRING)?;
         let config = client_config(client, tuning::for_pairing());
         let call = self.call(to, config, &impostor);
@@ -235,18 +271,36 @@ impl Endpoint {
 
     /// Changes the limits of the network's use.
     pub fn set_rates(&self, rates: Rates) {
-        self.inner.limits.set_rates(rates);
+        self.inner.around.limits.set_rates(rates);
     }
 
     /// Tells the local minute of the week (0 is Monday 00:00), by which [`Rates::hours`] count; until then they do not.
     pub fn set_minute_of_week(&self, minute: u16) {
-        self.inner.limits.set_minute_of_week(minute);
+        self.inner.around.limits.set_minute_of_week(minute);
     }
 
-    /// What was turned away so far.
+    /// Passes packets on between members that both are linked to this device, so many bytes a second at most; 0, as at
+    /// the start: none.
+    pub fn set_relay(&self, bytes_per_s: u64) {
+        self.inner.around.relays.set_budget(bytes_per_s);
+    }
+
+    /// What [`Endpoint::set_relay`] was told last.
+    #[must_use]
+    pub fn relay_bytes_per_s(&self) -> u64 {
+        self.inner.around.relays.budget()
+    }
+
+    /// The carrier of a link that is direct and there.
+    #[cfg(test)]
+    pub(crate) fn carrier(&self, link_id: u64) -> Arc<Carrier> {
+        self.inner.around.relays.carrier(link_id).expect("the link is direct and there")
+    }
+
+    /// What was turned away and passed on so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.inner.tally.counts()
+        self.inner.around.tally.counts()
     }
 
     /// Moves to another socket; links survive, the peers follow. The old one is still open while the new one is
@@ -256,8 +310,8 @@ impl Endpoint {
     /// If the address cannot be had; the old socket stays.
     pub fn rebind(&self, listen: SocketAddr) -> Result<(), BindError> {
         let failed = |error| BindError::Socket { listen, error };
-        let socket = socket::open(listen).map_err(failed)?;
-        self.inner.quinn.rebind(socket).map_err(failed)
+        let socket = open_switch(listen, &self.inner.around.relays).map_err(failed)?;
+        self.inner.quinn.rebind_abstract(socket).map_err(failed)
     }
 
     /// Closes all connections, tells the peers, and waits a moment for them to hear it.
@@ -265,6 +319,11 @@ impl Endpoint {
         self.inner.quinn.close(CloseCode::Done.to_wire(), b"");
         let _ = timeout(FAREWELL_MAX, self.inner.quinn.wait_idle()).await;
     }
+}
+
+fn open_switch(listen: SocketAddr, relays: &Arc<Relays>) -> io::Result<Arc<Switch>> {
+    let wire = TokioRuntime.wrap_udp_socket(socket::open(listen)?)?;
+    Ok(Arc::new(Switch::new(wire, Arc::clone(relays))?))
 }
 
 fn server_config(identity: &Identity) -> Result<quinn::ServerConfig, rustls::Error> {
@@ -278,6 +337,12 @@ fn server_config(identity: &Identity) -> Result<quinn::ServerConfig, rustls::Err
     Ok(config)
 }
 
+/// For who comes through a relay, and stays there: a packet of his from elsewhere is not his.
+fn relayed_server_config(mut config: quinn::ServerConfig) -> quinn::ServerConfig {
+    config.transport_config(tuning::for_relayed_callers()).migration(false);
+    config
+}
+
 fn client_config(
     client: quinn::crypto::rustls::QuicClientConfig,
     tuned: Arc<TransportConfig>,
@@ -285,6 +350,14 @@ fn client_config(
     let mut config = ClientConfig::new(Arc::new(client));
     config.transport_config(tuned);
     config
+}
+
+/// Refuses the addresses that stand for devices behind relays: others could name them, but only this endpoint makes them.
+fn check_that_it_is_real(to: SocketAddr) -> Result<(), ConnectError> {
+    match RelayAddress::of(&to) {
+        Some(_) => Err(quinn::ConnectError::InvalidRemoteAddress(to).into()),
+        None => Ok(()),
+    }
 }
 
 /// An IPv4 address as such, even where the socket hears it as IPv6.

@@ -19,14 +19,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError, SendStream};
+use tokio::sync::Notify;
 
 pub use sender::{LinkSender, TrySendError};
 
-use crate::close::Ended;
+use crate::close::{CloseCode, Ended};
 use crate::counts::Tally;
 use crate::key::PeerKey;
 use crate::lane::{LANES, Lane};
 use crate::pace::{Limits, Pace};
+use crate::relay::{Carrier, Relays};
 use inbox::Inbox;
 
 /// A connection to a member. Dropping the receiver closes it.
@@ -55,6 +57,14 @@ pub enum LinkError {
 
 static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
 
+/// What all links of an endpoint share.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) relays: Arc<Relays>,
+}
+
 /// What sender, receiver and their tasks share.
 pub(crate) struct Shared {
     pub(crate) id: u64,
@@ -62,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) connection: Connection,
     pub(crate) pace: Pace,
     pub(crate) tally: Arc<Tally>,
+    /// The link to the relay that it goes through.
+    pub(crate) through: Option<Arc<Carrier>>,
 }
 
 /// The sending halves of the lanes, in the lanes' order. Waits until the peer grants them, which it does when it
@@ -79,12 +91,21 @@ impl Link {
         connection: Connection,
         peer: PeerKey,
         streams: Vec<SendStream>,
-        limits: &Arc<Limits>,
-        tally: &Arc<Tally>,
+        through: Option<Arc<Carrier>>,
+        around: &Surroundings,
     ) -> Self {
         let id = NEXT_LINK.fetch_add(1, Ordering::Relaxed);
-        let pace = Pace::new(Arc::clone(limits));
-        let shared = Arc::new(Shared { id, peer, connection, pace, tally: Arc::clone(tally) });
+        let pace = Pace::new(Arc::clone(&around.limits));
+        let tally = Arc::clone(&around.tally);
+        let shared = Arc::new(Shared { id, peer, connection, pace, tally, through });
+        match &shared.through {
+            Some(carrier) => drop(tokio::spawn(end_with(
+                Arc::clone(carrier),
+                around.relays.absence(carrier.address_of(&peer)),
+                shared.connection.clone(),
+            ))),
+            None => around.relays.carry(Arc::clone(&shared)),
+        }
         let inbox = Arc::new(Inbox::new());
         let (sender, rooms) = LinkSender::start(&shared, streams);
         let accepting = reader::accept_lanes(Arc::clone(&shared), Arc::clone(&inbox));
@@ -95,6 +116,16 @@ impl Link {
         });
         Self { sender, receiver: LinkReceiver { shared, inbox } }
     }
+}
+
+/// Ends a relayed connection at once when nothing can come of it any more.
+async fn end_with(carrier: Arc<Carrier>, absence: Arc<Notify>, connection: Connection) {
+    tokio::select! {
+        _ = carrier.link.connection.closed() => {}
+        () = absence.notified() => {}
+        _ = connection.closed() => return,
+    }
+    connection.close(CloseCode::Done.to_wire(), b"");
 }
 
 /// The receiving side of a link.
@@ -137,7 +168,6 @@ impl LinkReceiver {
 
 impl Drop for LinkReceiver {
     fn drop(&mut self) {
-        let code = crate::close::CloseCode::Done;
-        self.shared.connection.close(code.to_wire(), b"");
+        self.shared.connection.close(CloseCode::Done.to_wire(), b"");
     }
 }

@@ -105,10 +105,17 @@ impl LinkSender {
         self.shared.id
     }
 
-    /// Where the peer is now; changes when it moves.
+    /// Where the peer is now, or the relay it is reached through; changes when that moves.
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
-        crate::endpoint::plain_address(self.shared.connection.remote_address())
+        let nearest = self.shared.through.as_ref().map_or(&self.shared, |carrier| &carrier.link);
+        crate::endpoint::plain_address(nearest.connection.remote_address())
+    }
+
+    /// The member that passes everything on between here and the peer; none on a direct link.
+    #[must_use]
+    pub fn relay(&self) -> Option<PeerKey> {
+        self.shared.through.as_ref().map(|carrier| carrier.link.peer)
     }
 
     /// Estimated round trip.

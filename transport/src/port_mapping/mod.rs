@@ -1,44 +1,40 @@
-//! Asks the router to let peers in from outside, by UPnP. Off unless somebody starts it.
+//! Asks the router to let peers in from outside: by PCP or NAT-PMP, else by UPnP. Off unless somebody starts it.
 //!
 //! ```text
-//!  search router ─▶ map UDP port for an hour ─▶ external() ─▶ renew every half hour ─▶ stop: unmap
-//!        └── no router, or it will not: try again in ten minutes
+//!  PCP, NAT-PMP ─ no ─▶ UPnP ─ map UDP port for an hour ─▶ external() ─▶ renew at half time ─▶ stop: unmap
+//!                        └── no router, or it will not: try again in ten minutes
 //! ```
 //!
 //! Whoever answers as a router is believed no further than this: the address it names is one more to try.
 
+mod gateway;
+mod nat_pmp;
 #[cfg(test)]
 mod tests;
+mod upnp;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use igd_next::aio::Gateway;
-use igd_next::aio::tokio::{Tokio, search_gateway};
-use igd_next::{AddAnyPortError, GetExternalIpError, PortMappingProtocol, SearchError, SearchOptions};
-use tokio::net::UdpSocket;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// Where routers listen for a search.
-const SEARCH_ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::new(239, 255, 255, 250), 1900);
-const SEARCH_MAX: Duration = Duration::from_secs(5);
 /// How long the router keeps the mapping when this device vanishes.
 const LEASE_SECONDS: u32 = 3600;
 const RENEW: Duration = Duration::from_secs(1800);
+/// A router that gives less than it was asked for is not asked more often than this.
+const RENEW_MIN: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(600);
 /// How long stopping waits for the router.
 const UNMAP_MAX: Duration = Duration::from_secs(3);
-/// Shown in the router's list.
-const DESCRIPTION: &str = "PeerDrive";
 
-/// How a router is searched.
+/// Where routers are asked.
 #[derive(Clone)]
-struct Search {
-    address: SocketAddr,
-    /// Routers that may describe themselves at an address other than their own.
-    trusted: Vec<IpAddr>,
+struct Routers {
+    /// Asked by PCP and NAT-PMP; `None` where the system does not say which router it uses.
+    gateway: Option<Ipv4Addr>,
+    upnp: upnp::Search,
 }
 
 /// A port of the router that leads here, kept open until it is stopped. Dropping it lets the lease run out.
@@ -52,34 +48,47 @@ pub struct PortMapping {
 #[derive(Debug, thiserror::Error)]
 enum MappingError {
     #[error("no router answered: {0}")]
-    Search(#[from] SearchError),
+    Search(#[from] igd_next::SearchError),
     #[error("this computer has no address towards the router: {0}")]
     Local(#[from] std::io::Error),
     #[error("the router does not say its address: {0}")]
-    Address(#[from] GetExternalIpError),
+    Address(#[from] igd_next::GetExternalIpError),
     #[error("the router opens no port: {0}")]
-    Port(#[from] AddAnyPortError),
+    Port(#[from] igd_next::AddAnyPortError),
+    #[error("the router opens no port: {0}")]
+    Pcp(#[from] crab_nat::MappingFailure),
+    #[error("the router does not say its address: {0}")]
+    NatPmpAddress(#[from] crab_nat::natpmp::Failure),
+    #[error("there is no port 0")]
+    NoPort,
     #[error("the router itself has no public address but {0}")]
     NotPublic(IpAddr),
 }
 
 /// A mapping as the router made it.
 struct Mapped {
-    gateway: Gateway<Tokio>,
+    by: By,
     external: SocketAddr,
+    renew_in: Duration,
+}
+
+/// The protocol that made it, with what it takes to undo it.
+enum By {
+    NatPmp(crab_nat::PortMapping),
+    Upnp(upnp::Router),
 }
 
 impl PortMapping {
     /// Asks for this UDP port and keeps asking. Must be called inside a tokio runtime.
     #[must_use]
     pub fn start(port: u16) -> Self {
-        Self::start_at(port, Search { address: SEARCH_ADDRESS.into(), trusted: Vec::new() })
+        Self::start_at(port, || Routers { gateway: gateway::default(), upnp: upnp::Search::everywhere() })
     }
 
-    fn start_at(port: u16, search: Search) -> Self {
+    fn start_at(port: u16, routers: impl Fn() -> Routers + Send + Sync + 'static) -> Self {
         let (told, external) = watch::channel(None);
         let (stop, stopped) = oneshot::channel();
-        let keeper = tokio::spawn(keep(port, search, told, stopped));
+        let keeper = tokio::spawn(keep(port, routers, told, stopped));
         Self { external, stop, keeper }
     }
 
@@ -107,17 +116,21 @@ impl PortMapping {
 
 async fn keep(
     port: u16,
-    search: Search,
+    routers: impl Fn() -> Routers,
     told: watch::Sender<Option<SocketAddr>>,
     mut stopped: oneshot::Receiver<()>,
 ) {
+    let mut before = None;
     loop {
         let mapped = tokio::select! {
-            mapped = map(port, &search) => mapped,
+            mapped = map_again(before.take(), port, routers()) => mapped,
             _ = &mut stopped => return,
         };
         let (mapped, pause) = match mapped {
-            Ok(mapped) => (Some(mapped), RENEW),
+            Ok(mapped) => {
+                let pause = mapped.renew_in;
+                (Some(mapped), pause)
+            }
             Err(error) => {
                 tracing::debug!("no port of the router leads here: {error}");
                 (None, RETRY)
@@ -128,7 +141,7 @@ async fn keep(
             std::mem::replace(external, now) != now
         });
         tokio::select! {
-            () = sleep(pause) => {}
+            () = sleep(pause) => before = mapped,
             stop = &mut stopped => return unmap(mapped, stop.is_ok()).await,
         }
     }
@@ -136,35 +149,33 @@ async fn keep(
 
 /// Undoes a mapping, if somebody asked for it.
 async fn unmap(mapped: Option<Mapped>, asked: bool) {
-    let Some(Mapped { gateway, external }) = mapped.filter(|_| asked) else { return };
-    if let Err(error) = gateway.remove_port(PortMappingProtocol::UDP, external.port()).await {
-        tracing::debug!("the router keeps the port open until the lease ends: {error}");
+    match mapped.filter(|_| asked) {
+        Some(Mapped { by: By::NatPmp(mapping), .. }) => nat_pmp::unmap(mapping).await,
+        Some(Mapped { by: By::Upnp(router), external, .. }) => upnp::unmap(&router, external.port()).await,
+        None => {}
     }
 }
 
-async fn map(port: u16, search: &Search) -> Result<Mapped, MappingError> {
-    let mut options = SearchOptions::default();
-    options.broadcast_address = search.address;
-    options.allowed_gateway_ips.clone_from(&search.trusted);
-    options.timeout = Some(SEARCH_MAX);
-    let gateway = search_gateway(options).await?;
-    let ip = gateway.get_external_ip().await?;
-    if !is_public(ip) {
-        return Err(MappingError::NotPublic(ip));
+/// Renews a mapping where that is a thing of its own; else, and where it fails, asks for one anew.
+async fn map_again(before: Option<Mapped>, port: u16, routers: Routers) -> Result<Mapped, MappingError> {
+    if let Some(Mapped { by: By::NatPmp(mapping), .. }) = before {
+        match nat_pmp::renew(mapping).await {
+            Ok(mapped) => return Ok(mapped),
+            Err(error) => tracing::debug!("the router does not renew the port: {error}"),
+        }
     }
-    let local = SocketAddr::new(own_address(gateway.addr).await?, port);
-    // The same number outside is easiest to recognise, and a renewal must name the one it renews.
-    let same = gateway.add_port(PortMappingProtocol::UDP, port, local, LEASE_SECONDS, DESCRIPTION).await;
-    let outside = match same {
-        Ok(()) => port,
-        Err(_) => gateway.add_any_port(PortMappingProtocol::UDP, local, LEASE_SECONDS, DESCRIPTION).await?,
-    };
-    Ok(Mapped { gateway, external: SocketAddr::new(ip, outside) })
+    if let Some(gateway) = routers.gateway {
+        match nat_pmp::map(port, gateway).await {
+            Ok(mapped) => return Ok(mapped),
+            Err(error) => tracing::debug!("{error}"),
+        }
+    }
+    upnp::map(port, &routers.upnp).await
 }
 
 /// The address this computer has towards the router.
 async fn own_address(gateway: SocketAddr) -> Result<IpAddr, std::io::Error> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
     socket.connect(gateway).await?;
     Ok(socket.local_addr()?.ip())
 }

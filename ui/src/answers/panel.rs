@@ -51,7 +51,7 @@ pub struct Storage {
     /// What is free on it.
     pub disk_free_bytes: Option<u64>,
     /// Copies wanted of everything.
-    pub target: u32,
+    pub target: u8,
 }
 
 /// A text as a QR code.

@@ -1,7 +1,8 @@
 //! What the API asks of the group of computers.
 
 use crate::answers::{
-    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, WaitFor, Waited,
+    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, Policy, PolicyChange, Relaying,
+    WaitFor, Waited,
 };
 
 use super::host::Refusal;
@@ -10,6 +11,12 @@ use super::host::Refusal;
 pub trait Group: Send + Sync {
     /// Every other device of the drive.
     fn peers(&self) -> Vec<Peer>;
+
+    /// What is passed on between others that do not reach each other.
+    fn relaying(&self) -> Relaying;
+
+    /// Chunks that should be on this computer and are being fetched from others.
+    fn mending_chunks(&self) -> u64;
 
     /// Every device of the drive, this one first.
     fn devices(&self) -> Vec<Device>;
@@ -37,6 +44,27 @@ pub trait Group: Send + Sync {
     /// # Errors
     /// [`Refusal`]: no such device, or not allowed.
     fn revoke_device(&self, device: &str) -> Result<(), Refusal>;
+
+    /// A person says that a device will not come back: what it held is copied elsewhere at once.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no such device, or it is here.
+    fn declare_lost(&self, device: &str) -> Result<(), Refusal>;
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no such device.
+    fn declare_found(&self, device: &str) -> Result<(), Refusal>;
+
+    /// What was decided about copies.
+    fn policy(&self) -> Policy;
+
+    /// Decides it, for all computers of the drive.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the numbers do not fit together, or this user may not.
+    fn set_policy(&self, change: &PolicyChange) -> Result<Policy, Refusal>;
 
     /// Waits a while; an answer that is neither done nor says why means: ask again.
     fn wait(&self, until: WaitFor, path: Option<&[u8]>) -> Waited;

@@ -80,12 +80,14 @@ pub struct Facts {
     pub name: String,
     /// The workspace's id.
     pub workspace: String,
-    /// Copies wanted of everything.
-    pub target: u32,
     /// Where the drive is mounted.
     pub mountpoint: Option<PathBuf>,
     /// Memory of the process, where the system tells.
     pub resident_bytes: Option<u64>,
+    /// Chunks that are damaged here.
+    pub damaged_chunks: u64,
+    /// Damaged chunks that became whole again since the start.
+    pub healed_chunks: u64,
 }
 
 /// The daemon does not do what was asked. The text says what, why and what to do.

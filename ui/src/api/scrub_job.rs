@@ -79,6 +79,7 @@ fn ended(result: Result<ScrubReport, PeopleError>, total_bytes: u64) -> Scrub {
             bytes: report.bytes,
             total_bytes,
             bad_chunks: report.bad_chunks,
+            healed_chunks: report.healed_chunks,
             files: report.files.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect(),
             error: None,
         },

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::answers::{
     Contribution, ContributionChange, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest,
-    Joined, Keys, Peer, WaitFor, Waited,
+    Joined, Keys, Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
 };
 
 struct TestHost {
@@ -44,14 +44,24 @@ impl Host for TestHost {
             device: "DEVICE".into(),
             name: "box".into(),
             workspace: "WORKSPACE".into(),
-            target: 3,
             mountpoint: None,
             resident_bytes: Some(7),
+            damaged_chunks: 0,
+            healed_chunks: 0,
         }
     }
 
     fn contribution(&self) -> Contribution {
-        Contribution { contributed: 1, reserve: 2, up: 3, down: 4, used: 5 }
+        Contribution {
+            contributed: 1,
+            reserve: 2,
+            up: 3,
+            down: 4,
+            used: 5,
+            up_now: 3,
+            down_now: 4,
+            hours_now: None,
+        }
     }
 
     fn room(&self) -> Option<Room> {
@@ -97,8 +107,16 @@ impl Host for TestHost {
 struct Alone;
 
 impl Group for Alone {
+    fn mending_chunks(&self) -> u64 {
+        0
+    }
+
     fn peers(&self) -> Vec<Peer> {
         Vec::new()
+    }
+
+    fn relaying(&self) -> Relaying {
+        Relaying::default()
     }
 
     fn devices(&self) -> Vec<Device> {
@@ -129,6 +147,22 @@ impl Group for Alone {
 
     fn revoke_device(&self, _device: &str) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    fn declare_lost(&self, device: &str) -> Result<(), Refusal> {
+        if device == "attic" { Ok(()) } else { Err(Refusal::Refused(format!("there is no device {device}"))) }
+    }
+
+    fn declare_found(&self, _device: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn policy(&self) -> Policy {
+        Policy { copies: 3, min: 2, max: 3, fsync: "local".into() }
+    }
+
+    fn set_policy(&self, change: &PolicyChange) -> Result<Policy, Refusal> {
+        Ok(Policy { copies: change.copies.unwrap_or(3), ..self.policy() })
     }
 
     fn wait(&self, until: WaitFor, _path: Option<&[u8]>) -> Waited {
@@ -311,6 +345,20 @@ fn only_loopback_is_listened_on() {
     assert_ne!(first.address(), second.address());
     let taken = runtime.block_on(ApiServer::bind(first.address()));
     assert!(matches!(taken, Err(ServeError::Listen { .. })));
+}
+
+#[test]
+fn those_in_charge_decide_and_declare() {
+    let served = Served::start();
+    let policy = json!({"copies": 3, "min": 2, "max": 3, "fsync": "local"});
+    assert_eq!(served.get("/workspace/policy"), (200, policy.clone()));
+    assert_eq!(served.get("/status").1["workspaces"][0]["policy"], policy);
+    let (status, told) = served.post("/workspace/policy", &json!({"copies": 5}));
+    assert_eq!((status, &told["copies"]), (200, &json!(5)));
+    assert_eq!(served.post("/workspace/policy", &json!({"copies": 500})).0, 400);
+    assert_eq!(served.post("/devices/lost", &json!({"device": "attic"})).0, 200);
+    assert_eq!(served.post("/devices/lost", &json!({"device": "cellar"})).0, 409);
+    assert_eq!(served.post("/devices/found", &json!({"device": "attic"})).0, 200);
 }
 
 #[test]

@@ -45,10 +45,12 @@ pub enum Command {
     Down,
     /// Show how the drive and this computer are
     Status,
-    /// List the devices of the drive, rename one, or take one out
+    /// List the devices of the drive, rename one, take one out, or say that one is lost
     #[command(after_help = "Examples:\n  peerdrive devices\n  peerdrive devices rename X3K9QRT attic\n  \
-                            peerdrive devices revoke attic\n\nA device is named by its id, the beginning of it, or its name. \
-                            Revoking gives those that stay new keys; what the device could read before, it keeps.")]
+                            peerdrive devices revoke attic\n  peerdrive devices lost attic\n\nA device is named by its id, \
+                            the beginning of it, or its name. Revoking gives those that stay new keys; what the device could read \
+                            before, it keeps. What is lost stays a member: its copies are made anew elsewhere at once, and not only \
+                            after a day.")]
     Devices {
         /// What to do with one.
         #[command(subcommand)]
@@ -174,6 +176,9 @@ pub enum Command {
         #[arg(long)]
         open: bool,
     },
+    /// What holds for all computers of the drive
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
     /// Your keys: passphrase, recovery phrase, locking
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -214,6 +219,45 @@ pub enum DevicesCommand {
         /// Its id, the beginning of it, or its name
         device: String,
     },
+    /// Say that a device will not come back: its copies are made anew elsewhere at once
+    Lost {
+        /// Its id, the beginning of it, or its name
+        device: String,
+    },
+    /// Take that back; a device that comes back by itself does so too
+    Found {
+        /// Its id, the beginning of it, or its name
+        device: String,
+    },
+}
+
+/// `workspace`.
+#[derive(Debug, Subcommand)]
+pub enum WorkspaceCommand {
+    /// Show or decide how many copies are kept, and what an fsync waits for
+    #[command(
+        after_help = "Examples:\n  peerdrive workspace policy\n  peerdrive workspace policy --copies 4\n  \
+                            peerdrive workspace policy --fsync \"replicas(2)\"   (a database that must survive this computer)\n\n\
+                            It holds for all computers of the drive; owners and admins decide."
+    )]
+    Policy(PolicyArguments),
+}
+
+/// `workspace policy`.
+#[derive(Debug, Args)]
+pub struct PolicyArguments {
+    /// Copies wanted of everything
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=8))]
+    pub copies: Option<u8>,
+    /// So many count as safe where there are not enough computers for more
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=8))]
+    pub min: Option<u8>,
+    /// Computers beyond so many give their copies up [default: moves along with --copies]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=8))]
+    pub max: Option<u8>,
+    /// What an fsync waits for: this computer's disk, or K computers
+    #[arg(long, value_name = "local|replicas(K)")]
+    pub fsync: Option<String>,
 }
 
 /// `up`.
@@ -227,9 +271,9 @@ pub struct UpArguments {
     /// How much of the disk the drive may use [first start: 10% of what is free]; kept
     #[arg(long, value_name = "SIZE")]
     pub contribute: Option<ByteSize>,
-    /// Copies wanted of everything [default: 3]; kept
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub target: Option<u32>,
+    /// Copies wanted of everything in a drive that this start makes [default: 3]; later: `peerdrive workspace policy`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=8))]
+    pub target: Option<u8>,
     /// Address for other computers [default: port 7338, or another if taken]; kept
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
@@ -423,7 +467,11 @@ mod tests {
             &["up", "--panel", "nowhere"],
             &["up", "--contribute", "many"],
             &["up", "--log", "loud"],
-            &["up", "--target", "0"],
+            &["up", "--target", "1"],
+            &["up", "--target", "9"],
+            &["workspace"],
+            &["workspace", "policy", "--copies", "1"],
+            &["devices", "lost"],
             &["up", "/mnt", "--no-mount"],
             &["wait", "--safe", "--synced"],
             &["join"],

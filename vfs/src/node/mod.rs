@@ -74,6 +74,8 @@ pub(crate) struct State {
     pub(crate) fresh: Ranges,
     /// Rows of dirty extents are in the tree.
     pub(crate) persisted: bool,
+    /// They were found at the start and are not read back yet; the file's length, bytes.
+    pub(crate) rows_unread: Option<u64>,
     /// Some of these rows hold what was cut off since.
     pub(crate) rows_stale: bool,
     /// Sealing jobs under way.

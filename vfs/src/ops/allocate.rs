@@ -26,7 +26,7 @@ impl Core {
             // Room cannot be set aside where equal content shares chunks; what can be said is whether there is enough now.
             self.has_room(len)?;
         }
-        self.writable()?;
+        self.changeable()?;
         let mut state = file.node.lock();
         self.load(file.node.ino, &mut state)?;
         let content = state.content();

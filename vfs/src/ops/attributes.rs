@@ -16,7 +16,7 @@ impl Drive {
 
 impl Core {
     fn set_attr(&self, ino: Ino, change: AttrChange) -> Result<Attr, Error> {
-        self.writable()?;
+        self.changeable()?;
         let inode = self.inode(ino)?;
         self.check_owner(change)?;
         if let Some(size) = change.size {

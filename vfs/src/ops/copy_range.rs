@@ -37,7 +37,7 @@ impl Core {
         if !target.flags.write || target.flags.append {
             return Err(Error::BadHandle);
         }
-        self.writable()?;
+        self.changeable()?;
         to_offset.checked_add(len).filter(|end| *end <= FILE_MAX_BYTES).ok_or(Error::TooLarge)?;
         let segments = {
             let mut state = source.node.lock();

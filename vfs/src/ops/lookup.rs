@@ -138,7 +138,12 @@ fn overlay_attr(attr: &mut Attr, state: &State) -> bool {
             attr.blocks = content.data_bytes().div_ceil(STAT_BLOCK_BYTES);
             true
         }
-        _ => state.dirty.is_some(),
+        _ => {
+            if let Some(size) = state.rows_unread {
+                attr.size = size;
+            }
+            state.dirty.is_some()
+        }
     }
 }
 

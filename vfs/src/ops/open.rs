@@ -22,7 +22,7 @@ impl Drive {
                 return Err(Error::IsDirectory);
             }
             if flags.write || flags.truncate {
-                core.writable()?;
+                core.changeable()?;
             }
             if state.opens == 0 && inode.nlink == 0 {
                 return Err(Error::Stale);

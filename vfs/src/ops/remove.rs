@@ -40,7 +40,7 @@ impl Core {
         allowed: impl FnOnce(Kind) -> Result<(), Error>,
     ) -> Result<(), Error> {
         check_name(name)?;
-        self.writable()?;
+        self.changeable()?;
         let (gone, uncommitted) = {
             let mut ledger = self.ledger.write();
             let wrong = |error| self.ledger_error(&error);

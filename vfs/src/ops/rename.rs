@@ -80,7 +80,7 @@ impl Core {
     ) -> Result<(), Error> {
         check_name(name)?;
         check_name(to_name)?;
-        self.writable()?;
+        self.changeable()?;
         let replaced = {
             let mut ledger = self.ledger.write();
             let wrong = |error| self.ledger_error(&error);

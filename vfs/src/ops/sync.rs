@@ -9,7 +9,8 @@ use crate::node::Node;
 use crate::{Drive, Error, Handle, Ino, Reply};
 
 impl Drive {
-    /// Answers when everything written to the file so far, and its attributes, are on disk.
+    /// Answers when everything written to the file so far, and its attributes, are on disk: here, or on as many computers as the
+    /// workspace wants. [`Error::Io`] when those were not there in time; it is on this one then.
     pub fn fsync(&self, handle: Handle, _data_only: bool, reply: Reply<()>) {
         let core = self.core.clone();
         let file = match core.handles.file(handle) {
@@ -20,16 +21,21 @@ impl Drive {
         if let Some(failure) = state.failure.take() {
             return reply(Err(failure));
         }
-        if state.dirty.is_some() || state.seals_under_way > 0 {
+        // Rows that nobody has read back yet hold everything.
+        let is_kept = state.rows_unread.is_some();
+        if !is_kept && (state.dirty.is_some() || state.seals_under_way > 0) {
             if let Err(error) = core.load(file.node.ino, &mut state) {
                 return reply(Err(core.not_now(error)));
             }
-            if !Core::fits_in_rows(&mut state) {
+            // Rows are for this disk alone: what others should have is settled.
+            let elsewhere = core.access.fsync_copies().is_some();
+            if elsewhere || !Core::fits_in_rows(&mut state) {
                 drop(state);
                 let later = core.clone();
                 let node = file.node.clone();
                 let then = move |settled: Result<(), Error>| match later.settled_or_kept(&node, settled) {
-                    Ok(()) => later.make_durable(reply),
+                    Ok(()) if elsewhere && settled.is_err() => reply(Err(Error::Io)),
+                    Ok(()) => later.make_durable_as_wanted(reply),
                     Err(error) => reply(Err(error)),
                 };
                 return core.settler.push(file.node.clone(), Some(Box::new(then)));
@@ -44,12 +50,12 @@ impl Drive {
             }
         }
         drop(state);
-        core.make_durable(reply);
+        core.make_durable_as_wanted(reply);
     }
 
-    /// Answers when every change of names is on disk.
+    /// Answers when every change of names is on disk, as [`Drive::fsync`] does.
     pub fn fsync_dir(&self, _dir: Ino, reply: Reply<()>) {
-        self.core.make_durable(reply);
+        self.core.make_durable_as_wanted(reply);
     }
 
     /// Answers when everything written to any file is settled and on disk.
@@ -78,10 +84,10 @@ impl Core {
         self.answer_later(id, keep, Box::new(then));
     }
 
-    /// What lacks a chunk is as good as settled when its changes are rows of the tree, which the next commit makes durable.
+    /// What lacks a chunk, or must not be published, is as good as settled when its changes are rows of the tree, which the next commit makes durable.
     pub(crate) fn settled_or_kept(&self, node: &Node, settled: Result<(), Error>) -> Result<(), Error> {
         match settled {
-            Err(Error::Missing(_)) if node.lock().is_kept() => Ok(()),
+            Err(Error::Missing(_) | Error::ReadOnly) if node.lock().is_kept() => Ok(()),
             Err(Error::Missing(_)) => Err(Error::Io),
             settled => settled,
         }

@@ -76,7 +76,7 @@ impl Drive {
     pub fn remove_xattr(&self, ino: Ino, name: &[u8]) -> Result<(), Error> {
         let core = &self.core;
         core.check_xattr(ino, name)?;
-        core.writable()?;
+        core.changeable()?;
         let mut ledger = core.ledger.write();
         let wrong = |error| core.ledger_error(&error);
         if ledger.xattr(ino, name).map_err(wrong)?.is_none() {

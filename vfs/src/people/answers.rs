@@ -112,6 +112,10 @@ pub struct Status {
     pub chunks: u64,
     /// Whether changes are taken.
     pub health: Health,
+    /// Why this computer takes no changes though its disk is well: its role.
+    pub read_only: Option<String>,
+    /// `fsync`s since the start that were not on as many computers in time as the workspace wants.
+    pub fsyncs_too_late: u64,
 }
 
 /// One line of the drive's log.
@@ -145,7 +149,9 @@ pub struct ScrubReport {
     pub bytes: u64,
     /// Chunks that failed.
     pub bad_chunks: u64,
-    /// Files that lose content by it, paths in the drive (at most 1000 are named).
+    /// Damaged chunks, found now or before, that are whole again: other computers had them.
+    pub healed_chunks: u64,
+    /// Files that still lose content by it, paths in the drive (at most 1000 are named).
     pub files: Vec<Vec<u8>>,
     /// It was stopped before the end.
     pub stopped: bool,

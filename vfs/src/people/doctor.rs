@@ -80,7 +80,18 @@ impl Drive {
             findings.say(
                 Severity::Problem,
                 format!("{} chunks are damaged", usage.damaged_chunks),
-                "`peerdrive scrub` names the files; writing the same content again heals them",
+                "`peerdrive scrub` fetches good copies from other computers and names the files it cannot heal; writing the same \
+                 content again heals them too",
+            );
+        }
+        if usage.healed_chunks > 0 {
+            findings.say(
+                Severity::Warning,
+                format!(
+                    "{} damaged chunks were replaced by good copies since the start",
+                    usage.healed_chunks
+                ),
+                "check the disk and its cables: it has lost data",
             );
         }
         match self.status() {

@@ -57,6 +57,7 @@ fn in_words(action: &Action) -> String {
         Action::Attributes => "changed attributes".into(),
         Action::Xattr { name } => format!("changed the extended attribute {}", quoted(name)),
         Action::Wrote { size } => format!("wrote {size} bytes"),
+        Action::Passed => "gave up old content".into(),
         Action::Roster => "changed members, devices or keys".into(),
     }
 }

@@ -28,7 +28,9 @@ pub(crate) fn shown(path: &[u8]) -> String {
 /// An error of the drive in a person's words.
 pub(crate) fn told(what: &str, error: Error) -> PeopleError {
     let remedy = match error {
-        Error::ReadOnly => "; mend the disk, then stop and start the drive (see `peerdrive doctor`)",
+        Error::ReadOnly => {
+            "; if your role does not write (`peerdrive status` says so), ask an owner, else mend the disk, then stop and start the drive (see `peerdrive doctor`)"
+        }
         Error::NoSpace => "; raise the contribution (`peerdrive contribute`) or free the disk",
         Error::Io | Error::Missing(_) => "; `peerdrive scrub` and `peerdrive doctor` tell more",
         _ => "",

@@ -22,7 +22,7 @@ impl Drive {
     /// There is no such state, `to` is taken, or the drive takes no changes.
     pub fn restore(&self, path: &[u8], at: &RestoreAt, to: Option<&[u8]>) -> Result<Restored, PeopleError> {
         let core = &self.core;
-        core.writable().map_err(|error| told("nothing can be restored", error))?;
+        core.changeable().map_err(|error| told("nothing can be restored", error))?;
         // What is being written right now becomes a version first, so that it can be brought back as well.
         core.settle_all().map_err(|error| told("unsettled files stand in the way", error))?;
         let found = self.find_state(path, at)?;

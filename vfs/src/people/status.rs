@@ -41,6 +41,8 @@ impl Drive {
             can_store_bytes: usage.can_store_bytes,
             chunks: usage.chunks,
             health: core.health(),
+            read_only: core.access.why_barred().map(str::to_owned),
+            fsyncs_too_late: core.access.too_late(),
         })
     }
 

@@ -6,39 +6,48 @@ use ledger::Content;
 use super::version_text::to_text;
 use super::{PeopleError, Whereabouts, shown, told};
 use crate::content::manifest::each_chunk;
-use crate::{Drive, Error, Kind};
+use crate::core::Core;
+use crate::{Drive, Kind};
 
 impl Drive {
-    /// At most `max` chunks of the current content of `path`, as far as its pages are here.
+    /// At most `max` chunks of the current content of `path`. Pages of its list that are elsewhere are fetched first.
     ///
     /// # Errors
-    /// There is no such file.
+    /// There is no such file, or a page cannot be had.
     pub fn chunk_ids(&self, path: &[u8], max: usize) -> Result<Vec<ChunkId>, PeopleError> {
         let core = &self.core;
         let wrong = |error| told(&format!("{} cannot be looked up", shown(path)), error);
         let ino = self.resolve(path).map_err(wrong)?;
         let content = core.ledger.read().content(ino).map_err(|error| wrong(core.ledger_error(&error)))?;
-        let mut ids = Vec::new();
-        let Some((_, _, content)) = content else { return Ok(ids) };
-        let listed = each_chunk(&core.store, &content, &mut |id| {
-            if ids.len() < max {
-                ids.push(*id);
-            }
-        });
-        match listed {
-            Ok(()) => Ok(ids),
-            Err(Error::Missing(page)) => {
-                core.wish_for(page);
-                Ok(ids)
-            }
-            Err(error) => Err(wrong(error)),
-        }
+        let Some((_, _, content)) = content else { return Ok(Vec::new()) };
+        Ok(self.list(path, content, max)?.0)
     }
 
-    /// Version, chunks and form of the content of `path`.
+    /// At most `max` chunks of a content, and how many there are.
+    fn list(&self, path: &[u8], content: Content, max: usize) -> Result<(Vec<ChunkId>, u64), PeopleError> {
+        let walk = move |core: &Core| {
+            let (mut ids, mut count) = (Vec::new(), 0);
+            each_chunk(&core.store, &content, &mut |id| {
+                count += 1;
+                if ids.len() < max {
+                    ids.push(*id);
+                }
+            })?;
+            Ok((ids, count))
+        };
+        crate::wait(|reply| self.core.answer(walk, reply)).map_err(|error| {
+            let what = format!(
+                "the list of the chunks of {} is on a computer that cannot be asked now",
+                shown(path)
+            );
+            told(&what, error)
+        })
+    }
+
+    /// Version, chunks and form of the content of `path`. Pages of its list that are elsewhere are fetched first.
     ///
     /// # Errors
-    /// There is no such file.
+    /// There is no such file, or a page cannot be had.
     pub fn whereabouts(&self, path: &[u8]) -> Result<Whereabouts, PeopleError> {
         let core = &self.core;
         let wrong = |error| told(&format!("{} cannot be looked up", shown(path)), error);
@@ -56,11 +65,7 @@ impl Drive {
             inline = matches!(content, Content::Inline(_));
             fixed =
                 matches!(content, Content::Chunks { fixed: true, .. } | Content::Pages { fixed: true, .. });
-            match each_chunk(&core.store, &content, &mut |_| chunks += 1) {
-                // Without its pages the list is shorter; it is asked for.
-                Err(Error::Missing(page)) if core.fetcher.has_group() => core.wish_for(page),
-                listed => listed.map_err(wrong)?,
-            }
+            chunks = self.list(path, content, 0)?.1;
         }
         Ok(Whereabouts { path: path.to_vec(), version, chunks, bytes: attr.size, inline, fixed, unsettled })
     }

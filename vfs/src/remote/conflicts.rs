@@ -53,7 +53,7 @@ impl Drive {
         let Some(version) = from_text(keep) else {
             return Err(PeopleError(format!("«{keep}» is no version; `peerdrive conflicts` lists them")));
         };
-        core.writable().map_err(wrong)?;
+        core.changeable().map_err(wrong)?;
         core.settle_all().map_err(wrong)?;
         let ino = self.resolve(path).map_err(wrong)?;
         core.merge_heads(ino, version).map_err(wrong)?;

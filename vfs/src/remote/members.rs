@@ -29,6 +29,7 @@ impl Drive {
         let taken = taken.map_err(|error| core.ledger_error(&error))?;
         if taken.new + taken.held > 0 {
             core.committer.wake();
+            core.renew_access();
             // They may vouch for a device, or bring a key, that transactions wait for.
             self.retry_held()?;
         }
@@ -63,6 +64,7 @@ impl Drive {
             LedgerError::Roster(refused) => PeopleError(format!("{WHAT}: {refused}")),
             other => told(WHAT, core.ledger_error(&other)),
         })?;
+        core.renew_access();
         wait(|reply| core.make_durable(reply)).map_err(|error| told(WHAT, error))
     }
 

@@ -17,7 +17,7 @@ mod notices;
 
 use std::collections::HashSet;
 
-use ledger::{AcceptedAll, Frontier, HeldReason, RefusedReason};
+use ledger::{AcceptedAll, Changed, Frontier, HeldReason, Ledger, LedgerError, Now, RefusedReason};
 
 pub use self::conflicts::ConflictInfo;
 pub(crate) use self::in_use::Elsewhere;
@@ -49,20 +49,35 @@ impl Drive {
     /// # Errors
     /// [`Error::ReadOnly`], or the tree's database failed.
     pub fn accept(&self, sealed: &[impl AsRef<[u8]>]) -> Result<RemoteOutcome, Error> {
+        self.take_in(|ledger| ledger.accept_all(now(), sealed))
+    }
+
+    /// Takes in outlines of other devices' logs, and what waited for them. Any bytes are safe to give.
+    ///
+    /// # Errors
+    /// As [`Drive::accept`].
+    pub fn accept_outlines(&self, outlines: &[impl AsRef<[u8]>]) -> Result<RemoteOutcome, Error> {
+        self.take_in(|ledger| ledger.accept_outlines(now(), outlines))
+    }
+
+    fn take_in(
+        &self,
+        accept: impl FnOnce(&mut Ledger) -> Result<AcceptedAll, LedgerError>,
+    ) -> Result<RemoteOutcome, Error> {
         let core = &self.core;
         core.writable()?;
         let (all, nameless, notices, frontier) = {
             let mut ledger = core.ledger.write();
             let nameless = core.nameless_in_use(&ledger)?;
-            let all = ledger.accept_all(now(), sealed).map_err(|error| core.ledger_error(&error))?;
+            let all = accept(&mut ledger).map_err(|error| core.ledger_error(&error))?;
             // Under the lock: a sweep that looks for what is live commits, under it too, before it asks what came meanwhile.
             core.note_live_of(&ledger, &all.changed.contents)?;
             let notices = notices::of(&all.changed);
             (all, nameless, notices, ledger.frontier_in_memory())
         };
-        core.catch_up(&all, &nameless);
+        core.catch_up(&all.changed, &nameless);
         core.tell_all(notices);
-        if all.applied > 0 {
+        if all.applied + all.outlines > 0 {
             core.committer.wake();
         }
         Ok(outcome(all, frontier))
@@ -104,7 +119,7 @@ impl Drive {
             let notices = notices::of(&changed);
             (changed, nameless, notices)
         };
-        core.catch_up(&AcceptedAll { changed, ..AcceptedAll::default() }, &nameless);
+        core.catch_up(&changed, &nameless);
         core.tell_all(notices);
         core.committer.wake();
         Ok(())
@@ -112,6 +127,22 @@ impl Drive {
 }
 
 impl Core {
+    /// One step of finding out what the logs no longer need. Whether the pass is over.
+    pub(crate) fn clean_step(&self, at: Now, budget_edits: usize) -> Result<bool, Error> {
+        let (report, nameless, notices) = {
+            let mut ledger = self.ledger.write();
+            let nameless = self.nameless_in_use(&ledger)?;
+            let report = ledger.clean(at, self.settings.retention, budget_edits);
+            let report = report.map_err(|error| self.ledger_error(&error))?;
+            self.note_live_of(&ledger, &report.changed.contents)?;
+            let notices = notices::of(&report.changed);
+            (report, nameless, notices)
+        };
+        self.catch_up(&report.changed, &nameless);
+        self.tell_all(notices);
+        Ok(report.finished)
+    }
+
     /// Inodes in use that no name leads to already: what others do to those brings them back to nobody.
     fn nameless_in_use(&self, ledger: &ledger::Ledger) -> Result<HashSet<Ino>, Error> {
         let mut nameless = HashSet::new();
@@ -134,8 +165,9 @@ impl Core {
         Ok(())
     }
 
-    fn catch_up(&self, all: &AcceptedAll, nameless: &HashSet<Ino>) {
-        for ino in &all.changed.inodes {
+    fn catch_up(&self, changed: &Changed, nameless: &HashSet<Ino>) {
+        self.renew_access();
+        for ino in &changed.inodes {
             self.changed_elsewhere(*ino, nameless.contains(ino));
         }
     }

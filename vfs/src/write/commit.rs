@@ -269,9 +269,9 @@ impl Core {
         writer.write(&batch).map_err(|error| self.fail(&error))?;
         let mut journal = self.journal.lock();
         let mut ledger = self.ledger.write();
-        let before = ledger.frontier();
+        let before = (ledger.frontier(), ledger.outline_counters());
         ledger.thaw(batch);
-        if ledger.frontier() != before {
+        if (ledger.frontier(), ledger.outline_counters()) != before {
             self.log_watch.note();
         }
         journal.taken_over();

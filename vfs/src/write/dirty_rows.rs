@@ -1,67 +1,112 @@
 //! Dirty extents: what `fsync` keeps of a file that is not settled, as rows of the tree.
 //!
 //! ```text
-//! unsettled  inode (8, BE)               -> version 2 | base limit, size, mtime, ctime, base version (postcard)
-//! extents    inode (8, BE) ‖ block (8, BE) -> start in block (2, LE) ‖ bytes
+//! unsettled  inode (8, BE)               -> version 3 | base limit, size, mtime, ctime, base version (postcard)
+//! extents    inode (8, BE) ‖ block (8, BE) -> one run: start in block (2, LE) ‖ bytes
+//!                                             several: 0x8000 | count (2, LE) ‖ (start, length) each (2 + 2, LE) ‖ their bytes
 //! ```
 //!
-//! A block is 4 KiB; a row holds the one run of bytes that is known of it. Rows are committed with everything else, so a small
-//! `fsync` is one commit and no chunk; settling replaces them by a version in one batch. They name the version they were made on:
-//! laid over another one, the changes of two devices would mix.
+//! A block is 4 KiB; a row holds the runs of bytes that are known of it, so that nothing below them is needed. Rows are committed with
+//! everything else, so a small `fsync` is one commit and no chunk; settling replaces them by a version in one batch. They name the
+//! version they were made on: laid over another one, the changes of two devices would mix.
 
-use std::collections::BTreeMap;
-use std::ops::Bound::{Excluded, Included, Unbounded};
-use std::sync::Arc;
+use std::ops::Bound::{Excluded, Included};
 
+use bytes::Bytes;
 use ledger::identity::DeviceTag;
-use ledger::{Ledger, LedgerError, LocalSpace, Stamp, VersionId};
+use ledger::{Ledger, LocalSpace, Stamp, VersionId};
 use serde::{Deserialize, Serialize};
 
-use crate::content::manifest::Manifest;
 use crate::content::overlay::Source;
 use crate::content::view::FileContent;
 use crate::core::Core;
-use crate::node::{Dirty, State};
-use crate::{Error, Ino, Time};
+use crate::node::State;
+use crate::{Error, Ino};
 
 /// Most memory of a file that `fsync` keeps as rows; a file with more is settled instead. Bytes.
 const ROWS_MAX_BYTES: usize = 1 << 20;
 /// Most rows' worth of bytes before a busy file is settled though it is not quiet. Bytes.
 pub(crate) const ROWS_BUSY_BYTES: usize = 16 << 20;
-const BLOCK_BYTES: u64 = 4096;
-const VERSION: u8 = 2;
+/// Bytes of rows gathered before they are committed.
+const STEP_BYTES: usize = 4 << 20;
+pub(super) const BLOCK_BYTES: u64 = 4096;
+/// With several runs in a row.
+const VERSION: u8 = 3;
+/// One run in each row.
+const VERSION_OF_ONE_RUN: u8 = 2;
 /// Rows without a base version; they are laid over whatever the file has.
 const VERSION_WITHOUT_BASE: u8 = 1;
-const UNSETTLED: LocalSpace = LocalSpace(1);
-const EXTENTS: LocalSpace = LocalSpace(2);
-/// Unsettled files read back at once at start.
-const RECOVER_STEP: usize = 256;
+/// Set in the first number of a row with several runs; a start is far below.
+const SEVERAL: u16 = 0x8000;
+pub(super) const UNSETTLED: LocalSpace = LocalSpace(1);
+pub(super) const EXTENTS: LocalSpace = LocalSpace(2);
 
 #[derive(Serialize, Deserialize)]
-struct Unsettled {
+pub(super) struct Unsettled {
     /// [`VERSION`], the first byte.
-    version: u8,
-    base_limit: u64,
-    size: u64,
-    mtime: (i64, u32),
-    ctime: (i64, u32),
+    pub(super) version: u8,
+    pub(super) base_limit: u64,
+    pub(super) size: u64,
+    pub(super) mtime: (i64, u32),
+    pub(super) ctime: (i64, u32),
 }
 
 /// The version that the rows were made on, behind the rest of the row: clock and device tag. None for a file without content.
 #[derive(Serialize, Deserialize)]
-struct Base(Option<(u64, u64)>);
+pub(super) struct Base(Option<(u64, u64)>);
 
 impl Base {
-    fn version(&self) -> Option<VersionId> {
+    pub(super) fn version(&self) -> Option<VersionId> {
         self.0.map(|(clock, device)| VersionId(Stamp { clock, device: DeviceTag(device) }))
     }
 }
 
 /// Reads an unsettled file's row; the base is lacking in rows of the first version.
-fn decode(row: &[u8]) -> Result<(Unsettled, Option<Base>), postcard::Error> {
+pub(super) fn decode(row: &[u8]) -> Result<(Unsettled, Option<Base>), postcard::Error> {
     let (head, rest) = postcard::take_from_bytes::<Unsettled>(row)?;
     let base = if head.version == VERSION_WITHOUT_BASE { None } else { Some(postcard::from_bytes(rest)?) };
     Ok((head, base))
+}
+
+/// Whether this release knows the row's form.
+pub(super) fn is_known(row: &[u8]) -> bool {
+    matches!(row.first(), Some(&(VERSION | VERSION_OF_ONE_RUN | VERSION_WITHOUT_BASE)))
+}
+
+/// A row of runs: where each starts in its block, and its bytes.
+fn encode_runs(runs: &[(u16, Bytes)]) -> Vec<u8> {
+    if let [(start, bytes)] = runs {
+        return [&start.to_le_bytes()[..], bytes].concat();
+    }
+    let count = u16::try_from(runs.len()).expect("a block has fewer bytes");
+    let mut row = (SEVERAL | count).to_le_bytes().to_vec();
+    for (start, bytes) in runs {
+        row.extend(start.to_le_bytes());
+        row.extend(u16::try_from(bytes.len()).expect("inside a block").to_le_bytes());
+    }
+    runs.iter().for_each(|(_, bytes)| row.extend_from_slice(bytes));
+    row
+}
+
+/// Hands out the runs of a row, as far as it is whole and they lie in the block.
+pub(super) fn each_run(row: &[u8], each: &mut dyn FnMut(u64, &[u8])) {
+    let mut tell = |start: u16, bytes: &[u8]| {
+        if u64::from(start) + bytes.len() as u64 <= BLOCK_BYTES {
+            each(u64::from(start), bytes);
+        }
+    };
+    let Some((first, rest)) = row.split_first_chunk::<2>() else { return };
+    let first = u16::from_le_bytes(*first);
+    if first & SEVERAL == 0 {
+        return tell(first, rest);
+    }
+    let Some((heads, mut bytes)) = rest.split_at_checked(4 * usize::from(first & !SEVERAL)) else { return };
+    for head in heads.chunks_exact(4) {
+        let number = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
+        let Some((run, behind)) = bytes.split_at_checked(usize::from(number(2))) else { return };
+        tell(number(0), run);
+        bytes = behind;
+    }
 }
 
 impl Core {
@@ -74,24 +119,55 @@ impl Core {
             && state.content().overlay.iter().all(|(_, segment)| matches!(segment.source, Source::Memory(_)))
     }
 
-    /// Whether the changes can be kept as rows where nothing better can be done: chunks and zeros among them are read for it. A
-    /// file whose changes cannot be settled takes no more of them than this.
-    pub(crate) fn fits_in_rows_at_all(&self, state: &State) -> bool {
-        fresh_bytes(state) <= (self.settings.write_buffer_bytes / 2) as u64
-    }
-
-    /// Puts what changed since the last `fsync` into the ledger's next batch.
+    /// Puts what changed since the last `fsync` into the ledger's next batch; much of it is committed in steps.
     pub(crate) fn keep_as_rows(&self, ino: Ino, state: &mut State) -> Result<(), Error> {
-        let Some(dirty) = state.dirty else { return Ok(()) };
-        let stale = std::mem::take(&mut state.rows_stale);
-        if stale {
+        let Some(dirty) = state.dirty.filter(|_| state.content.is_some()) else { return Ok(()) };
+        if state.rows_stale {
             // What was cut off must not come back from an older row when the file grew again.
             let changed: Vec<_> =
                 state.content().overlay.iter().map(|(start, segment)| (start, start + segment.len)).collect();
             changed.into_iter().for_each(|(start, end)| state.fresh.add(start, end));
         }
-        let rows = self.rows(state)?;
-        let replaces = state.replaces;
+        let blocks = fresh_blocks(state);
+        let mut gathered = self.gather(state, &blocks, 0)?;
+        if gathered.next == blocks.len() {
+            if !self.put_rows(ino, state, state.rows_stale, &gathered.rows)? {
+                return Ok(());
+            }
+        } else {
+            let old = if state.rows_stale { self.blocks_with_rows(ino)? } else { Vec::new() };
+            // The head is there from the first step on: rows without one would be found by nobody, and laid over what comes later.
+            while self.put_rows(ino, state, false, &gathered.rows)? {
+                state.persisted = true;
+                if gathered.next == blocks.len() {
+                    break;
+                }
+                self.commit()?;
+                gathered = self.gather(state, &blocks, gathered.next)?;
+            }
+            if gathered.next < blocks.len() {
+                return Ok(());
+            }
+            let stale = old.into_iter().filter(|block| blocks.binary_search(block).is_err());
+            self.delete_rows(ino, stale)?;
+        }
+        state.rows_stale = false;
+        state.fresh.clear();
+        state.persisted = true;
+        state.kept_as_of = Some(dirty.last);
+        Ok(())
+    }
+
+    /// Puts rows and the head, instead of all that was there or beside it. False if nobody wants them: rows of a file that was
+    /// deleted here would bring it back at the next start.
+    fn put_rows(
+        &self,
+        ino: Ino,
+        state: &mut State,
+        instead: bool,
+        rows: &[(u64, Vec<u8>)],
+    ) -> Result<bool, Error> {
+        let (Some(dirty), replaces) = (state.dirty, state.replaces) else { return Ok(false) };
         let content = state.content();
         let head = Unsettled {
             version: VERSION,
@@ -103,63 +179,85 @@ impl Core {
         let head = postcard::to_stdvec(&(head, Base(replaces.map(|base| (base.0.clock, base.0.device.0)))))
             .expect("plain numbers always encode");
         let mut ledger = self.ledger.write();
-        let shown = ledger.inode(ino).map_err(|error| self.ledger_error(&error))?;
+        let wrong = |error| self.ledger_error(&error);
+        let shown = ledger.inode(ino).map_err(wrong)?;
         if shown.is_none_or(|inode| inode.nlink == 0) && !state.elsewhere.revives() {
-            // Rows of a file that was deleted here would bring it back at the next start.
             state.rows_stale = true;
-            return Ok(());
+            return Ok(false);
         }
-        let put = |ledger: &mut Ledger, space, key: &[u8], value: &[u8]| {
-            ledger.local_put(space, key, value).map_err(|error| self.ledger_error(&error))
-        };
-        if stale {
+        if instead {
             self.drop_dirty_rows(&mut ledger, ino)?;
         }
-        put(&mut ledger, UNSETTLED, &ino.to_be_bytes(), &head)?;
+        ledger.local_put(UNSETTLED, &ino.to_be_bytes(), &head).map_err(wrong)?;
         for (block, row) in rows {
-            put(&mut ledger, EXTENTS, &extent_key(ino, block), &row)?;
+            ledger.local_put(EXTENTS, &extent_key(ino, *block), row).map_err(wrong)?;
         }
-        drop(ledger);
-        state.fresh.clear();
-        state.persisted = true;
-        state.kept_as_of = Some(dirty.last);
+        Ok(true)
+    }
+
+    fn delete_rows(&self, ino: Ino, blocks: impl Iterator<Item = u64>) -> Result<(), Error> {
+        let mut ledger = self.ledger.write();
+        for block in blocks {
+            let deleted = ledger.local_delete(EXTENTS, &extent_key(ino, block));
+            deleted.map_err(|error| self.ledger_error(&error))?;
+        }
         Ok(())
     }
 
-    fn rows(&self, state: &mut State) -> Result<BTreeMap<u64, Vec<u8>>, Error> {
-        let fresh: Vec<(u64, u64)> = state.fresh.iter().collect();
+    /// The rows of these blocks from the first on, a step of them.
+    fn gather(&self, state: &mut State, blocks: &[u64], first: usize) -> Result<Gathered, Error> {
         let content = state.content();
-        let mut rows = BTreeMap::new();
-        for (start, end) in fresh {
-            let end = end.min(content.size);
-            for block in start / BLOCK_BYTES..end.div_ceil(BLOCK_BYTES) {
-                if let std::collections::btree_map::Entry::Vacant(row) = rows.entry(block)
-                    && let Some(bytes) = self.row(content, block)?
-                {
-                    row.insert(bytes);
-                }
+        let mut gathered = Gathered { rows: Vec::new(), next: first };
+        let mut bytes = 0;
+        for block in &blocks[first..] {
+            if bytes >= STEP_BYTES {
+                break;
             }
+            let runs = self.runs(content, *block)?;
+            if !runs.is_empty() {
+                let row = encode_runs(&runs);
+                bytes += row.len();
+                gathered.rows.push((*block, row));
+            }
+            gathered.next += 1;
         }
-        Ok(rows)
+        Ok(gathered)
     }
 
-    /// The run of a block from its first to its last changed byte; gaps between are read.
-    fn row(&self, content: &FileContent, block: u64) -> Result<Option<Vec<u8>>, Error> {
+    /// The changed bytes of a block. Runs that meet are one.
+    fn runs(&self, content: &FileContent, block: u64) -> Result<Vec<(u16, Bytes)>, Error> {
         let (from, to) = (block * BLOCK_BYTES, ((block + 1) * BLOCK_BYTES).min(content.size));
-        let (mut first, mut last) = (None, from);
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
         let mut at = from;
         while let Some((start, segment)) = content.overlay.at_or_after(at).filter(|(start, _)| *start < to) {
-            first.get_or_insert(start.max(from));
-            last = (start + segment.len).min(to);
-            at = last.max(at + 1);
+            let (start, end) = (start.max(from), (start + segment.len).min(to));
+            match ranges.last_mut() {
+                Some(last) if last.1 == start => last.1 = end,
+                _ => ranges.push((start, end)),
+            }
+            at = end.max(at + 1);
             if at >= to {
                 break;
             }
         }
-        let Some(first) = first else { return Ok(None) };
-        let mut row = u16::try_from(first - from).expect("inside a block").to_le_bytes().to_vec();
-        row.extend_from_slice(&content.bytes(&self.store, first, last)?);
-        Ok(Some(row))
+        let run = |(start, end): (u64, u64)| {
+            let place = u16::try_from(start - from).expect("inside a block");
+            Ok((place, content.bytes(&self.store, start, end)?))
+        };
+        ranges.into_iter().map(run).collect()
+    }
+
+    fn blocks_with_rows(&self, ino: Ino) -> Result<Vec<u64>, Error> {
+        let mut blocks = Vec::new();
+        let (first, end) = (extent_key(ino, 0), extent_key(ino + 1, 0));
+        self.ledger
+            .read()
+            .local_scan(EXTENTS, (Included(&first), Excluded(&end)), &mut |key, _| {
+                blocks.extend(block_of(key));
+                true
+            })
+            .map_err(|error| self.ledger_error(&error))?;
+        Ok(blocks)
     }
 
     /// Takes the rows of a file out again: a version holds it now, or nobody wants it any more.
@@ -181,154 +279,42 @@ impl Core {
         }
         ledger.local_delete(UNSETTLED, &ino.to_be_bytes()).map_err(wrong)
     }
+}
 
-    /// Settles every file whose rows a crash left behind; a few at a time, so that memory stays bounded.
-    pub(crate) fn recover_dirty_rows(&self) -> Result<u64, Error> {
-        let mut recovered = 0;
-        let mut after = 0u64;
-        loop {
-            let mut found = Vec::new();
-            self.ledger
-                .read()
-                .local_scan(UNSETTLED, (Included(&after.to_be_bytes()), Unbounded), &mut |key, value| {
-                    found.push((key.to_vec(), value.to_vec()));
-                    found.len() < RECOVER_STEP
-                })
-                .map_err(|error| self.ledger_error(&error))?;
-            let Some((last, _)) = found.last() else { return Ok(recovered) };
-            after = inode_of(last).saturating_add(1);
-            for (key, value) in &found {
-                if self.recover_file(inode_of(key), value)? {
-                    recovered += 1;
-                }
-            }
-            self.commit()?;
-        }
-    }
+/// A step of rows, and the index of the first block that is not in it.
+struct Gathered {
+    rows: Vec<(u64, Vec<u8>)>,
+    next: usize,
+}
 
-    fn recover_file(&self, ino: Ino, head: &[u8]) -> Result<bool, Error> {
-        let (node, outcome) =
-            self.nodes.with(ino, |node, state| (node.clone(), self.read_back(ino, state, head)));
-        if outcome? {
-            return match self.settle(&node) {
-                Ok(()) => Ok(true),
-                // A full drive starts all the same: the file is read from its rows, and settled when there is room.
-                // What lacks a chunk is settled when other computers can be asked.
-                Err(Error::Missing(_)) => {
-                    tracing::warn!(
-                        ino,
-                        "a file that was synced before the last stop waits for other computers"
-                    );
-                    Ok(false)
-                }
-                Err(Error::NoSpace) => {
-                    node.lock().failure = None;
-                    tracing::warn!(ino, "no room to settle a file that was synced before the last stop");
-                    Ok(false)
-                }
-                Err(error) => Err(error),
-            };
-        }
-        self.drop_dirty_rows(&mut self.ledger.write(), ino)?;
-        Ok(false)
-    }
-
-    /// Loads the version that rows were made on, in whose place the next one comes.
-    fn load_base(&self, ino: Ino, state: &mut State, base: Option<VersionId>) -> Result<(), Error> {
-        let kept = match base {
-            Some(version) => self.ledger.read().content_of(ino, version),
-            None => Ok((0, ledger::Content::Inline(Vec::new()))),
-        };
-        match kept {
-            Ok((size, content)) => {
-                let manifest = Manifest::load(&self.store, &content)?;
-                state.fixed = manifest.fixed();
-                state.content = Some(FileContent::settled(Arc::new(manifest), size));
-            }
-            Err(LedgerError::NotFound | LedgerError::Expired) => {
-                tracing::warn!(
-                    ino,
-                    "the version that synced changes were made on is no longer kept; they are laid over the newest, as a conflict"
-                );
-                self.load(ino, state)?;
-            }
-            Err(error) => return Err(self.ledger_error(&error)),
-        }
-        state.replaces = base;
-        Ok(())
-    }
-
-    fn read_back(&self, ino: Ino, state: &mut State, head: &[u8]) -> Result<bool, Error> {
-        if !matches!(head.first(), Some(&(VERSION | VERSION_WITHOUT_BASE))) {
-            tracing::error!(
-                ino,
-                "an unsettled file was kept by a newer version; update before starting again"
-            );
-            return Err(Error::Unsupported);
-        }
-        let (head, base) = match decode(head) {
-            Ok(decoded) => decoded,
-            Err(error) => {
-                tracing::error!(ino, %error, "an unsettled file's row is damaged; its last version stands");
-                return Ok(false);
-            }
-        };
-        let deleted = self.is_deleted(ino)?;
-        match base {
-            None if deleted => return Ok(false),
-            None => self.load(ino, state)?,
-            Some(base) => {
-                self.load_base(ino, state, base.version())?;
-                // Who deletes a file here takes its rows along: it was deleted elsewhere.
-                if deleted {
-                    state.elsewhere.revive();
-                }
-            }
-        }
-        let content = state.content();
-        content.resize(head.base_limit.min(content.size));
-        content.resize(head.size);
-        self.ledger
-            .read()
-            .local_scan(
-                EXTENTS,
-                (Included(&extent_key(ino, 0)), Excluded(&extent_key(ino + 1, 0))),
-                &mut |key, row| {
-                    if let (Some(block), Some((start, bytes))) = (block_of(key), row.split_first_chunk::<2>())
-                    {
-                        let offset = block * BLOCK_BYTES + u64::from(u16::from_le_bytes(*start));
-                        let fits = head.size.saturating_sub(offset).min(bytes.len() as u64);
-                        content.overlay.write(offset, &bytes[..usize::try_from(fits).unwrap_or(0)]);
-                    }
-                    true
-                },
-            )
-            .map_err(|error| self.ledger_error(&error))?;
-        let now = std::time::Instant::now();
-        let time = |(secs, nanos)| Time { secs, nanos };
-        state.dirty = Some(Dirty { since: now, last: now, mtime: time(head.mtime), ctime: time(head.ctime) });
-        state.kept_as_of = Some(now);
-        state.persisted = true;
-        Ok(true)
-    }
+/// Blocks that changed since rows were kept, rising.
+fn fresh_blocks(state: &mut State) -> Vec<u64> {
+    let fresh: Vec<(u64, u64)> = state.fresh.iter().collect();
+    let size = state.content().size;
+    let mut blocks: Vec<u64> = fresh
+        .into_iter()
+        .flat_map(|(start, end)| start / BLOCK_BYTES..end.min(size).div_ceil(BLOCK_BYTES))
+        .collect();
+    blocks.dedup();
+    blocks
 }
 
 fn fresh_bytes(state: &State) -> u64 {
     state.fresh.iter().map(|(start, end)| end - start).sum()
 }
 
-fn extent_key(ino: Ino, block: u64) -> [u8; 16] {
+pub(super) fn extent_key(ino: Ino, block: u64) -> [u8; 16] {
     let mut key = [0; 16];
     key[..8].copy_from_slice(&ino.to_be_bytes());
     key[8..].copy_from_slice(&block.to_be_bytes());
     key
 }
 
-fn inode_of(key: &[u8]) -> Ino {
+pub(super) fn inode_of(key: &[u8]) -> Ino {
     key.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
-fn block_of(key: &[u8]) -> Option<u64> {
+pub(super) fn block_of(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
@@ -348,16 +334,41 @@ mod tests {
         assert_eq!((old.base_limit, old.size, old.mtime, old.ctime), (5, 6, (1, 3), (2, 5)));
         let new =
             postcard::to_stdvec(&(Unsettled { version: VERSION, ..old }, Base(Some((300, 7))))).unwrap();
-        assert_eq!(new, [2, 5, 6, 2, 3, 4, 5, 1, 0xac, 2, 7]);
+        assert_eq!(new, [3, 5, 6, 2, 3, 4, 5, 1, 0xac, 2, 7]);
+        assert!([1, 2, 3].iter().all(|version| is_known(&[*version])) && !is_known(&[4]) && !is_known(&[]));
         let version = decode(&new).unwrap().1.unwrap().version();
         assert_eq!(version, Some(VersionId(Stamp { clock: 300, device: DeviceTag(7) })));
         assert!(decode(&new[..7]).is_err(), "the base is cut off");
+    }
+
+    fn runs_of(row: &[u8]) -> Vec<(u64, Vec<u8>)> {
+        let mut runs = Vec::new();
+        each_run(row, &mut |start, bytes| runs.push((start, bytes.to_vec())));
+        runs
+    }
+
+    #[test]
+    fn rows_of_one_and_of_several_runs_keep_their_bytes() {
+        let one = encode_runs(&[(258, Bytes::from_static(b"ab"))]);
+        assert_eq!(one, [2, 1, b'a', b'b']);
+        assert_eq!(runs_of(&one), [(258, b"ab".to_vec())]);
+        let two = encode_runs(&[(1, Bytes::from_static(b"a")), (258, Bytes::from_static(b"bc"))]);
+        assert_eq!(two, [2, 0x80, 1, 0, 1, 0, 2, 1, 2, 0, b'a', b'b', b'c']);
+        assert_eq!(runs_of(&two), [(1, b"a".to_vec()), (258, b"bc".to_vec())]);
+        assert_eq!(runs_of(&two[..12]), [(1, b"a".to_vec())], "cut off");
+        assert!(runs_of(&[0xff, 0x7f, 1]).is_empty(), "outside the block");
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_safe_to_decode(row in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = decode(&row);
+            let mut total = 0;
+            each_run(&row, &mut |start, bytes| {
+                assert!(start + bytes.len() as u64 <= BLOCK_BYTES);
+                total += bytes.len();
+            });
+            assert!(total <= row.len());
         }
     }
 }

@@ -201,9 +201,9 @@ impl Core {
         let is_filling = file.is_filling();
         {
             let mut ledger = self.ledger.write();
-            let before = ledger.frontier();
+            let before = (ledger.frontier(), ledger.outline_counters());
             ledger.kept(batch);
-            if ledger.frontier() != before {
+            if (ledger.frontier(), ledger.outline_counters()) != before {
                 self.log_watch.note();
             }
         }

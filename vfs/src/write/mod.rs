@@ -11,6 +11,7 @@ pub(crate) mod commit;
 pub(crate) mod dirty_rows;
 pub(crate) mod journal;
 pub(crate) mod publish;
+pub(crate) mod recover_rows;
 pub(crate) mod recut;
 pub(crate) mod settle;
 pub(crate) mod settler;

@@ -37,6 +37,7 @@ impl Core {
             Ok(()) => state.starved = None,
             // Nothing is lost, and nobody is to blame for it.
             Err(Error::Missing(id)) => self.starve(node, &mut state, id),
+            Err(Error::ReadOnly) if self.access.is_barred() => self.hold_back(node, &mut state),
             Err(error) => state.failure = Some(error),
         }
         self.recount(&mut state);
@@ -50,6 +51,10 @@ impl Core {
         }
         if state.opens == 0 && self.is_given_up(node.ino, state)? {
             return self.forget_changes(node.ino, state);
+        }
+        // The others would refuse the version: it waits until this computer may write again.
+        if self.access.is_barred() {
+            return Err(Error::ReadOnly);
         }
         self.load(node.ino, state)?;
         self.choose_cutting(state);

@@ -101,6 +101,7 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<Vec<JoinHandle<()>>> {
                         (Err(Error::Missing(id)), None) => {
                             tracing::debug!(ino = node.ino, %id, "a file waits for a chunk before it is settled");
                         }
+                        (Err(Error::ReadOnly), None) if core.access.is_barred() => {}
                         (Err(error), None) => {
                             tracing::warn!(ino = node.ino, %error, "a file was not settled");
                         }

@@ -50,12 +50,13 @@ fn what_nobody_took_is_found_again_after_a_restart() {
     let mut ids: Vec<_> = chunks.iter().map(|(_, chunk)| chunk.id).collect();
     ids.sort_unstable();
     store.checkpoint_index().unwrap();
-    store.mark_replicated(&ids[..5]).unwrap();
+    store.set_states(&ids[..5], ChunkState::default(), ChunkState::UNREPLICATED).unwrap();
     assert_eq!(store.unreplicated(None, 100).unwrap(), ids[5..]);
     assert_eq!(store.unreplicated(Some(ids[9]), 3).unwrap(), ids[10..13]);
     drop(store);
     let store = open_on(&disk);
     assert_eq!(store.unreplicated(None, 100).unwrap(), ids[5..]);
+    assert_eq!(store.requeue_placed(&[ids[2].partition()]).unwrap(), 0, "it is nobody's copy");
     assert_eq!(store.requeue(&[ids[2].partition()]).unwrap(), 1);
     assert_eq!(store.unreplicated(None, 1).unwrap(), [ids[2]]);
     assert!(store.take_fresh(0).overflowed);
@@ -140,7 +141,7 @@ fn a_sweep_that_does_not_know_all_names_spares_what_others_may_name() {
     let store = open_on(&memory());
     import(&store, &sealed(0..3, 500), CACHED);
     let own = fill(&store, 10..12, 500);
-    store.mark_replicated(&[own[0].1.id]).unwrap();
+    store.set_states(&[own[0].1.id], ChunkState::default(), ChunkState::UNREPLICATED).unwrap();
     let mut sweep = store.begin_sweep();
     sweep.spare(CACHED.with(ChunkState::UNREPLICATED));
     assert_eq!(sweep.finish().unwrap().dead_chunks, 1);

@@ -1,10 +1,12 @@
 //! The store as a whole, over disks that remember, break and lose their power.
 
 mod basics;
+mod behind;
 mod contention;
 mod crashes;
 mod group;
 mod healing;
+mod kept;
 mod limits;
 mod reclaim;
 

@@ -16,6 +16,7 @@ use chunkstore::ChunkId;
 
 use super::Node;
 use super::jobs::Waiting;
+use super::mending::is_own;
 use super::peer::{ME, Slot};
 use crate::input::{Millis, Urgency};
 use crate::output::{FetchError, Job, JobResult, Output, Reason, StoreRefusal};
@@ -74,8 +75,7 @@ impl Node {
     pub(super) fn fetch(&mut self, ticket: u64, id: ChunkId, urgency: Urgency) {
         if self.fetches.tickets.len() >= TICKETS_MAX {
             let result = Err(FetchError::Store("too many reads wait for other computers".to_owned()));
-            self.out.push_back(Output::Fetched { ticket, result });
-            return;
+            return self.answer_fetch(ticket, result);
         }
         self.fetches.tickets.insert(ticket, id);
         if let Some(fetch) = self.fetches.by_id.get_mut(&id) {
@@ -248,7 +248,16 @@ impl Node {
         self.fetches.due.remove(&(fetch.wake, id));
         for ticket in fetch.tickets {
             self.fetches.tickets.remove(&ticket);
-            self.out.push_back(Output::Fetched { ticket, result: result.clone() });
+            self.answer_fetch(ticket, result.clone());
+        }
+    }
+
+    /// Tells whoever wanted it: the driver, or this node's own mending.
+    fn answer_fetch(&mut self, ticket: u64, result: Result<(), FetchError>) {
+        if is_own(ticket) {
+            self.mended(ticket, &result);
+        } else {
+            self.out.push_back(Output::Fetched { ticket, result });
         }
     }
 

@@ -122,6 +122,7 @@ impl Node {
                 flow.finish(place);
                 flow.later.push_back((now + ASK_AGAIN_MS, position));
                 self.note_unreadable(position);
+                self.note_damage();
             }
         }
     }

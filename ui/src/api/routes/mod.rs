@@ -7,6 +7,7 @@ pub(super) mod entries;
 pub(super) mod files;
 pub(super) mod keys;
 pub(super) mod panel;
+pub(super) mod policy;
 pub(super) mod sessions;
 pub(super) mod status;
 pub(super) mod transfers;
@@ -91,6 +92,9 @@ fn routes(guard: &Arc<Guard>) -> Router<Api> {
         .route("/devices", get(status::devices))
         .route("/devices/rename", post(status::rename))
         .route("/devices/revoke", post(status::revoke))
+        .route("/devices/lost", post(status::lost))
+        .route("/devices/found", post(status::found))
+        .route("/workspace/policy", get(policy::show).post(policy::change))
         .route("/invite", post(status::invite))
         .route("/join", post(status::join))
         .route("/log", get(status::log))

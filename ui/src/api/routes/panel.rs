@@ -46,7 +46,7 @@ pub(in crate::api) async fn storage(State(api): State<Api>) -> Answer<Storage> {
             can_store,
             disk_bytes: room.map(|room| room.disk_bytes),
             disk_free_bytes: room.map(|room| room.free_bytes),
-            target: api.host.facts().target,
+            target: api.host.group().policy().copies,
         })
     })
     .await

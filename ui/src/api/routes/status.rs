@@ -7,8 +7,8 @@ use vfs::Health;
 
 use super::files::parsed;
 use crate::answers::{
-    Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Problem, Status,
-    Workspace,
+    Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Policy, Problem,
+    Status, Workspace,
 };
 use crate::api::host::Facts;
 use crate::api::problem::ApiError;
@@ -44,8 +44,9 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
         device: facts.device.clone(),
         name: facts.name.clone(),
         version: facts.version.clone(),
-        workspaces: vec![workspace(drive, &facts)],
+        workspaces: vec![workspace(drive, &facts, api.host.group().policy())],
         peers: api.host.group().peers(),
+        relaying: api.host.group().relaying(),
         contributed: given.contributed,
         used: given.used,
         reserve: given.reserve,
@@ -54,13 +55,17 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
         rss_bytes: facts.resident_bytes,
         health: health.into(),
         health_detail,
+        damaged_chunks: facts.damaged_chunks,
+        healed_chunks: facts.healed_chunks,
+        mending_chunks: api.host.group().mending_chunks(),
     }
 }
 
-fn workspace(drive: Option<&vfs::Status>, facts: &Facts) -> Workspace {
+fn workspace(drive: Option<&vfs::Status>, facts: &Facts, policy: Policy) -> Workspace {
+    let policy = Some(policy);
     let mountpoint = facts.mountpoint.as_ref().map(|path| path.display().to_string());
     let Some(drive) = drive else {
-        return Workspace { id: facts.workspace.clone(), blind: true, ..Workspace::default() };
+        return Workspace { id: facts.workspace.clone(), blind: true, policy, ..Workspace::default() };
     };
     Workspace {
         id: drive.workspace.clone(),
@@ -74,6 +79,9 @@ fn workspace(drive: Option<&vfs::Status>, facts: &Facts) -> Workspace {
         pending_files: drive.pending_files,
         only_here_files: drive.only_here_files,
         conflicts: drive.conflicts,
+        policy,
+        read_only: drive.read_only.clone(),
+        fsyncs_too_late: drive.fsyncs_too_late,
     }
 }
 
@@ -110,6 +118,32 @@ pub(in crate::api) async fn revoke(
 ) -> Answer<Done> {
     let asked = parsed(body)?;
     api.run(move |api| Ok(api.host.group().revoke_device(&asked.device).map(|()| Done {})?)).await
+}
+
+#[utoipa::path(post,
+    path = "/devices/lost",
+    tag = "devices",
+    request_body = DeviceChange,
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn lost(
+    State(api): State<Api>,
+    body: Result<Json<DeviceChange>, JsonRejection>,
+) -> Answer<Done> {
+    let asked = parsed(body)?;
+    api.run(move |api| Ok(api.host.group().declare_lost(&asked.device).map(|()| Done {})?)).await
+}
+
+#[utoipa::path(post,
+    path = "/devices/found",
+    tag = "devices",
+    request_body = DeviceChange,
+    responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn found(
+    State(api): State<Api>,
+    body: Result<Json<DeviceChange>, JsonRejection>,
+) -> Answer<Done> {
+    let asked = parsed(body)?;
+    api.run(move |api| Ok(api.host.group().declare_found(&asked.device).map(|()| Done {})?)).await
 }
 
 #[utoipa::path(post,

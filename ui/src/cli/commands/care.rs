@@ -65,7 +65,7 @@ pub(super) fn scrub(asked: &mut Asked<'_>, rate: Option<ByteRate>) -> Result<(),
         asked.output.json(&scrub)?;
     }
     match scrub.state.as_str() {
-        "done" if scrub.bad_chunks == 0 => said(asked, &scrub),
+        "done" if scrub.bad_chunks <= scrub.healed_chunks => said(asked, &scrub),
         "done" => Err(Failure::Failed(damage(&scrub))),
         "stopped" => {
             Err(Failure::Failed(format!("the scrub was stopped after {}: run it again", size(scrub.bytes))))
@@ -79,6 +79,12 @@ fn said(asked: &mut Asked<'_>, scrub: &Scrub) -> Result<(), Failure> {
         return Ok(());
     }
     let chunks = count(scrub.chunks, "chunk", "chunks");
+    if scrub.healed_chunks > 0 {
+        let healed = count(scrub.healed_chunks, "chunk was", "chunks were");
+        return asked.output.line(format!(
+            "{healed} damaged on disk and came from other computers: all is whole again, {chunks} read and verified. Check the disk."
+        ));
+    }
     asked.output.line(format!("All is well: {chunks}, {} read and verified.", size(scrub.bytes)))
 }
 
@@ -88,10 +94,12 @@ fn damage(scrub: &Scrub) -> String {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let named = if files.is_empty() { "old versions only".into() } else { files.join(", ") + &more };
     format!(
-        "{} of {} damaged on disk, which concerns: {named}. Copy these files back from elsewhere, or restore an \
+        "{} of {} damaged on disk, {} replaced from other computers; the rest concerns: {named}. Start another computer that has \
+         them and scrub again, copy these files back from elsewhere, or restore an \
          earlier version; then check the disk",
         count(scrub.bad_chunks, "chunk", "chunks"),
-        scrub.chunks
+        scrub.chunks,
+        scrub.healed_chunks
     )
 }
 

@@ -4,7 +4,7 @@ use super::Asked;
 use crate::answers::{Contribution, ContributionChange};
 use crate::cli::Failure;
 use crate::cli::arguments::ContributeArguments;
-use crate::cli::shown::{rate, size, table};
+use crate::cli::shown::{plain, rate, size, table};
 
 pub(super) fn contribute(asked: &mut Asked<'_>, typed: &ContributeArguments) -> Result<(), Failure> {
     let change = ContributionChange {
@@ -25,8 +25,8 @@ pub(super) fn contribute(asked: &mut Asked<'_>, typed: &ContributeArguments) -> 
     let rows = [
         ("gives", format!("{}, {} used", size(now.contributed), size(now.used))),
         ("keeps free", size(now.reserve)),
-        ("sends", rate(now.up)),
-        ("receives", rate(now.down)),
+        ("sends", at_hour(now.up, now.up_now, &now)),
+        ("receives", at_hour(now.down, now.down_now, &now)),
     ];
     let rows = rows.map(|(name, told)| vec![name.to_string(), told]);
     table(&rows).into_iter().try_for_each(|line| asked.output.line(line))?;
@@ -36,4 +36,12 @@ pub(super) fn contribute(asked: &mut Asked<'_>, typed: &ContributeArguments) -> 
             .hint("More is stored than is given now: nothing new is stored until enough was deleted.");
     }
     Ok(())
+}
+
+/// A limit, and what holds at this hour where that is another.
+fn at_hour(usual: u64, now: u64, contribution: &Contribution) -> String {
+    match &contribution.hours_now {
+        Some(hours) => format!("{} now ({}), else {}", rate(now), plain(hours), rate(usual)),
+        None => rate(usual),
+    }
 }

@@ -1,4 +1,4 @@
-//! Other computers: invite, join, rename, revoke.
+//! Other computers: invite, join, rename, revoke, lost and found.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -69,17 +69,30 @@ pub(super) fn change_device(
     asked: &mut Asked<'_>,
     command: &crate::cli::arguments::DevicesCommand,
 ) -> Result<(), Failure> {
-    use crate::cli::arguments::DevicesCommand::{Rename, Revoke};
+    use crate::cli::arguments::DevicesCommand::{Found, Lost, Rename, Revoke};
     let (route, change, told) = match command {
         Rename { device, name } => {
             let change = DeviceChange { device: device.clone(), name: Some(name.clone()) };
             ("/devices/rename", change, format!("It is called {} now.", plain(name)))
         }
         Revoke { device } => {
-            let change = DeviceChange { device: device.clone(), name: None };
-            ("/devices/revoke", change, "It is out of the drive, and the others have new keys.".into())
+            let told = "It is out of the drive, and the others have new keys.";
+            ("/devices/revoke", named(device), told.into())
+        }
+        Lost { device } => {
+            let told =
+                "It counts as lost: what it held is copied elsewhere. If it comes back, it is a host again.";
+            ("/devices/lost", named(device), told.into())
+        }
+        Found { device } => {
+            let told = "It is waited for again, here and on the computers that are online now.";
+            ("/devices/found", named(device), told.into())
         }
     };
     let done: Done = asked.connect()?.post(route, &change)?;
     if asked.output.is_json() { asked.output.json(&done) } else { asked.output.line(told) }
+}
+
+fn named(device: &str) -> DeviceChange {
+    DeviceChange { device: device.into(), name: None }
 }

@@ -8,11 +8,12 @@ mod files;
 mod group;
 mod keys;
 mod panel;
+mod policy;
 mod state;
 
 use std::path::{Path, PathBuf};
 
-use super::arguments::{Arguments, Command, ConflictsCommand};
+use super::arguments::{Arguments, Command, ConflictsCommand, WorkspaceCommand};
 use super::connection::Connection;
 use super::{Computer, Failure, Output, drive_path};
 use crate::answers::Status;
@@ -49,6 +50,7 @@ pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output
         Command::Doctor => care::doctor(&mut asked),
         Command::Contribute(arguments) => contribution::contribute(&mut asked, &arguments),
         Command::Panel { open } => panel::panel(&mut asked, open),
+        Command::Workspace(WorkspaceCommand::Policy(arguments)) => policy::policy(&mut asked, arguments),
         Command::Keys(command) => keys::run(&mut asked, command),
         Command::Completions { shell } => completions::print(shell, asked.output),
     }

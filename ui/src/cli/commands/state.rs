@@ -1,7 +1,7 @@
 //! What is the case: status, devices, log.
 
 use super::Asked;
-use crate::answers::{Device, LogLine, Peer, Status, Workspace};
+use crate::answers::{Device, LogLine, Peer, Policy, Status, Workspace};
 use crate::cli::Failure;
 use crate::cli::shown::{count, plain, short_id, size, table};
 use crate::moment;
@@ -24,7 +24,20 @@ pub(super) fn status(asked: &mut Asked<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     asked.output.line("")?;
-    table(&about_peers(&status)).into_iter().try_for_each(|line| asked.output.line(line))
+    let peers = table(&about_peers(&status)).into_iter().chain(status.peers.iter().filter_map(doubt));
+    peers.into_iter().try_for_each(|line| asked.output.line(line))
+}
+
+/// Of a host that claims what it does not hold.
+fn doubt(peer: &Peer) -> Option<String> {
+    (peer.audit.wrong > 0).then(|| {
+        format!(
+            "{} could not show {} of {} that it says it keeps: nothing new is placed there until it can",
+            plain(&peer.name),
+            peer.audit.wrong,
+            count(peer.audit.asked, "chunk", "chunks")
+        )
+    })
 }
 
 fn row(name: &str, told: impl Into<String>) -> Vec<String> {
@@ -56,6 +69,14 @@ fn about_drive(drive: &Workspace, status: &Status) -> Vec<Vec<String>> {
         row("health", health(status)),
         row("safety", safety(drive, status.peers.is_empty())),
     ];
+    if let Some(why) = &drive.read_only {
+        rows.push(row("READ-ONLY", plain(why)));
+    }
+    rows.extend(drive.policy.as_ref().map(|policy| row("copies", copies(policy))));
+    if drive.fsyncs_too_late > 0 {
+        let late = count(drive.fsyncs_too_late, "fsync was", "fsyncs were");
+        rows.push(row("fsync", format!("{late} not on enough computers in time, and on this one alone")));
+    }
     if drive.pending_files > 0 {
         rows.push(row("storing", count(drive.pending_files, "file is", "files are") + " being stored now"));
     }
@@ -68,12 +89,42 @@ fn about_drive(drive: &Workspace, status: &Status) -> Vec<Vec<String>> {
     rows
 }
 
+fn copies(policy: &Policy) -> String {
+    let fsync = if policy.fsync == "local" {
+        String::new()
+    } else {
+        format!("; fsync waits for {}", plain(&policy.fsync))
+    };
+    format!("{} wanted of everything{fsync}", policy.copies)
+}
+
 fn health(status: &Status) -> String {
     if status.health == "ok" {
-        return "good".into();
+        return wholeness(status);
     }
     let why = status.health_detail.as_deref().map(plain).unwrap_or_default();
     format!("READ-ONLY after a disk failure ({why}): see `peerdrive doctor`")
+}
+
+/// Whether what is kept here is whole.
+fn wholeness(status: &Status) -> String {
+    let mut told = Vec::new();
+    if status.damaged_chunks > 0 {
+        told.push(
+            count(status.damaged_chunks, "chunk is", "chunks are")
+                + " DAMAGED on this disk: see `peerdrive scrub`",
+        );
+    }
+    if status.mending_chunks > 0 {
+        told.push(count(status.mending_chunks, "chunk is", "chunks are") + " being fetched again");
+    }
+    if status.healed_chunks > 0 {
+        told.push(
+            count(status.healed_chunks, "damaged chunk was", "damaged chunks were")
+                + " replaced: check this disk",
+        );
+    }
+    if told.is_empty() { "good".into() } else { told.join("; ") }
 }
 
 fn safety(drive: &Workspace, alone: bool) -> String {
@@ -101,7 +152,7 @@ fn about_peers(status: &Status) -> Vec<Vec<String>> {
             peer.rtt_ms.map(|rtt| format!("{rtt:.1} ms")).unwrap_or_default(),
             on_its_way(peer),
             size(peer.contributed),
-            size(peer.used),
+            if peer.full { size(peer.used) + ", full" } else { size(peer.used) },
         ]
     }));
     rows
@@ -134,6 +185,9 @@ fn about_computer(status: &Status) -> Vec<Vec<String>> {
         row("keeps free", size(status.reserve)),
         row("room for", format!("{} more", size(status.can_store))),
     ];
+    if status.relaying.relayed_bytes > 0 {
+        rows.push(row("relayed", format!("{} for others", size(status.relaying.relayed_bytes))));
+    }
     if let Some(bytes) = status.rss_bytes {
         rows.push(row("memory", size(bytes)));
     }

@@ -1,0 +1,212 @@
+//! Hours of the week at which other rates hold: `[[hours]]` in `config.toml`.
+//!
+//! ```toml
+//! [[hours]]
+//! days = "mon-fri"      # or "sat,sun", "fri-mon,wed"; every day when it is left out
+//! from = "08:00"
+//! to = "18:00"          # at most `from`: it ends on the next day
+//! up = "1M"             # what is left out is as at other hours
+//! down = "off"
+//! ```
+//!
+//! The first span that fits counts.
+
+use toml::{Table, Value};
+use transport::{HourRule, Rates};
+use ui::units::ByteRate;
+
+use super::parse::{kind, measured, text};
+
+/// Spans at most.
+const MAX_SPANS: usize = 64;
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const EVERY_DAY: u8 = 0x7f;
+const DAY_MINUTES: u16 = 24 * 60;
+
+/// One span, and what holds in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hours {
+    /// Bit 0 is Monday: the days on which it begins.
+    days: u8,
+    /// As it was written.
+    days_text: String,
+    from_minute: u16,
+    to_minute: u16,
+    /// None: as at other hours.
+    up: Option<ByteRate>,
+    down: Option<ByteRate>,
+}
+
+/// How the network may be used besides the limits for all at all hours.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Spans in the order in which they are tried.
+    pub hours: Vec<Hours>,
+    /// Sent to each computer at most; 0: no limit.
+    pub peer_up: ByteRate,
+    /// Received from each computer at most; 0: no limit.
+    pub peer_down: ByteRate,
+}
+
+impl Traffic {
+    /// With the usual limits, as the network takes them.
+    pub fn rates(&self, up: ByteRate, down: ByteRate) -> Rates {
+        Rates {
+            up_bytes_per_s: up.0,
+            down_bytes_per_s: down.0,
+            per_peer_up: self.peer_up.0,
+            per_peer_down: self.peer_down.0,
+            hours: self.hours.iter().map(|hours| hours.rule(up, down)).collect(),
+        }
+    }
+
+    /// The span that holds at a local minute of the week, in words.
+    pub fn at(&self, minute: u16) -> Option<String> {
+        let any = ByteRate(0);
+        self.hours.iter().find(|hours| hours.rule(any, any).covers(minute)).map(Hours::shown)
+    }
+}
+
+impl Hours {
+    fn rule(&self, up: ByteRate, down: ByteRate) -> HourRule {
+        HourRule {
+            weekdays: self.days,
+            from_minute: self.from_minute,
+            to_minute: self.to_minute,
+            up_bytes_per_s: self.up.unwrap_or(up).0,
+            down_bytes_per_s: self.down.unwrap_or(down).0,
+        }
+    }
+
+    fn shown(&self) -> String {
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let span = format!("{} to {}", clock(self.from_minute), clock(self.to_minute));
+        if self.days == EVERY_DAY { span } else { format!("{} {span}", self.days_text) }
+    }
+}
+
+/// All spans of the file.
+pub(super) fn all(value: &Value) -> Result<Vec<Hours>, String> {
+    let list = value.as_array().ok_or_else(|| "write each span below a line [[hours]]".to_string())?;
+    if list.len() > MAX_SPANS {
+        return Err(format!("there are {} spans and at most {MAX_SPANS} are taken", list.len()));
+    }
+    let numbered = (1..).zip(list);
+    numbered.map(|(number, span)| one(span).map_err(|why| format!("span {number}: {why}"))).collect()
+}
+
+fn one(value: &Value) -> Result<Hours, String> {
+    let table: &Table =
+        value.as_table().ok_or_else(|| format!("it must be a section, not {}", kind(value)))?;
+    let unknown = table.keys().find(|key| !["days", "from", "to", "up", "down"].contains(&key.as_str()));
+    if let Some(unknown) = unknown {
+        return Err(format!("there is no \"{unknown}\"; a span has days, from, to, up and down"));
+    }
+    let in_key = |key: &'static str| move |why: String| format!("{key}: {why}");
+    let needed = |key: &'static str| {
+        table.get(key).ok_or_else(|| format!("\"{key}\" is missing, like {key} = \"08:00\""))
+    };
+    let rate = |key: &'static str| table.get(key).map(measured).transpose().map_err(in_key(key));
+    let days_text = table.get("days").map_or(Ok("mon-sun"), text).map_err(in_key("days"))?.to_lowercase();
+    let (up, down): (Option<ByteRate>, Option<ByteRate>) = (rate("up")?, rate("down")?);
+    if up.is_none() && down.is_none() {
+        return Err("it changes nothing: say up or down".into());
+    }
+    Ok(Hours {
+        days: days(&days_text).map_err(in_key("days"))?,
+        days_text,
+        from_minute: clock(needed("from")?).map_err(in_key("from"))? % DAY_MINUTES,
+        to_minute: clock(needed("to")?).map_err(in_key("to"))?,
+        up,
+        down,
+    })
+}
+
+/// `mon-fri`, `sat,sun`, `fri-mon`.
+fn days(written: &str) -> Result<u8, String> {
+    let day = |name: &str| DAYS.iter().position(|day| *day == name.trim());
+    let mut bits = 0;
+    for part in written.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (Some(first), Some(last)) = (day(first), day(last)) else {
+            return Err(format!("\"{}\" is no day; write days like mon-fri or sat,sun", part.trim()));
+        };
+        let count = (last + DAYS.len() - first) % DAYS.len() + 1;
+        bits |= (first..first + count).fold(0_u8, |bits, day| bits | 1 << (day % DAYS.len()));
+    }
+    Ok(bits)
+}
+
+/// Minutes since midnight; `24:00` is the end of a day.
+fn clock(value: &Value) -> Result<u16, String> {
+    let wrong = || "a time of day is like \"08:00\", from 00:00 to 24:00".to_string();
+    let (hour, minute) = text(value)?.split_once(':').ok_or_else(wrong)?;
+    let number = |digits: &str| (digits.len() == 2).then(|| digits.parse::<u16>().ok()).flatten();
+    let (hour, minute) =
+        number(hour).zip(number(minute)).filter(|(_, minute)| *minute < 60).ok_or_else(wrong)?;
+    Some(hour * 60 + minute).filter(|minutes| *minutes <= DAY_MINUTES).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Hours>, String> {
+        let table: Table = text.parse().unwrap();
+        all(&table["hours"])
+    }
+
+    #[test]
+    fn days_are_read_as_people_write_them() {
+        for (written, bits) in [
+            ("mon", 0b1),
+            ("mon-fri", 0b1_1111),
+            ("sat,sun", 0b110_0000),
+            ("fri-mon", 0b111_0001),
+            ("mon-sun", EVERY_DAY),
+            ("wed, sat - sun", 0b110_0100),
+        ] {
+            assert_eq!(days(written), Ok(bits), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_span_holds_at_its_hours_and_what_it_leaves_out_stays() {
+        let hours = "[[hours]]\ndays = \"Mon-Fri\"\nfrom = \"08:00\"\nto = \"18:00\"\nup = \"1M\"\n\
+                     [[hours]]\nfrom = \"22:00\"\nto = \"06:00\"\nup = \"off\"\ndown = \"off\"\n";
+        let traffic = Traffic { hours: read(hours).unwrap(), peer_up: ByteRate(5), ..Traffic::default() };
+        let rates = traffic.rates(ByteRate(7), ByteRate(9));
+        let at = |day: u16, hour: u16| {
+            let allowed = rates.effective(day * DAY_MINUTES + hour * 60);
+            (allowed.up_bytes_per_s, allowed.down_bytes_per_s)
+        };
+        assert_eq!((at(0, 9), at(5, 9), at(0, 18)), ((1 << 20, 9), (7, 9), (7, 9)));
+        assert_eq!((at(6, 23), at(0, 5)), ((0, 0), (0, 0)));
+        assert_eq!((rates.per_peer_up, rates.per_peer_down), (5, 0));
+        assert_eq!(traffic.at(9 * 60).as_deref(), Some("mon-fri 08:00 to 18:00"));
+        assert_eq!(traffic.at(23 * 60).as_deref(), Some("22:00 to 06:00"));
+        assert_eq!(traffic.at(20 * 60), None);
+    }
+
+    #[test]
+    fn wrong_spans_are_explained() {
+        for (span, part) in [
+            ("from = \"08:00\"\nto = \"18:00\"", "it changes nothing"),
+            ("from = \"8:00\"\nto = \"18:00\"\nup = \"1M\"", "from: a time of day is like"),
+            ("from = \"08:60\"\nto = \"18:00\"\nup = \"1M\"", "from: a time of day is like"),
+            ("from = \"08:00\"\nto = \"24:01\"\nup = \"1M\"", "to: a time of day is like"),
+            ("from = 8\nto = \"18:00\"\nup = \"1M\"", "from: it must be a text in quotes"),
+            ("to = \"18:00\"\nup = \"1M\"", "\"from\" is missing"),
+            (
+                "days = \"monday\"\nfrom = \"08:00\"\nto = \"18:00\"\nup = \"1M\"",
+                "days: \"monday\" is no day",
+            ),
+            ("from = \"08:00\"\nto = \"18:00\"\nup = \"fast\"", "up: "),
+            ("from = \"08:00\"\nto = \"18:00\"\nupp = \"1M\"", "there is no \"upp\""),
+        ] {
+            let told = read(&format!("[[hours]]\n{span}\n")).unwrap_err();
+            assert!(told.contains(part) && told.starts_with("span 1: "), "{span}: {told}");
+        }
+        assert!(all(&Value::Integer(3)).unwrap_err().contains("[[hours]]"));
+    }
+}

@@ -1,0 +1,164 @@
+//! What a host should keep and does not comes back without a command, and costs what was missing; when all is well nothing is said.
+
+use chunkstore::ChunkId;
+use swarm::Input;
+
+use crate::machine::Kind;
+use crate::scenarios::{MINUTE_MS, host, hosts, started};
+use crate::verdict::live_chunks;
+use crate::world::World;
+
+/// A group that has worked for a while and come to rest.
+fn worked(kinds: &[Kind]) -> World {
+    let mut world = started(kinds);
+    for _ in 0..150 {
+        world.edit_somewhere();
+        world.run(100);
+    }
+    world.settle(MINUTE_MS);
+    world.run(5 * MINUTE_MS);
+    world
+}
+
+fn mended(world: &World, index: usize) -> u64 {
+    world.machines[index].node.view(world.now).counters.chunks_mended
+}
+
+/// Bytes of the chunks that the tree names and that this machine keeps.
+fn live_bytes(world: &mut World, index: usize) -> u64 {
+    let live = live_chunks(&mut world.machines[0]);
+    let disk = &world.machines[index].disk;
+    live.iter().filter(|id| disk.placed(id)).map(|id| disk.chunks[id].bytes.len() as u64).sum()
+}
+
+#[test]
+fn a_wiped_disk_gets_its_share_again_for_little_more_than_its_size() {
+    for blind in [false, true] {
+        let kinds = [host(10), host(10), host(10), Kind { blind, ..host(10) }];
+        let mut world = worked(&kinds);
+        let kept = live_bytes(&mut world, 3);
+        world.crash(3);
+        world.machines[3].disk.wipe();
+        // What it called safe counted its own copies: nobody can know yet that they are gone.
+        world.machines[3].committed.clear();
+        let before = world.traffic();
+        world.boot(3);
+        // Time for the links and for a difference to be seen twice.
+        world.run(2 * MINUTE_MS);
+        let moved = world.traffic() - before;
+        let took = world.settle(MINUTE_MS);
+        assert_eq!(live_bytes(&mut world, 3), kept);
+        let dead = world.machines[3].disk.used as u64 - kept;
+        assert!(blind || dead == 0, "a member knows what nothing names");
+        let least = kept + dead;
+        assert!(kept > 100_000 && moved <= least * 12 / 10, "{moved} bytes for {least}");
+        world.say(&format!("{moved} bytes moved for {least}, and {took} ms more"));
+        // What nothing names is on the others only: they look at that once.
+        world.run(20 * MINUTE_MS);
+        world.check_idle_traffic();
+    }
+}
+
+#[test]
+fn what_one_host_lost_without_noticing_comes_back_within_an_hour() {
+    let mut world = worked(&hosts(3));
+    let live: Vec<ChunkId> = live_chunks(&mut world.machines[0]).into_iter().take(7).collect();
+    for id in &live {
+        world.machines[2].disk.chunks.remove(id);
+    }
+    let before = world.traffic();
+    world.run(61 * MINUTE_MS);
+    world.settle(MINUTE_MS);
+    assert_eq!(mended(&world, 2), 7);
+    let size: usize = live.iter().map(|id| world.machines[2].disk.chunks[id].bytes.len()).sum();
+    let talk = world.traffic() - before - size as u64;
+    assert!(talk < 3600 * 3 * 2 * 5, "{talk} bytes beside the chunks");
+}
+
+#[test]
+fn what_goes_bad_is_replaced_when_somebody_stumbles_over_it() {
+    let mut world = worked(&hosts(3));
+    let live: Vec<ChunkId> = live_chunks(&mut world.machines[0]).into_iter().collect();
+    for id in live.iter().take(2000) {
+        world.machines[1].disk.damaged.insert(*id);
+    }
+    let bad = world.machines[1].disk.damaged.len();
+    world.feed(1, Input::Damaged);
+    world.settle(2 * MINUTE_MS);
+    assert_eq!((mended(&world, 1) as usize, world.machines[1].disk.damaged.len()), (bad, 0));
+}
+
+#[test]
+fn what_is_bad_and_nowhere_else_is_looked_for_until_it_comes() {
+    let mut world = worked(&hosts(2));
+    let id = live_chunks(&mut world.machines[0]).into_iter().next().unwrap();
+    world.crash(1);
+    world.machines[0].disk.damaged.insert(id);
+    world.feed(0, Input::Damaged);
+    world.run(10 * MINUTE_MS);
+    assert!(world.machines[0].disk.damaged.contains(&id));
+    world.boot(1);
+    world.run(MINUTE_MS);
+    assert!(world.machines[0].disk.placed(&id));
+    world.settle(MINUTE_MS);
+}
+
+#[test]
+fn what_nothing_names_is_not_brought_back_and_costs_little() {
+    let kinds = [host(10), host(10), Kind { blind: true, ..host(10) }];
+    let mut world = worked(&kinds);
+    let live = live_chunks(&mut world.machines[0]);
+    // The members swept, the blind host cannot.
+    for member in 0..2 {
+        world.machines[member].disk.chunks.retain(|id, _| live.contains(id));
+    }
+    let dead = world.machines[2].disk.chunks.len() - live.len();
+    assert!(dead > 20, "{dead}");
+    let before = world.traffic();
+    world.run(24 * 60 * MINUTE_MS);
+    let rate = (world.traffic() - before) / (24 * 3600);
+    assert!(rate <= 3 * 2 * 5, "{rate} bytes a second");
+    for member in 0..2 {
+        assert_eq!(world.machines[member].disk.chunks.len(), live.len());
+    }
+}
+
+#[test]
+fn groups_in_which_everything_breaks_heal_and_are_the_same_each_time() {
+    let run = |seed: u64| {
+        let mut world = World::new(seed, &hosts(4), swarm::Settings::default());
+        (0..4).for_each(|index| world.boot(index));
+        for _ in 0..60 {
+            world.edit_somewhere();
+            world.run(200);
+        }
+        world.settle(2 * MINUTE_MS);
+        let ids: Vec<ChunkId> = live_chunks(&mut world.machines[0]).into_iter().collect();
+        for id in ids {
+            // One copy at least stays good.
+            let spared = world.random.index(4);
+            let holders: Vec<usize> =
+                (0..4).filter(|index| world.machines[*index].disk.placed(&id)).collect();
+            for index in holders.into_iter().skip(1).filter(|index| *index != spared) {
+                let disk = &mut world.machines[index].disk;
+                if index % 2 == 0 {
+                    disk.damaged.insert(id);
+                } else {
+                    disk.chunks.remove(&id);
+                }
+            }
+        }
+        (0..4).for_each(|index| world.feed(index, Input::Damaged));
+        world.run(70 * MINUTE_MS);
+        world.settle(5 * MINUTE_MS);
+        assert!(world.machines.iter().all(|machine| machine.disk.damaged.is_empty()), "seed {seed}");
+        world.check_idle_traffic();
+        world.trace()
+    };
+    for seed in 0..10 {
+        let trace = run(seed);
+        if seed == 3 {
+            assert_eq!(trace, run(seed));
+        }
+    }
+}
