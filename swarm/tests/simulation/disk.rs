@@ -165,7 +165,12 @@ impl Disk {
     }
 
     pub fn durable(&self, id: &ChunkId) -> bool {
-        self.is_good(id) && self.chunks.get(id).is_some_and(|held| held.flushed)
+        self.is_good(id) && self.flushed(id)
+    }
+
+    /// Durable once, whatever became of it since.
+    pub fn flushed(&self, id: &ChunkId) -> bool {
+        self.chunks.get(id).is_some_and(|held| held.flushed)
     }
 
     /// Durable and not to be given up.
