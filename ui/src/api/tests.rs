@@ -355,7 +355,7 @@ fn those_in_charge_decide_and_declare() {
     assert_eq!(served.get("/status").1["workspaces"][0]["policy"], policy);
     let (status, told) = served.post("/workspace/policy", &json!({"copies": 5}));
     assert_eq!((status, &told["copies"]), (200, &json!(5)));
-    assert_eq!(served.post("/workspace/policy", &json!({"copies": 500})).0, 400);
+    assert_eq!(served.post("/workspace/policy", &json!({"copies": 500})).0, 422);
     assert_eq!(served.post("/devices/lost", &json!({"device": "attic"})).0, 200);
     assert_eq!(served.post("/devices/lost", &json!({"device": "cellar"})).0, 409);
     assert_eq!(served.post("/devices/found", &json!({"device": "attic"})).0, 200);
