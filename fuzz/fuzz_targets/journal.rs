@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use chunkstore::disk::{Disk, JournalFile, LastRecord, MemoryDisk, Open};
+use chunkstore::disk::{Disk, JournalFile, LastRecord, MemoryDisk, Open, TakenOver};
 use fuzz::seeds;
 use ledger::Batch;
 use libfuzzer_sys::fuzz_target;
@@ -26,13 +26,13 @@ fuzz_target!(
         let file = disk.open(path, Open::Create).expect("memory opens");
         file.write_at(0, bytes).expect("memory takes it");
         file.set_len((bytes.len() as u64).next_multiple_of(4096)).expect("memory grows");
-        if let Ok(replayed) = JournalFile::replay(&disk, path, SECRET, 0, false) {
+        if let Ok(replayed) = JournalFile::replay(&disk, path, SECRET, TakenOver::default()) {
             assert!(replayed.bodies.is_empty(), "no tag can be guessed");
         }
         // The same bytes as the body of a record: what was appended comes back.
         let mut journal = JournalFile::open(&disk, path, SECRET, 128 << 10, LastRecord::default()).expect("memory opens");
-        if journal.append(bytes).is_ok() {
-            let replayed = JournalFile::replay(&disk, path, SECRET, 0, false).expect("memory reads");
+        if journal.append(0, bytes).is_ok() {
+            let replayed = JournalFile::replay(&disk, path, SECRET, TakenOver::default()).expect("memory reads");
             assert_eq!(replayed.bodies, [bytes]);
         }
     }

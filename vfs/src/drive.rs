@@ -95,8 +95,8 @@ pub enum OpenError {
         /// Why.
         source: ReplayError,
     },
-    /// The tree is not the one that the chunk store last knew: it is gone, emptied, or an older copy.
-    #[error("the tree {} is {found}, but the chunk store beside it knows of more: {remedy}", path.display())]
+    /// The tree is not the one that the chunk store and the journal beside it last knew: it is gone, emptied, or an older copy.
+    #[error("the tree {} is {found}: {remedy}", path.display())]
     OlderTree {
         /// The tree's file.
         path: PathBuf,

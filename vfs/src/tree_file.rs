@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  first start:  make tree.redb.new ─▶ its first tables are durable ─▶ rename to tree.redb
-//!  later:        tree ≥ what the chunk store noted of it?  ─no─▶ refuse: an older copy, or none
+//!  later:        the journal's records build on this tree?  ─no─▶ refuse: an older copy
+//!                tree ≥ what the chunk store noted of it?  ─no─▶ refuse: an older copy, or none
 //! ```
 //!
 //! The chunk store notes at its checkpoints how many transactions the tree holds on disk, after they are. So a tree that holds fewer
@@ -19,7 +20,7 @@ use ledger::{Ledger, LedgerError, RedbBacking};
 use zeroize::Zeroizing;
 
 use crate::core::{Core, now};
-use crate::write::journal::{Journal, JournalPlace};
+use crate::write::journal::{Journal, JournalPlace, ReplayError};
 use crate::{Open, OpenError};
 
 /// redb's cache of the tree; the kernel's page cache does the rest. Bytes.
@@ -55,7 +56,7 @@ pub(crate) fn open(
                           in an empty one";
             return Err(OpenError::OlderTree {
                 path,
-                found: "missing or empty".into(),
+                found: "missing or empty, though the chunk store beside it knows of one".into(),
                 remedy: remedy.into(),
             });
         }
@@ -69,7 +70,14 @@ pub(crate) fn open(
         secret: Zeroizing::new(open.keyring.database_key.to_vec()),
         bytes: open.settings.journal_bytes,
     };
-    let in_journal = |source| OpenError::Journal { path: place.path.clone(), source };
+    let in_journal = |source| match source {
+        ReplayError::OlderTree => OpenError::OlderTree {
+            path: path.clone(),
+            found: "an older copy (the journal beside it builds on a newer one)".into(),
+            remedy: go_on_with_it(open, Some(&place.path)),
+        },
+        source => OpenError::Journal { path: place.path.clone(), source },
+    };
     let existing = backing()?;
     let (journal, damage) = Journal::replay(place.clone(), &*existing).map_err(in_journal)?;
     let ledger = match Ledger::open(existing, open.device.clone(), open.user, keyring(), now()) {
@@ -83,16 +91,24 @@ pub(crate) fn open(
     let transactions = written(&ledger);
     match noted {
         Some(noted) if transactions < noted => {
-            let index = open.files.chunks.join(INDEX_NAME);
-            let remedy = format!(
-                "put the newest copy of it back; to go on with this one, and lose what came after it, remove {} (it is built anew)",
-                index.display()
+            let found = format!(
+                "an older copy (it has {transactions} transactions of {noted} that the chunk store noted)"
             );
-            let found = format!("an older copy ({transactions} transactions of {noted})");
+            let remedy = go_on_with_it(open, None);
             Err(OpenError::OlderTree { path, found, remedy })
         }
         _ => Ok((ledger, journal, damage)),
     }
+}
+
+/// What to do about an older copy: what remembers the newer one, and would refuse it again, is made anew when it is gone.
+fn go_on_with_it(open: &Open<'_>, journal: Option<&Path>) -> String {
+    let index = open.files.chunks.join(INDEX_NAME);
+    let and_journal = journal.map_or_else(String::new, |path| format!(" and {}", path.display()));
+    format!(
+        "put the newest copy of it back; to go on with this one, and lose what came after it, remove {}{and_journal} (made anew)",
+        index.display()
+    )
 }
 
 /// A workspace of one's own, or a place for one of others.

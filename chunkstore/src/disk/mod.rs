@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 pub use database::DatabaseFile;
 pub use faulty::{Breaks, Fault, FaultKind, FaultPlan, FaultyDisk};
-pub use journal::{JournalError, JournalFile, LastRecord, Replayed};
+pub use journal::{JournalError, JournalFile, LastRecord, Replayed, TakenOver};
 pub use memory::MemoryDisk;
 pub use os::OsDisk;
 pub use sectors::{SECTOR_BYTES, SectorKey};

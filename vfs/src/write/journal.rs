@@ -5,17 +5,19 @@
 //! commit  what was kept, as one batch of the database, with the mark below ──▶ that half of the journal is free again
 //! start   records after the mark ──▶ one batch of the database ──▶ the ledger is opened
 //!
-//! mark    version 1 ‖ number of the last record the database has (8, LE) ‖ 1 after a clean end, else 0      a local row
+//! mark    version 2 ‖ number of the last record the database has (8, LE) ‖ its generation (4, LE) ‖ 1 after a clean end, else 0
+//!         a local row
 //! ```
 //!
 //! While a batch that is *not* in the journal is on its way into the database, nothing is kept: a record must never build on
-//! changes that a power cut could still take away.
+//! changes that a power cut could still take away. Such a batch begins a new generation of the database. A record says on which it
+//! builds, so records are never brought into an older copy that lacks such a batch.
 
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chunkstore::disk::{Disk, JournalError, JournalFile, LastRecord, Replayed};
+use chunkstore::disk::{Disk, JournalError, JournalFile, LastRecord, Replayed, TakenOver};
 use ledger::{Backing, Batch, Ledger, LedgerError, LocalSpace, StoreError, WireError};
 use zeroize::Zeroizing;
 
@@ -28,7 +30,9 @@ const DISK_SHARE: u64 = 32;
 const MIN_BYTES: u64 = 1 << 20;
 const SPACE: LocalSpace = LocalSpace(3);
 const MARK_KEY: &[u8] = b"taken over";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version without a generation: there were no records that name one.
+const WITHOUT_GENERATION: u8 = 1;
 
 /// Where a journal lies, and what its records are sealed with.
 #[derive(Clone)]
@@ -45,6 +49,8 @@ pub(crate) struct Journal {
     place: JournalPlace,
     file: Option<JournalFile>,
     last: LastRecord,
+    /// What the database says of it.
+    mark: Mark,
     /// A batch that is not in the journal is on its way into the database.
     pub(crate) passing: bool,
     /// Something that counts as kept did not fit: only a commit makes it durable.
@@ -59,6 +65,9 @@ pub enum ReplayError {
     /// The disk failed, or the journal is of a newer version.
     #[error("it cannot be read: {0}")]
     Disk(#[from] io::Error),
+    /// The records are those of a newer database.
+    #[error("its records build on a newer tree")]
+    OlderTree,
     /// A record is sealed right, and does not hold what it should.
     #[error("a record makes no sense: {0}")]
     Record(#[from] WireError),
@@ -67,25 +76,37 @@ pub enum ReplayError {
     Tree(#[from] StoreError),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     sequence: u64,
+    generation: u32,
     clean: bool,
 }
 
 impl Mark {
     fn bytes(&self) -> Vec<u8> {
-        [&[VERSION][..], &self.sequence.to_le_bytes(), &[self.clean.into()]].concat()
+        let (sequence, generation) = (self.sequence.to_le_bytes(), self.generation.to_le_bytes());
+        [&[VERSION][..], &sequence, &generation, &[self.clean.into()]].concat()
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, WireError> {
-        match bytes {
-            [VERSION, sequence @ .., clean @ (0 | 1)] if sequence.len() == 8 => {
-                let sequence = sequence.first_chunk().copied().map_or(0, u64::from_le_bytes);
-                Ok(Self { sequence, clean: *clean == 1 })
-            }
-            [found, ..] if *found > VERSION => Err(WireError::Newer { found: *found, known: VERSION }),
-            _ => Err(WireError::Malformed("the journal's mark")),
+        let malformed = WireError::Malformed("the journal's mark");
+        let (&version, rest) = bytes.split_first().ok_or(malformed)?;
+        if version > VERSION {
+            return Err(WireError::Newer { found: version, known: VERSION });
         }
+        let (sequence, rest) = rest.split_first_chunk().ok_or(malformed)?;
+        let (generation, clean) = match (version, rest) {
+            (VERSION, rest) => rest.split_first_chunk().ok_or(malformed)?,
+            (WITHOUT_GENERATION, rest) => (&[0; 4], rest),
+            _ => return Err(malformed),
+        };
+        let clean = match clean {
+            [clean @ (0 | 1)] => *clean == 1,
+            _ => return Err(malformed),
+        };
+        let (sequence, generation) = (u64::from_le_bytes(*sequence), u32::from_le_bytes(*generation));
+        Ok(Self { sequence, generation, clean })
     }
 }
 
@@ -98,13 +119,18 @@ impl Journal {
     ) -> Result<(Self, Option<String>), ReplayError> {
         let mark = Ledger::local_row(backing, SPACE, MARK_KEY)?;
         let mark = mark.map(|mark| Mark::parse(&mark)).transpose()?;
-        let taken_over = mark.as_ref().map_or(0, |mark| mark.sequence);
-        let was_in_use = mark.is_some_and(|mark| !mark.clean);
-        let Replayed { bodies, last, damage } =
-            JournalFile::replay(&*place.disk, &place.path, &place.secret, taken_over, was_in_use)?;
-        if last.sequence > taken_over {
+        let mut mark = mark.unwrap_or(Mark { sequence: 0, generation: 0, clean: true });
+        let Mark { sequence, generation, clean } = mark;
+        let taken_over = TakenOver { sequence, generation, was_in_use: !clean };
+        let Replayed { bodies, last, damage, other_generation } =
+            JournalFile::replay(&*place.disk, &place.path, &place.secret, taken_over)?;
+        if let Some(of_records) = other_generation {
+            tracing::error!(of_records, of_tree = generation, "the journal belongs to a newer tree");
+            return Err(ReplayError::OlderTree);
+        }
+        if last.sequence > sequence {
             tracing::info!(records = bodies.len(), "taking over what was synced before the last stop");
-            let mark = Mark { sequence: last.sequence, clean: false };
+            mark = Mark { sequence: last.sequence, generation, clean: false };
             backing.write(&Batch::replayed(&bodies, SPACE, MARK_KEY, &mark.bytes())?)?;
         }
         let damage = damage.map(|what| {
@@ -113,7 +139,8 @@ impl Journal {
         if let Some(damage) = &damage {
             tracing::error!("the journal is damaged: {damage}");
         }
-        let journal = Self { place, file: None, last, passing: false, overflowed: false, unusable: false };
+        let journal =
+            Self { place, file: None, last, mark, passing: false, overflowed: false, unusable: false };
         Ok((journal, damage))
     }
 
@@ -135,9 +162,14 @@ impl Journal {
         Ok(self.file.as_mut())
     }
 
-    /// What a batch for the database says of the journal; nothing as long as that is not used.
-    pub(crate) fn mark(&self, clean: bool) -> Option<Vec<u8>> {
-        self.file.as_ref().map(|file| Mark { sequence: file.last_sequence(), clean }.bytes())
+    /// What the next batch for the database says of the journal.
+    fn next_mark(&self, passing: bool, clean: bool) -> Mark {
+        let Mark { sequence, generation, clean: was_clean } = self.mark;
+        let generation = generation.wrapping_add(passing.into());
+        match &self.file {
+            Some(file) => Mark { sequence: file.last_sequence(), generation, clean },
+            None => Mark { sequence, generation, clean: clean || was_clean },
+        }
     }
 
     /// A batch with everything kept so far is on its way into the database.
@@ -193,7 +225,7 @@ impl Core {
         if !batch.is_local() {
             self.store.flush().map_err(|error| self.fail(&error))?;
         }
-        match file.append(&body) {
+        match file.append(journal.mark.generation, &body) {
             Ok(()) => {}
             Err(JournalError::NoRoom) => unreachable!("room was looked for above, under the same lock"),
             Err(error @ JournalError::Failed(_)) => return Err(self.fail(&error)),
@@ -218,23 +250,53 @@ impl Core {
     /// never build on changes that are nowhere yet.
     pub(crate) fn next_batch(&self, journal: &mut Journal, last: bool) -> Result<Option<Batch>, LedgerError> {
         let mut ledger = self.ledger.write();
-        let mark = journal.mark(last);
-        let mark = mark.as_deref().map(|mark| (SPACE, MARK_KEY, mark));
         if ledger.has_kept() && !journal.overflowed && !last {
-            let batch = ledger.freeze_kept(mark)?;
+            let mark = journal.next_mark(false, false);
+            let batch = ledger.freeze_kept(Some((SPACE, MARK_KEY, &mark.bytes())))?;
+            journal.mark = mark;
             journal.begin_take_over();
             return Ok(batch);
         }
-        if let (Some((space, key, mark)), true) = (mark, last || ledger.has_uncommitted()) {
-            ledger.local_put(space, key, mark)?;
+        let mark = journal.next_mark(true, last);
+        if ledger.has_uncommitted() || (last && journal.file.is_some()) {
+            ledger.local_put(SPACE, MARK_KEY, &mark.bytes())?;
         }
         self.begin_saving();
         let batch = ledger.freeze(now())?;
         if batch.is_some() {
+            journal.mark = mark;
             journal.begin_take_over();
             journal.passing = true;
             journal.overflowed = false;
         }
         Ok(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_mark_are_what_they_were() {
+        let mark = Mark { sequence: 0x0102, generation: 0x0304, clean: true };
+        assert_eq!(mark.bytes(), b"\x02\x02\x01\0\0\0\0\0\0\x04\x03\0\0\x01");
+        assert_eq!(Mark::parse(&mark.bytes()), Ok(mark));
+        let without_generation = Mark { generation: 0, ..mark };
+        assert_eq!(Mark::parse(b"\x01\x02\x01\0\0\0\0\0\0\x01"), Ok(without_generation));
+    }
+
+    #[test]
+    fn what_is_no_mark_is_refused() {
+        assert_eq!(Mark::parse(b"\x03"), Err(WireError::Newer { found: 3, known: 2 }));
+        for bad in [
+            &b""[..],
+            b"\0",
+            b"\x01\0\0\0\0\0\0\0\0",
+            b"\x02\0\0\0\0\0\0\0\0\x01",
+            b"\x01\0\0\0\0\0\0\0\0\x02",
+        ] {
+            assert!(matches!(Mark::parse(bad), Err(WireError::Malformed(_))), "{bad:?}");
+        }
     }
 }

@@ -13,6 +13,9 @@
 //! number that it took over; at start, the journal gives the records after that. The first that does not verify ends them: it was
 //! being written when the power went. If a later one is found behind it, bytes that were durable have been damaged, and
 //! [`Replayed::damage`] says so.
+//!
+//! Not all goes this way: a batch that the database took without the journal begins a new generation of it, and each record says on
+//! which it builds. So a database that was put back to an older copy is told from the one that the records belong to.
 
 pub mod record;
 
@@ -48,6 +51,17 @@ pub struct JournalFile {
     buffer: Vec<u8>,
 }
 
+/// What the database has of a journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TakenOver {
+    /// Number of the last record that it has.
+    pub sequence: u64,
+    /// How many batches it took that no record had, modulo 2^32.
+    pub generation: u32,
+    /// The journal was in use and its owner did not end in order: the file cannot be missing, nor be without that record or a later one.
+    pub was_in_use: bool,
+}
+
 /// What was found in a journal.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
@@ -57,6 +71,8 @@ pub struct Replayed {
     pub last: LastRecord,
     /// What does not fit, in words: records that were durable are missing behind the last of `bodies`.
     pub damage: Option<String>,
+    /// Records build on this generation of the database, which is another: an older copy of it was put back. `bodies` is empty then.
+    pub other_generation: Option<u32>,
 }
 
 /// The record that the next one follows.
@@ -80,8 +96,7 @@ pub enum JournalError {
 }
 
 impl JournalFile {
-    /// Reads what the file holds behind the record `taken_over`. A missing file holds nothing; `was_in_use` says that it cannot be
-    /// missing, nor be without that record or a later one, because the drive did not end orderly.
+    /// Reads what the file holds behind what the database has. A missing file holds nothing.
     ///
     /// # Errors
     /// What the disk says; `Unsupported` for records of a newer version.
@@ -89,11 +104,11 @@ impl JournalFile {
         disk: &dyn Disk,
         path: &Path,
         secret: &[u8],
-        taken_over: u64,
-        was_in_use: bool,
+        taken_over: TakenOver,
     ) -> io::Result<Replayed> {
+        let TakenOver { sequence: taken_over, generation, was_in_use } = taken_over;
         let last = LastRecord { sequence: taken_over, at: None };
-        let mut replayed = Replayed { bodies: Vec::new(), last, damage: None };
+        let mut replayed = Replayed { last, ..Replayed::default() };
         if !disk.exists(path)? {
             replayed.damage = was_in_use.then(|| "the file is gone, though it was in use".into());
             return Ok(replayed);
@@ -105,15 +120,20 @@ impl JournalFile {
             replayed.damage = Some(format!("record {taken_over} and all after it are gone"));
         }
         let mut next = taken_over + 1;
-        for (sequence, (at, body)) in found {
+        for (sequence, Found { at, generation: builds_on, body }) in found {
             // The last number counts whether it is used or not: it is not given again.
             replayed.last = LastRecord { sequence, at: Some(at) };
+            if sequence > taken_over && builds_on != generation {
+                replayed.other_generation = Some(builds_on);
+            }
             if sequence == next {
                 replayed.bodies.push(body);
                 next += 1;
             }
         }
-        if replayed.last.sequence >= next {
+        if replayed.other_generation.is_some() {
+            replayed.bodies.clear();
+        } else if replayed.last.sequence >= next {
             let last = replayed.last.sequence;
             replayed.damage = Some(format!("record {next} does not verify, though {last} is there"));
         }
@@ -174,18 +194,18 @@ impl JournalFile {
         self.at + record_bytes(body_bytes) <= self.half_bytes
     }
 
-    /// Appends a record; after `Ok` it is durable.
+    /// Appends a record that builds on this generation of the database; after `Ok` it is durable.
     ///
     /// # Errors
     /// [`JournalError`]. After `Failed` every later call fails.
-    pub fn append(&mut self, body: &[u8]) -> Result<(), JournalError> {
+    pub fn append(&mut self, generation: u32, body: &[u8]) -> Result<(), JournalError> {
         if self.failed {
             return Err(JournalError::Failed(io::Error::other("it failed before; start again")));
         }
         if !self.has_room(body.len()) {
             return Err(JournalError::NoRoom);
         }
-        record::seal(&self.key, self.last_sequence + 1, body, &mut self.buffer);
+        record::seal(&self.key, self.last_sequence + 1, generation, body, &mut self.buffer);
         let offset = self.half * self.half_bytes + self.at;
         let written = self.file.write_at(offset, &self.buffer).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
@@ -229,21 +249,28 @@ impl std::fmt::Debug for JournalFile {
     }
 }
 
+/// A record that verified.
+struct Found {
+    at: u64,
+    generation: u32,
+    body: Vec<u8>,
+}
+
 struct Reader {
     file: Arc<dyn DiskFile>,
     key: Zeroizing<[u8; 32]>,
 }
 
 impl Reader {
-    /// All records of this number and later that verify: where they lie, and their bodies.
-    fn from(&self, sequence: u64) -> io::Result<BTreeMap<u64, (u64, Vec<u8>)>> {
+    /// All records of this number and later that verify: where they lie, and what they hold.
+    fn from(&self, sequence: u64) -> io::Result<BTreeMap<u64, Found>> {
         let len = self.file.len()?;
         let mut found = BTreeMap::new();
         let mut at = 0;
         while at + BLOCK_BYTES <= len {
             match self.record_at(at, len)? {
                 Some((header, body)) if header.sequence >= sequence => {
-                    found.insert(header.sequence, (at, body));
+                    found.insert(header.sequence, Found { at, generation: header.generation, body });
                     at += header.record_bytes();
                 }
                 _ => at += BLOCK_BYTES,
@@ -311,7 +338,8 @@ mod tests {
     }
 
     fn replayed(disk: &MemoryDisk, taken_over: u64) -> Replayed {
-        JournalFile::replay(disk, path(), SECRET, taken_over, taken_over > 0).unwrap()
+        let taken_over = TakenOver { sequence: taken_over, generation: 0, was_in_use: taken_over > 0 };
+        JournalFile::replay(disk, path(), SECRET, taken_over).unwrap()
     }
 
     fn body(number: u64) -> Vec<u8> {
@@ -325,7 +353,7 @@ mod tests {
         assert!(replayed(&disk, 5).damage.is_some(), "record 5 is not there");
         let mut journal = opened(&disk, 5);
         for number in 6..=10 {
-            journal.append(&body(number)).unwrap();
+            journal.append(0, &body(number)).unwrap();
         }
         let found = replayed(&disk, 5);
         assert_eq!(found.bodies, (6..=10).map(body).collect::<Vec<_>>());
@@ -347,7 +375,7 @@ mod tests {
                 taken_over = journal.last_sequence();
                 journal.taken_over();
             }
-            journal.append(&body(number)).unwrap();
+            journal.append(0, &body(number)).unwrap();
             let found = replayed(&disk, taken_over);
             assert_eq!(found.last.sequence, number);
             assert_eq!(found.bodies, (taken_over + 1..=number).map(body).collect::<Vec<_>>());
@@ -363,16 +391,16 @@ mod tests {
     fn a_half_is_not_written_over_before_it_is_taken_over() {
         let disk = MemoryDisk::new();
         let mut journal = opened(&disk, 0);
-        journal.append(&body(1)).unwrap();
+        journal.append(0, &body(1)).unwrap();
         assert!(journal.begin_take_over());
-        journal.append(&body(2)).unwrap();
+        journal.append(0, &body(2)).unwrap();
         assert!(!journal.begin_take_over());
         assert_eq!(replayed(&disk, 0).bodies, [body(1), body(2)]);
-        while journal.append(&noise(1, 9000)).is_ok() {}
-        assert!(matches!(journal.append(&noise(1, 9000)), Err(JournalError::NoRoom)));
+        while journal.append(0, &noise(1, 9000)).is_ok() {}
+        assert!(matches!(journal.append(0, &noise(1, 9000)), Err(JournalError::NoRoom)));
         journal.taken_over();
         assert!(journal.begin_take_over());
-        journal.append(&noise(1, 9000)).unwrap();
+        journal.append(0, &noise(1, 9000)).unwrap();
     }
 
     #[test]
@@ -382,7 +410,7 @@ mod tests {
         let mut starts = Vec::new();
         for number in 1..=6 {
             starts.push(journal.at);
-            journal.append(&body(number)).unwrap();
+            journal.append(0, &body(number)).unwrap();
         }
         let file = disk.open(path(), Open::ReadWrite).unwrap();
         file.write_at(starts[5] + 30, b"torn").unwrap();
@@ -398,16 +426,37 @@ mod tests {
     }
 
     #[test]
+    fn records_of_another_generation_are_told_and_not_given() {
+        let disk = MemoryDisk::new();
+        let mut journal = opened(&disk, 0);
+        journal.append(0, &body(1)).unwrap();
+        journal.append(1, &body(2)).unwrap();
+        journal.append(1, &body(3)).unwrap();
+        let of = |sequence, generation| {
+            let taken_over = TakenOver { sequence, generation, was_in_use: true };
+            JournalFile::replay(&disk, path(), SECRET, taken_over).unwrap()
+        };
+        let right = of(1, 1);
+        assert_eq!((right.bodies, right.other_generation), (vec![body(2), body(3)], None));
+        for older in [of(0, 0), of(1, 0)] {
+            assert_eq!((older.bodies.len(), older.other_generation, older.damage), (0, Some(1), None));
+            assert_eq!(older.last.sequence, 3, "no number is given again");
+        }
+        // What the database has does not matter any more.
+        assert_eq!(of(3, 2).other_generation, None);
+    }
+
+    #[test]
     fn a_power_cut_loses_no_acknowledged_record() {
         for seed in 0..200 {
             let disk = MemoryDisk::new();
             let mut journal = opened(&disk, 0);
             let last = 1 + seed % 7;
             for number in 1..=last {
-                journal.append(&body(number)).unwrap();
+                journal.append(0, &body(number)).unwrap();
             }
             let mut torn = Vec::new();
-            record::seal(&derive(SECRET), last + 1, &noise(seed, 20_000), &mut torn);
+            record::seal(&derive(SECRET), last + 1, 0, &noise(seed, 20_000), &mut torn);
             disk.open(path(), Open::ReadWrite).unwrap().write_at(journal.at, &torn).unwrap();
             let found = replayed(&disk.cut_power(seed), 0);
             assert!(found.last.sequence >= last && found.damage.is_none(), "seed {seed}");
@@ -422,7 +471,7 @@ mod tests {
         file.write_at(0, &noise(3, 5000)).unwrap();
         assert_eq!(replayed(&disk, 0), Replayed::default());
         let mut journal = opened(&disk, 0);
-        journal.append(b"first").unwrap();
+        journal.append(0, b"first").unwrap();
         assert_eq!(replayed(&disk, 0).bodies, [b"first"]);
     }
 }

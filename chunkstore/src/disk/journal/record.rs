@@ -6,7 +6,7 @@
 //!      4      2  version, LE
 //!      6      2  zero
 //!      8      4  bytes of the body, LE
-//!     12      4  zero
+//!     12      4  generation of the database that the record builds on, LE
 //!     16      8  sequence number, LE
 //!     24   body  AES-256-GCM-SIV(key, nonce = sequence (8, LE) ‖ 0 (4), associated data = the 24 bytes above)
 //!            16  tag
@@ -34,6 +34,8 @@ const VERSION: u16 = 1;
 pub struct Header {
     /// Bytes of the body.
     pub body_bytes: u32,
+    /// The generation of the database that the record builds on.
+    pub generation: u32,
     /// The record's place in the order of all.
     pub sequence: u64,
 }
@@ -63,7 +65,7 @@ impl Header {
             _ => return Begins::Nothing,
         }
         let sequence = u64::from(field(16)) | u64::from(field(20)) << 32;
-        Begins::Record(Self { body_bytes: field(8), sequence })
+        Begins::Record(Self { body_bytes: field(8), generation: field(12), sequence })
     }
 
     fn bytes(self) -> [u8; HEADER_BYTES] {
@@ -71,6 +73,7 @@ impl Header {
         out[..4].copy_from_slice(MAGIC);
         out[4..6].copy_from_slice(&VERSION.to_le_bytes());
         out[8..12].copy_from_slice(&self.body_bytes.to_le_bytes());
+        out[12..16].copy_from_slice(&self.generation.to_le_bytes());
         out[16..].copy_from_slice(&self.sequence.to_le_bytes());
         out
     }
@@ -94,13 +97,13 @@ pub fn record_bytes(body_bytes: usize) -> u64 {
     ((HEADER_BYTES + body_bytes + TAG_BYTES) as u64).next_multiple_of(BLOCK_BYTES)
 }
 
-/// Puts the record of a body into `out`, which is replaced.
+/// Puts the record of a body into `out`, which is replaced. It is number `sequence` and builds on the database's `generation`.
 ///
 /// # Panics
 /// If the body has 4 GiB or more: a journal is far smaller.
-pub fn seal(key: &[u8; 32], sequence: u64, body: &[u8], out: &mut Vec<u8>) {
+pub fn seal(key: &[u8; 32], sequence: u64, generation: u32, body: &[u8], out: &mut Vec<u8>) {
     let body_bytes = u32::try_from(body.len()).expect("a record fits into its journal");
-    let header = Header { body_bytes, sequence };
+    let header = Header { body_bytes, generation, sequence };
     let associated = header.bytes();
     out.clear();
     out.reserve(header.record_bytes() as usize);
@@ -136,24 +139,27 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_record_are_what_they_were() {
-        let mut record = Vec::new();
-        seal(&[7; 32], 0x0102_0304_0506_0708, b"body", &mut record);
-        assert_eq!(record.len(), 4096);
-        assert_eq!(
-            record[..HEADER_BYTES],
-            *b"PDjr\x01\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\x06\x05\x04\x03\x02\x01"
-        );
-        let digest = blake3::hash(&record).to_hex();
-        assert_eq!(digest.as_str(), GOLDEN);
-        assert_eq!(open(&[7; 32], &record).unwrap(), b"body");
+        for (generation, field, golden) in
+            [(0, b"\0\0\0\0", GOLDEN_FIRST), (0x0a0b_0c0d, b"\x0d\x0c\x0b\x0a", GOLDEN)]
+        {
+            let mut record = Vec::new();
+            seal(&[7; 32], 0x0102_0304_0506_0708, generation, b"body", &mut record);
+            assert_eq!(record.len(), 4096);
+            let head =
+                [&b"PDjr\x01\0\0\0\x04\0\0\0"[..], field, b"\x08\x07\x06\x05\x04\x03\x02\x01"].concat();
+            assert_eq!(record[..HEADER_BYTES], head);
+            assert_eq!(blake3::hash(&record).to_hex().as_str(), golden);
+            assert_eq!(open(&[7; 32], &record).unwrap(), b"body");
+        }
     }
 
-    const GOLDEN: &str = "d261942d5ad51c268ad8cb44e4aa1ccfd176d15d031b5762db2e054acd9ec275";
+    const GOLDEN: &str = "67c6785c135c77fc5fc00cef5cec874c3be5f8c5475b695ccdc11b084ab04564";
+    const GOLDEN_FIRST: &str = "d261942d5ad51c268ad8cb44e4aa1ccfd176d15d031b5762db2e054acd9ec275";
 
     #[test]
     fn a_changed_record_is_refused() {
         let mut record = Vec::new();
-        seal(&[7; 32], 9, b"some body", &mut record);
+        seal(&[7; 32], 9, 0, b"some body", &mut record);
         let used = HEADER_BYTES + 9 + TAG_BYTES;
         for at in 0..used {
             let mut bad = record.clone();
