@@ -37,6 +37,12 @@ struct Waiting {
     overflowed: bool,
 }
 
+impl Waiting {
+    fn is_any(&self) -> bool {
+        self.overflowed || !self.ids.is_empty()
+    }
+}
+
 impl ChunkStore {
     /// Takes the oldest `max` chunks that were put here and taken by nobody yet.
     #[must_use]
@@ -47,10 +53,14 @@ impl ChunkStore {
         Fresh { ids, overflowed: std::mem::take(&mut waiting.overflowed) }
     }
 
-    /// Calls this whenever there is something new to take. It is called by the threads that store, outside all locks: it must only
-    /// wake somebody.
+    /// Calls this when there is something to take and was nothing before. It is called by the threads that store, outside all locks: it must
+    /// only wake somebody, who then takes all there is.
     pub fn on_fresh(&self, wake: Box<dyn Fn() + Send + Sync>) {
-        *self.inner.fresh.wake.lock() = Some(Arc::from(wake));
+        let wake: Wake = Arc::from(wake);
+        *self.inner.fresh.wake.lock() = Some(Arc::clone(&wake));
+        if self.inner.fresh.waiting.lock().is_any() {
+            wake();
+        }
     }
 }
 
@@ -61,15 +71,19 @@ impl FreshQueue {
             self.waiting.lock().overflowed = true;
             return;
         };
-        {
+        let is_first = {
             let mut waiting = self.waiting.lock();
+            let is_first = !waiting.is_any();
             if waiting.ids.len() < FRESH_WAITING_MAX_CHUNKS {
                 waiting.ids.push_back(id);
             } else {
                 waiting.overflowed = true;
             }
+            is_first
+        };
+        if is_first {
+            wake();
         }
-        wake();
     }
 
     /// More is to be brought to other hosts than is told one by one.

@@ -37,6 +37,8 @@ const JOBS_MAX: usize = 512;
 const STORING_MAX_BYTES: usize = 48 << 20;
 /// Chunks that the drive waits for at most.
 const FETCHES_MAX: usize = 4096;
+/// New chunks are gathered so long before the swarm is told of them: small files would wake it, and then the others, one by one.
+const FRESH_PAUSE: Duration = Duration::from_millis(4);
 /// Ids handed to the swarm at once.
 const FRESH_AT_ONCE: usize = 4096;
 /// Facts that changed are told at most this often.
@@ -63,8 +65,8 @@ pub enum Told {
     Called { device: DeviceId, link: Option<Box<Link>> },
     /// A device showed up on the network.
     Found(Found),
-    /// A job is done.
-    Done(u64, JobResult),
+    /// Some jobs are done.
+    Done(Vec<(u64, JobResult)>),
     /// A reader wants a chunk in the store.
     Fetch { id: chunkstore::ChunkId, urgency: swarm::Urgency, done: vfs::FetchDone },
     /// An `fsync` waits until this computer's log is on so many computers.
@@ -130,6 +132,7 @@ pub struct Driver {
     own_facts_due: Option<Instant>,
     own_facts_told: Instant,
     looked_around: Instant,
+    fresh_due: Option<Instant>,
     fetches: HashMap<u64, vfs::FetchDone>,
     copying: HashMap<u64, vfs::CopiesDone>,
     questions: HashMap<u64, HoldersAnswer>,
@@ -170,6 +173,7 @@ impl Driver {
             own_facts_due: Some(now),
             own_facts_told: now,
             looked_around: now,
+            fresh_due: None,
             fetches: HashMap::new(),
             copying: HashMap::new(),
             questions: HashMap::new(),
@@ -270,6 +274,9 @@ impl Driver {
             self.tell_damage();
             self.own_facts_due.get_or_insert(now);
         }
+        if self.fresh_due.is_some_and(|due| due <= now) {
+            self.fresh();
+        }
         if self.own_facts_due.is_some_and(|due| due <= now) {
             self.own_facts_due = None;
             self.renew_own_facts();
@@ -293,7 +300,7 @@ impl Driver {
         let swarm = self.node.next_wake().map(|at| self.began + Duration::from_millis(at));
         let save = self.unsaved_since.map(|since| since + PEERS_FILE_PAUSE);
         let around = Some(self.looked_around + LOOK_AROUND);
-        let all = [swarm, save, around, self.own_facts_due, self.dialer.next()];
+        let all = [swarm, save, around, self.fresh_due, self.own_facts_due, self.dialer.next()];
         all.into_iter().flatten().min().unwrap_or_else(Instant::now)
     }
 
@@ -307,9 +314,10 @@ impl Driver {
                     self.dialer.showed_up(Instant::now(), device, &found.addresses);
                 }
             }
-            Told::Done(job, result) => self.done(job, result),
+            Told::Done(done) => done.into_iter().for_each(|(job, result)| self.done(job, result)),
             Told::Fetch { id, urgency, done } => self.fetch(id, urgency, done),
             Told::AwaitCopies { sequence, copies, done } => {
+                self.fresh();
                 let ticket = self.ticket();
                 self.copying.insert(ticket, done);
                 self.handle(Input::AwaitCopies { ticket, sequence, copies: copies.into() });
@@ -323,7 +331,9 @@ impl Driver {
                 self.unsaved_since.get_or_insert_with(Instant::now);
             }
             Told::LogAdvanced => self.log_advanced(),
-            Told::Fresh => self.fresh(),
+            Told::Fresh => {
+                self.fresh_due.get_or_insert_with(|| Instant::now() + FRESH_PAUSE);
+            }
             Told::RosterChanged => self.refresh_members(),
             Told::External(address) => {
                 self.external = address;
@@ -600,6 +610,7 @@ impl Driver {
     }
 
     fn fresh(&mut self) {
+        self.fresh_due = None;
         loop {
             let fresh = self.parts.kept.store.take_fresh(FRESH_AT_ONCE);
             if fresh.ids.is_empty() && !fresh.overflowed {

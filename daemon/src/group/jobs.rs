@@ -23,6 +23,9 @@ use super::logs::{Kept, Taken};
 
 /// Threads that read and store chunks.
 const CHUNK_THREADS: usize = 2;
+/// Results of short jobs that are told together at most, and their bytes: the driver is woken once for many small chunks.
+const TOGETHER_MAX: usize = 64;
+const TOGETHER_MAX_BYTES: usize = 64 << 10;
 /// Stack of each.
 const STACK_BYTES: usize = 512 << 10;
 
@@ -34,6 +37,9 @@ enum Task {
     RetryHeld,
 }
 
+/// What is called with the results of some jobs.
+pub type Done = dyn Fn(Vec<(u64, JobResult)>) + Send + Sync;
+
 /// The threads.
 pub struct Workers {
     logs: Sender<Task>,
@@ -44,11 +50,11 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts them; each result goes to `done`.
+    /// Starts them; the results, each with its job's number, go to `done`.
     ///
     /// # Errors
     /// No thread could be started.
-    pub fn start(kept: &Kept, done: &Arc<dyn Fn(u64, JobResult) + Send + Sync>) -> io::Result<Self> {
+    pub fn start(kept: &Kept, done: &Arc<Done>) -> io::Result<Self> {
         let (logs, logs_queue) = unbounded();
         let (care, care_queue) = unbounded();
         let (now, now_queue) = unbounded();
@@ -108,29 +114,90 @@ impl Workers {
 fn start(
     name: &str,
     kept: &Kept,
-    done: &Arc<dyn Fn(u64, JobResult) + Send + Sync>,
+    done: &Arc<Done>,
     first: Receiver<Task>,
     second: Receiver<Task>,
 ) -> io::Result<JoinHandle<()>> {
     let (kept, done) = (kept.clone(), Arc::clone(done));
     let work = move || {
-        let mut second = second;
+        let mut tasks = Tasks { first, second };
+        let mut together = Together::default();
         loop {
-            let next = select_biased! {
-                recv(first) -> next => next.ok(),
-                recv(second) -> next => match next {
-                    Ok(next) => Some(next),
-                    Err(_) => { second = never(); continue }
-                },
-            };
+            // Nothing is held back while there is nothing to do.
+            let next = tasks.waiting().or_else(|| {
+                together.tell(&*done);
+                tasks.next()
+            });
             match next {
-                Some(Task::Job(number, job)) => done(number, run(&kept, job)),
+                Some(Task::Job(number, job)) => {
+                    let is_short = matches!(job, Job::Read { .. } | Job::Store { .. });
+                    if !is_short {
+                        together.tell(&*done);
+                    }
+                    together.add(number, run(&kept, job));
+                    if !is_short || together.is_enough() {
+                        together.tell(&*done);
+                    }
+                }
                 Some(Task::RetryHeld) => kept.logs.retry_held(),
                 None => return,
             }
         }
     };
     std::thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(work)
+}
+
+/// What a thread is to do: the first queue goes before the second.
+struct Tasks {
+    first: Receiver<Task>,
+    second: Receiver<Task>,
+}
+
+impl Tasks {
+    /// The next that is there already.
+    fn waiting(&self) -> Option<Task> {
+        self.first.try_recv().or_else(|_| self.second.try_recv()).ok()
+    }
+
+    /// Waits for the next; none at the end.
+    fn next(&mut self) -> Option<Task> {
+        loop {
+            select_biased! {
+                recv(self.first) -> next => return next.ok(),
+                recv(self.second) -> next => match next {
+                    Ok(next) => return Some(next),
+                    Err(_) => self.second = never(),
+                },
+            }
+        }
+    }
+}
+
+/// Results that are told at once.
+#[derive(Default)]
+struct Together {
+    results: Vec<(u64, JobResult)>,
+    bytes: usize,
+}
+
+impl Together {
+    fn add(&mut self, number: u64, result: JobResult) {
+        if let JobResult::Chunk(Some(bytes)) = &result {
+            self.bytes += bytes.len();
+        }
+        self.results.push((number, result));
+    }
+
+    fn is_enough(&self) -> bool {
+        self.results.len() >= TOGETHER_MAX || self.bytes >= TOGETHER_MAX_BYTES
+    }
+
+    fn tell(&mut self, done: &Done) {
+        if !self.results.is_empty() {
+            done(std::mem::take(&mut self.results));
+            self.bytes = 0;
+        }
+    }
 }
 
 fn run(kept: &Kept, job: Job) -> JobResult {

@@ -216,8 +216,7 @@ impl Group {
         };
         let kept = start.keys.kept(start.workspace, &start.workspace_folder);
         let results = tell.clone();
-        let done: Arc<dyn Fn(u64, swarm::JobResult) + Send + Sync> =
-            Arc::new(move |job, result| results.tell(Told::Done(job, result)));
+        let done: Arc<jobs::Done> = Arc::new(move |done| results.tell(Told::Done(done)));
         let workers = Workers::start(&kept, &done)?;
         let mut seed = [0; 8];
         entropy::fill(&mut seed);

@@ -38,7 +38,9 @@ fn what_is_put_is_told_in_order_and_only_once() {
     let ids: Vec<_> = chunks.iter().map(|(_, chunk)| chunk.id).collect();
     assert_eq!(store.take_fresh(4), Fresh { ids: ids[..4].to_vec(), overflowed: false });
     assert_eq!(store.take_fresh(100).ids, ids[4..]);
-    assert_eq!((store.take_fresh(1), wakes.load(Ordering::Relaxed)), (Fresh::default(), 10));
+    assert_eq!((store.take_fresh(1), wakes.load(Ordering::Relaxed)), (Fresh::default(), 1));
+    fill(&store, 10..12, 500);
+    assert_eq!((store.take_fresh(9).ids.len(), wakes.load(Ordering::Relaxed)), (2, 2));
 }
 
 #[test]
