@@ -12,6 +12,9 @@ use crate::{Drive, Error, Handle, Reply};
 
 /// An access time older than this is renewed though nothing changed. Seconds; what Linux's relatime does.
 const ATIME_MAX_AGE_SECS: i64 = 24 * 3600;
+/// Changes of the tree, mostly access times, at which they are committed at once. Whoever reads a large tree through changes a row for each
+/// file: a second's worth of them would be tens of MiB in small pieces, which leave the heap full of holes. Bytes.
+const ATIMES_COMMIT_AT_BYTES: usize = 1 << 20;
 
 impl Drive {
     /// Reads up to `len` bytes at `offset`; fewer only at the end of the file.
@@ -80,10 +83,17 @@ impl Core {
             || inode.atime <= inode.ctime
             || now.secs.saturating_sub(inode.atime.secs) >= ATIME_MAX_AGE_SECS;
         if stale {
-            if let Err(error) = self.ledger.write().set_atime(file.node.ino, now) {
-                tracing::debug!(ino = file.node.ino, %error, "no new access time");
-            }
+            let uncommitted = {
+                let mut ledger = self.ledger.write();
+                if let Err(error) = ledger.set_atime(file.node.ino, now) {
+                    tracing::debug!(ino = file.node.ino, %error, "no new access time");
+                }
+                ledger.uncommitted_bytes()
+            };
             self.committer.wake();
+            if uncommitted >= ATIMES_COMMIT_AT_BYTES {
+                self.committer.hurry();
+            }
         }
     }
 }
