@@ -6,7 +6,9 @@ mod files;
 mod panel;
 
 pub use files::{Count, Deleted, Entry, Folder, Found, FoundEntry, Undelete};
-pub use panel::{PanelLink, QrCode, QrRequest, Session, SignIn, Storage, TreeChanged};
+pub use panel::{
+    NewToken, PanelLink, QrCode, QrRequest, Scope, Session, SignIn, Storage, Token, TokenRequest, TreeChanged,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -18,12 +18,14 @@ mod openapi;
 mod panel;
 mod problem;
 mod query;
+mod rates;
 mod routes;
 mod scrub_job;
 mod server;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod uploads;
 mod work;
 mod zip_stream;
@@ -34,6 +36,7 @@ pub use host::{Facts, Host, Refusal, Room};
 pub(crate) use query::encode as encode_query;
 pub use server::{Access, ApiServer, ServeError};
 pub use sessions::Sessions;
+pub use tokens::{Keep, Tokens, TokensError};
 
 /// Where all routes begin.
 pub const API_PREFIX: &str = "/api/v1";

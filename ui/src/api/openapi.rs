@@ -24,11 +24,11 @@ use crate::answers::TreeChanged;
         routes::status::invite,
         routes::status::join,
         routes::status::log,
-        routes::files::history,
-        routes::files::restore,
-        routes::files::conflicts,
-        routes::files::resolve,
-        routes::files::whereabouts,
+        routes::versions::history,
+        routes::versions::restore,
+        routes::versions::conflicts,
+        routes::versions::resolve,
+        routes::versions::whereabouts,
         routes::care::wait,
         routes::care::scrub_state,
         routes::care::start_scrub,
@@ -62,7 +62,10 @@ use crate::answers::TreeChanged;
         routes::sessions::sign_in,
         routes::sessions::list,
         routes::sessions::sign_out,
-        routes::sessions::link
+        routes::sessions::link,
+        routes::tokens::list,
+        routes::tokens::create,
+        routes::tokens::revoke
     ),
     components(schemas(TreeChanged)),
 )]

@@ -1,5 +1,7 @@
 //! The query of a request. Paths of a drive are bytes, so they are decoded to bytes and never to text.
 
+use serde::de::DeserializeOwned;
+
 use super::problem::ApiError;
 
 /// Longest path that is taken, in bytes.
@@ -20,6 +22,20 @@ pub(super) fn value(query: Option<&str>, name: &str) -> Result<Option<Vec<u8>>, 
 /// The path in `name`, which must be there.
 pub(super) fn path(query: Option<&str>, name: &str) -> Result<Vec<u8>, ApiError> {
     value(query, name)?.ok_or_else(|| ApiError::bad(format!("the query needs {name}=, percent-encoded")))
+}
+
+/// The text in `name`, which must be there.
+pub(super) fn text(query: Option<&str>, name: &str) -> Result<String, ApiError> {
+    String::from_utf8(path(query, name)?).map_err(|_| ApiError::bad(format!("\"{name}\" must be text")))
+}
+
+/// The word in `name`, one of those a type has, if it is there.
+pub(super) fn word<T: DeserializeOwned>(query: Option<&str>, name: &str) -> Result<Option<T>, ApiError> {
+    let Some(bytes) = value(query, name)? else { return Ok(None) };
+    let word = std::str::from_utf8(&bytes).map(serde_json::Value::from).ok();
+    let word = word.and_then(|word| serde_json::from_value(word).ok());
+    word.map(Some)
+        .ok_or_else(|| ApiError::bad(format!("\"{name}\" is none of the words it may be; see docs/api.md")))
 }
 
 /// The number in `name`, if it is there.

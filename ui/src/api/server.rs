@@ -15,8 +15,10 @@ use tokio::task::JoinSet;
 
 use super::guard::{ApiToken, Guard};
 use super::host::Host;
+use super::rates::Rates;
 use super::routes;
 use super::sessions::Sessions;
+use super::tokens::Tokens;
 use super::work::Api;
 
 /// Connections at a time; more wait in the system's queue.
@@ -52,6 +54,10 @@ pub struct Access {
     pub token: ApiToken,
     /// Browsers with a session; none where there is no panel.
     pub sessions: Option<Arc<Sessions>>,
+    /// Programs with tokens that were made for them.
+    pub tokens: Arc<Tokens>,
+    /// The drive that is open: tokens of other drives are none here.
+    pub workspace: String,
 }
 
 /// The API's socket, bound; [`ApiServer::serve`] answers.
@@ -94,7 +100,14 @@ impl ApiServer {
 
     /// Answers until `stop` becomes true; requests in work are then finished, for two seconds at most.
     pub async fn serve(self, access: Access, host: Arc<dyn Host>, mut stop: watch::Receiver<bool>) {
-        let guard = Arc::new(Guard { token: access.token, address: self.address, sessions: access.sessions });
+        let guard = Arc::new(Guard {
+            token: access.token,
+            address: self.address,
+            sessions: access.sessions,
+            tokens: access.tokens,
+            workspace: access.workspace,
+            rates: Rates::default(),
+        });
         let router = routes::router(Api::new(host, stop.clone()), &guard);
         let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut connections = JoinSet::new();

@@ -2,6 +2,7 @@
 
 mod files;
 mod sessions;
+mod tokens;
 mod uploads;
 
 use std::io::{Read, Write};
@@ -21,7 +22,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::answers::{
     Contribution, ContributionChange, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest,
-    Joined, Keys, Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
+    Joined, Keys, Peer, Policy, PolicyChange, Relaying, Scope, WaitFor, Waited,
 };
 
 struct TestHost {
@@ -242,11 +243,17 @@ impl Served {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = runtime.block_on(ApiServer::bind_near(0)).unwrap();
         let address = server.address();
-        let token = ApiToken::from_random(&[9; 32]);
+        let token = ApiToken::from_random(&std::array::from_fn(|n| n as u8));
         let host = Arc::new(TestHost { drive: drive(), stopped: AtomicBool::new(false) });
         let (stop, told) = watch::channel(false);
         let sessions = Arc::new(Sessions::new(random));
-        let access = Access { token: token.clone(), sessions: Some(Arc::clone(&sessions)) };
+        let tokens = Arc::new(Tokens::new(random, Box::new(|_| Ok(()))));
+        let access = Access {
+            token: token.clone(),
+            sessions: Some(Arc::clone(&sessions)),
+            tokens,
+            workspace: "WORKSPACE".into(),
+        };
         runtime.spawn(server.serve(access, Arc::clone(&host) as Arc<dyn Host>, told));
         Self { runtime: Some(runtime), address, token, host, sessions, stop }
     }

@@ -77,10 +77,7 @@ impl Uploads {
             ));
         }
         if receiving.len() >= MAX_RECEIVING {
-            return Err(ApiError::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too many uploads at once: send fewer at a time",
-            ));
+            return Err(ApiError::busy("too many uploads at once: send fewer at a time"));
         }
         receiving.insert(ino);
         Ok(Receiving { uploads: Arc::clone(self), ino })

@@ -97,9 +97,8 @@ impl Api {
         T: Send + 'static,
         W: FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     {
-        let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once: try again");
         let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(turns).acquire_owned()).await;
-        let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let turn = turn.ok().and_then(Result::ok).ok_or_else(ApiError::overloaded)?;
         let own = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;

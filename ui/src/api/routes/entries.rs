@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 
 use vfs::Wanted;
 
-use super::files::parsed;
+use super::parsed;
 use crate::answers::{Count, Deleted, Done, Entry, Folder, Found, FoundEntry, Problem, Undelete};
 use crate::api::entry::{Company, entry};
 use crate::api::problem::ApiError;

@@ -59,8 +59,7 @@ pub(in crate::api) async fn zip(
     RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
     let path = query::value(asked.as_deref(), "path")?.unwrap_or_default();
-    let busy =
-        || ApiError::new(StatusCode::TOO_MANY_REQUESTS, "two folders are being packed: wait for one of them");
+    let busy = || ApiError::busy("two folders are being packed: wait for one of them");
     let permit = Arc::clone(&api.zips).try_acquire_owned().map_err(|_| busy())?;
     let name =
         [Some(last_name(&path)).filter(|name| !name.is_empty()).unwrap_or(WHOLE_DRIVE), b".zip"].concat();
