@@ -19,7 +19,7 @@ mod search;
 pub use list::{Listed, ListedPage};
 pub use partial::PARTIAL_SUFFIX;
 pub use remove::Removed;
-pub use search::{Search, SearchFound, Wanted};
+pub use search::{Filter, Search, SearchFound, Wanted};
 
 use crate::core::Core;
 use crate::{Change, Drive, Error, Ino, Time};

@@ -51,5 +51,6 @@ pub(in crate::api) async fn revoke(
     RawQuery(asked): RawQuery,
 ) -> Answer<Done> {
     let token = query::text(asked.as_deref(), "token")?;
+    let token = token.ok_or_else(|| ApiError::bad("say with token= which one"))?;
     api.run(move |_| Ok(guard.tokens.revoke(&token).map(|()| Done {})?)).await
 }
