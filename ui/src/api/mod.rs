@@ -8,6 +8,7 @@
 //!
 //! Answers are the types of [`crate::answers`]; refusals are `application/problem+json`.
 
+mod archive;
 mod content;
 mod entry;
 mod group;
@@ -28,7 +29,6 @@ mod tests;
 mod tokens;
 mod uploads;
 mod work;
-mod zip_stream;
 
 pub use group::Group;
 pub use guard::{ApiToken, TOKEN_CHARS};

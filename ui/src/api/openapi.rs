@@ -52,6 +52,7 @@ use crate::answers::TreeChanged;
         routes::entries::undelete,
         routes::transfers::download,
         routes::transfers::zip,
+        routes::transfers::tar,
         routes::transfers::begin_upload,
         routes::transfers::upload_state,
         routes::transfers::go_on,

@@ -13,8 +13,8 @@ use crate::core::Core;
 use crate::safety::SafetyView;
 use crate::{Drive, Error, FileSafety, Ino, Kind, Time};
 
-/// Names looked at under one hold of the ledger's lock.
-const STEP_NAMES: usize = 4096;
+/// Names looked at under one hold of the ledger's lock, and the most of them that are kept.
+pub(super) const STEP_NAMES: (usize, usize) = (4096, 256);
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +89,7 @@ impl Drive {
             let mut is_wanted = |name: &[u8]| sieve.holds(name, &mut lowered);
             let scanned = core.ledger.read().scan_names(
                 &cursor,
-                (STEP_NAMES, asked.limit.max(1)),
+                (STEP_NAMES.0, STEP_NAMES.1.min(asked.limit.max(1))),
                 &mut is_wanted,
                 &mut names,
             );
@@ -135,7 +135,8 @@ impl Sieve {
         let Some(words) = &self.words else { return true };
         lowered.clear();
         if name.is_ascii() {
-            lowered.extend(name.iter().map(u8::to_ascii_lowercase));
+            lowered.extend_from_slice(name);
+            lowered.make_ascii_lowercase();
         } else {
             lowered.extend_from_slice(String::from_utf8_lossy(name).to_lowercase().as_bytes());
         }

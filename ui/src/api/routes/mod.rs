@@ -24,6 +24,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
 
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+
 use super::API_PREFIX;
 use super::guard::{Guard, guard_caller, guard_place, guard_scope};
 use super::problem::ApiError;
@@ -32,6 +36,8 @@ use crate::answers::Scope;
 
 /// Bytes of a request's body at most: the largest is a passphrase.
 const MAX_BODY_BYTES: usize = 16 << 10;
+/// Answers of fewer bytes are sent as they are.
+const COMPRESSED_FROM_BYTES: u64 = 16 << 10;
 /// Longest work for one request; long work has routes of its own that ask how far it is.
 const ANSWER_WAIT: Duration = Duration::from_secs(120);
 
@@ -41,7 +47,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(120);
 /// ```
 pub(super) fn router(api: Api, guard: &Arc<Guard>) -> Router {
     let known = Router::new()
-        .nest(API_PREFIX, routes(guard, &api))
+        .nest(API_PREFIX, routes(guard, &api).layer(compressed()))
         .merge(for_scope(Router::new().route("/metrics", get(panel::metrics)), Scope::Read))
         .fallback(async || {
             ApiError::new(StatusCode::NOT_FOUND, "this API has no such route; see docs/api.md")
@@ -75,6 +81,7 @@ fn streams() -> Router<Api> {
     let reads = Router::new()
         .route("/files/content", get(transfers::download))
         .route("/files/zip", get(transfers::zip))
+        .route("/files/tar", get(transfers::tar))
         .route("/events", get(panel::events));
     let writes = Router::new()
         .route("/uploads", post(transfers::begin_upload).options(transfers::upload_options))
@@ -170,6 +177,13 @@ fn who_may(guard: &Arc<Guard>, api: &Api) -> Router<Api> {
 /// The body of a request, or what is wrong with it.
 fn parsed<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, ApiError> {
     body.map(|Json(value)| value).map_err(|refused| ApiError::new(refused.status(), refused.body_text()))
+}
+
+/// Long lists become a tenth; what is short, sent as it comes, or packed already would only wait for it.
+fn compressed() -> CompressionLayer<SizeAbove> {
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(COMPRESSED_FROM_BYTES))
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
