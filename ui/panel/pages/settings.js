@@ -5,16 +5,20 @@ import { button, h, replace } from '../dom.js';
 import { ago, size } from '../format.js';
 import { complain, confirm, copyText, dialog, load, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
+import { showTokens } from './tokens.js';
+import { revealWords } from './words.js';
 
 export function showSettings(main) {
   const place = h('div');
   const keys = h('section', { class: 'panel' });
   const sessions = h('section', { class: 'panel' });
+  const tokens = h('section', { class: 'panel' });
   replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.settings), h('p', { class: 'lead' }, t.settings.lead))), place,
-    h('div', { class: 'columns' }, keys, words()), sessions, table());
+    h('div', { class: 'columns' }, keys, words()), sessions, tokens, table());
   load(place, () => get('/status'), (status) => place.append(about(status)));
   showKeys(keys);
   showSessions(sessions);
+  showTokens(tokens);
   return () => {};
 }
 
@@ -103,12 +107,12 @@ function words() {
 
 async function reveal(old) {
   const { phrase } = await post('/keys/recovery', { passphrase: old });
-  dialog(t.settings.wordsTitle, (body) => body.append(h('ol', { class: 'words' }, phrase.split(/\s+/).map((word) => h('li', {}, word)))));
+  revealWords(phrase);
 }
 
 function showSessions(place) {
   load(place, () => get('/sessions'), (list) => place.append(h('h2', {}, t.settings.sessions), h('ul', { class: 'versions' }, list.map((session) =>
-    h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used) ?? t.justNow))),
+    h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, session.scope === 'admin' ? null : h('span', { class: 'tag' }, t.tokens.scopes[session.scope]), h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used) ?? t.justNow))),
       button(t.settings.signOut, { onclick: () => signOut(session, place) })))),
   h('div', { class: 'command' }, h('code', {}, t.signIn.command), button(t.copy, { icon: 'copy', onclick: () => copyText(t.signIn.command).catch(complain) }))));
 }
