@@ -10,8 +10,8 @@ use tests::{Start, report};
 
 /// Requests made up for each route.
 const EXAMPLES: &str = "60";
-/// What would end the daemon, lock its keys, sign its asker out of it, or wait for somebody.
-const LEFT_OUT: [&str; 5] = ["/down", "/keys/lock", "/keys/passphrase", "/join", "/events"];
+/// What would end the daemon, lock its keys, leave it no room, or wait for somebody.
+const LEFT_OUT: [&str; 6] = ["/down", "/contribute", "/keys/lock", "/keys/passphrase", "/join", "/events"];
 /// An answer of 5xx, one that the document does not describe, or one of another kind or form than it says.
 const CHECKS: &str =
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
