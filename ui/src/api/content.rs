@@ -173,14 +173,14 @@ fn names_tag(known: &HeaderValue, tag: &str) -> bool {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     All,
     Part(std::ops::Range<u64>),
     Impossible,
 }
 
 /// One range is served; several, or what is no range of bytes, are answered with the whole, as the standard allows.
-fn wanted(asked: &HeaderMap, tag: &str, size: u64) -> Wanted {
+pub(super) fn wanted(asked: &HeaderMap, tag: &str, size: u64) -> Wanted {
     if asked.get(header::IF_RANGE).is_some_and(|known| known.as_bytes() != tag.as_bytes()) {
         return Wanted::All;
     }

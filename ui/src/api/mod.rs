@@ -11,6 +11,7 @@
 mod archive;
 mod content;
 mod entry;
+mod fuzzing;
 mod group;
 mod guard;
 mod host;
@@ -30,6 +31,7 @@ mod tokens;
 mod uploads;
 mod work;
 
+pub use fuzzing::read_request_for_fuzzing;
 pub use group::Group;
 pub use guard::{ApiToken, TOKEN_CHARS};
 pub use host::{Facts, Host, Refusal, Room};

@@ -71,9 +71,9 @@ struct Known {
     used: Option<SystemTime>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+pub(super) struct Kept {
     id: u64,
     name: String,
     scope: Scope,
@@ -195,14 +195,14 @@ fn told(known: &Known) -> Token {
     }
 }
 
-fn encode<'a>(tokens: impl Iterator<Item = &'a Kept>) -> Vec<u8> {
+pub(super) fn encode<'a>(tokens: impl Iterator<Item = &'a Kept>) -> Vec<u8> {
     let file = File { format: FORMAT.into(), version: VERSION, tokens: tokens.cloned().collect() };
     let mut text = serde_json::to_vec_pretty(&file).expect("plain fields have a JSON");
     text.push(b'\n');
     text
 }
 
-fn decode(file: &[u8]) -> Result<Vec<Kept>, TokensError> {
+pub(super) fn decode(file: &[u8]) -> Result<Vec<Kept>, TokensError> {
     let garbage = |why: String| TokensError::Garbage(why);
     if file.len() > MAX_FILE_BYTES {
         return Err(garbage("too long".into()));

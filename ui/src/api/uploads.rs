@@ -44,7 +44,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// What a partial file's note says, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Note {
+pub(super) struct Note {
     /// Of the upload's address.
     tag: String,
     /// Length of the whole.
@@ -152,6 +152,11 @@ pub(super) fn begin(
 }
 
 impl Note {
+    /// None if it is no note.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("plain fields have a JSON")
     }
@@ -163,7 +168,7 @@ pub(super) fn find(drive: &Drive, address: &str) -> Result<(Upload, u64), ApiErr
     let (ino, tag) = address.split_once('-').ok_or_else(none)?;
     let ino: Ino = ino.parse().map_err(|_| none())?;
     let note = drive.partial_note(ino)?.ok_or_else(none)?;
-    let note: Note = serde_json::from_slice(&note).map_err(|_| none())?;
+    let note = Note::parse(&note).ok_or_else(none)?;
     if note.tag != tag {
         return Err(none());
     }
