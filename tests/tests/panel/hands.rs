@@ -89,6 +89,20 @@ fn a_token_is_made_used_and_revoked_in_the_page() {
 }
 
 #[test]
+fn a_setting_is_changed_for_the_next_start() {
+    let open = Open::start();
+    let browser = &open.browser;
+    open.page("Settings");
+    browser.fill("#set-history", "60d\u{e007}");
+    browser.wait_for(".toast", "holds from the next start on");
+    let config = || fs::read_to_string(open.daemon.data().join("config.toml")).unwrap();
+    assert!(config().contains("history = \"60d\""), "{}", config());
+    browser.fill("#set-history", "soon\u{e007}");
+    browser.wait_for(".toast.bad", "history");
+    assert!(config().contains("history = \"60d\""), "{}", config());
+}
+
+#[test]
 fn the_24_words_are_proved() {
     let open = Open::start();
     let browser = &open.browser;

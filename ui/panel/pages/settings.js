@@ -133,9 +133,35 @@ function browserName(text) {
   return known ? [known[1], system].filter(Boolean).join(', ') : text || '?';
 }
 
+// Those with a page of their own are told here and changed there; the others are changed here.
 function table() {
-  const [name, what, usual] = t.settings.allColumns;
-  return h('section', { class: 'panel' }, h('h2', {}, t.settings.all), h('p', { class: 'hint' }, t.settings.allLead), h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.settings.all }, h('table', {},
-    h('thead', {}, h('tr', {}, [name, what, usual].map((text) => h('th', { scope: 'col' }, text)))),
-    h('tbody', {}, t.settings.table.map(([key, does, normal]) => h('tr', {}, h('th', { scope: 'row' }, h('code', {}, key)), h('td', {}, does), h('td', {}, normal)))))));
+  const place = h('section', { class: 'panel' });
+  load(place, () => get('/settings'), (list) => place.append(h('h2', {}, t.settings.all), h('p', { class: 'hint' }, t.settings.allLead), rows(list)));
+  return place;
+}
+
+function rows(list) {
+  const known = new Map(list.map((setting) => [setting.key, setting]));
+  return h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.settings.all }, h('table', {},
+    h('thead', {}, h('tr', {}, t.settings.allColumns.map((text) => h('th', { scope: 'col' }, text)))),
+    h('tbody', {}, t.settings.table.map(([key, does, normal]) => {
+      const setting = known.get(key);
+      return h('tr', {}, h('th', { scope: 'row' }, h('code', {}, key)), h('td', {}, does), h('td', {}, normal), h('td', {}, setting ? field(setting) : t.settings.elsewhere));
+    }))));
+}
+
+function field(setting) {
+  const choices = { truth: ['true', 'false'], metered: ['auto', 'true', 'false'], level: ['off', 'error', 'warn', 'info', 'debug', 'trace'] }[setting.kind];
+  const shown = setting.value ?? (choices ? setting.default : '');
+  const change = async (event) => {
+    try {
+      await post('/settings', { key: setting.key, value: event.target.value.trim() });
+      toast(t.settings.nextStart);
+    } catch (error) {
+      complain(error);
+    }
+  };
+  const about = { 'aria-label': setting.key, id: `set-${setting.key}`, onchange: change };
+  if (!choices) return h('input', { ...about, value: shown, placeholder: setting.default, autocomplete: 'off', spellcheck: 'false' });
+  return h('select', about, choices.map((choice) => h('option', { value: choice, selected: choice === shown }, choice)));
 }

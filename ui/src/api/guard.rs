@@ -146,7 +146,7 @@ impl Guard {
     /// # Errors
     /// The client asks too often.
     pub(super) fn take_turn(&self, client: Client) -> Result<(), ApiError> {
-        self.rates.take(client, Instant::now()).map_err(|wait| ApiError::too_often(wait))
+        self.rates.take(client, Instant::now()).map_err(ApiError::too_often)
     }
 
     fn known(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {

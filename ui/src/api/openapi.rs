@@ -64,6 +64,8 @@ use crate::answers::TreeChanged;
         routes::sessions::list,
         routes::sessions::sign_out,
         routes::sessions::link,
+        routes::settings::show,
+        routes::settings::change,
         routes::tokens::list,
         routes::tokens::create,
         routes::tokens::revoke

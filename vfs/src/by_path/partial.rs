@@ -84,7 +84,7 @@ impl Drive {
     /// [`Error::NotFound`], [`Error::ReadOnly`].
     pub fn cut_partial(&self, ino: Ino, size: u64) -> Result<(), Error> {
         wait(|reply| {
-            self.set_attr(ino, None, AttrChange { size: Some(size), ..AttrChange::default() }, reply)
+            self.set_attr(ino, None, AttrChange { size: Some(size), ..AttrChange::default() }, reply);
         })
         .map(drop)
     }

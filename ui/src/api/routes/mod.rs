@@ -8,6 +8,7 @@ pub(super) mod keys;
 pub(super) mod panel;
 pub(super) mod policy;
 pub(super) mod sessions;
+pub(super) mod settings;
 pub(super) mod status;
 pub(super) mod tokens;
 pub(super) mod transfers;
@@ -122,6 +123,7 @@ fn looks(guard: &Arc<Guard>) -> Router<Api> {
         .route("/doctor", get(care::doctor))
         .route("/contribute", get(contribution::show))
         .route("/keys", get(keys::show))
+        .route("/settings", get(settings::show))
         .route("/files", get(entries::list))
         .route("/files/entry", get(entries::one))
         .route("/files/at_risk", get(entries::at_risk))
@@ -156,6 +158,7 @@ fn decisions() -> Router<Api> {
         .route("/join", post(status::join))
         .route("/scrub", post(care::start_scrub).delete(care::stop_scrub))
         .route("/contribute", post(contribution::change))
+        .route("/settings", post(settings::change))
         .route("/keys/passphrase", post(keys::passphrase))
         .route("/keys/recovery", post(keys::recovery))
         .route("/keys/lock", post(keys::lock))
