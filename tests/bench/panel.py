@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The panel and its API on this computer: first paint, bytes, a large folder, transfers beside the mount, events, memory.
 
-  panel.py PEERDRIVE [--mib 512] [--rounds 3] [--entries 10000]
+  panel.py PEERDRIVE [--mib 512] [--rounds 3] [--entries 10000] [--names 0]
 
-PEERDRIVE is the release binary. chromedriver must be there. Everything lies in a temporary folder and is ended and removed."""
+PEERDRIVE is the release binary. chromedriver must be there. With --names, so many are made and searched, and nothing else is measured. Everything lies in a temporary folder and is ended and removed."""
 import argparse, http.client, json, os, signal, subprocess, tempfile, threading, time, urllib.request
 
 MIB = 1 << 20
@@ -140,12 +140,28 @@ def events(daemon, count):
     print(f'events: median {median(late) * 1e3:.0f} ms, longest {max(late) * 1e3:.0f} ms of {count}')
 
 
+def search(daemon, names):
+    for folder in range(max(1, names // 1000)):
+        os.mkdir(path := f'{daemon.mount}/folder {folder}')
+        for number in range(1000):
+            os.close(os.open(f'{path}/a name of usual length {folder} {number}.txt', os.O_CREAT | os.O_WRONLY))
+    for words in ('nothing-has-this', 'length%20777%2077', 'name'):
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            told = json.load(daemon.open('GET', f'/search?words={words}'))
+            times.append(time.perf_counter() - began)
+        print(f"search of {names} names for {words}: {len(told['entries'])} found, complete: {told['complete']}; median {median(times) * 1e3:.0f} ms, "
+              f'longest {max(times) * 1e3:.0f} ms; resident {daemon.resident_mib():.1f} MiB')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('program')
     parser.add_argument('--mib', type=int, default=512)
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--entries', type=int, default=10_000)
+    parser.add_argument('--names', type=int, default=0)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix='peerdrive-panel-') as root:
         without = Daemon(asked.program, root, 'without', 'off')
@@ -154,6 +170,8 @@ def main():
         without.end()
         daemon = Daemon(asked.program, root, 'with', '127.0.0.1:0')
         try:
+            if asked.names:
+                return search(daemon, asked.names)
             time.sleep(2)
             on = daemon.resident_mib()
             os.mkdir(f'{daemon.mount}/many')

@@ -22,9 +22,9 @@ use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};
 
 /// Between two looks at what happened, while a page is open.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(50);
 /// Looks at the tree for one at the whole status.
-const LOOKS_PER_STATUS: u32 = 10;
+const LOOKS_PER_STATUS: u32 = 20;
 /// Longest text of a QR code; a ticket is shorter. Bytes.
 const MAX_QR_BYTES: usize = 1000;
 
