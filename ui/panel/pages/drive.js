@@ -14,6 +14,8 @@ import { startSteps } from './start.js';
 const PAGE_ENTRIES = 2000;
 const REFRESH_MS = 700;
 const SEARCH_MS = 150;
+// More than a person reads through.
+const FOUND_MAX = 200;
 const ROW_HEIGHT = { wide: 48, narrow: 60, tiles: 168 };
 const TILE_WIDTH = 162;
 const SHOWN_AS = 'drive shown as';
@@ -370,14 +372,18 @@ class Folder {
     if (!words) return this.show(this.entries), this.load();
     this.search.stop = new AbortController();
     try {
-      const found = await get(`/search?words=${encodeURIComponent(words)}`, this.search.stop.signal);
-      if (found.entries.length === 0) {
-        replace(this.body, notice('search', t.drive.notFound, ''));
-        replace(this.foot);
-        return;
+      const entries = [];
+      // A large drive is looked through in parts; what is found stands there while the rest is looked through.
+      for (let after = ''; after !== null && entries.length < FOUND_MAX;) {
+        const part = await get(`/search?words=${encodeURIComponent(words)}${after ? `&after=${after}` : ''}`, this.search.stop.signal);
+        entries.push(...part.entries);
+        after = part.next;
+        if (entries.length > 0) this.table(entries);
+        replace(this.foot, entries.length > 0 ? t.drive.found(entries.length, part.complete) : t.loading);
       }
-      this.table(found.entries);
-      replace(this.foot, t.drive.found(found.entries.length, found.complete));
+      if (entries.length > 0) return;
+      replace(this.body, notice('search', t.drive.notFound, ''));
+      replace(this.foot);
     } catch (error) {
       if (error.name !== 'AbortError') complain(error);
     }
