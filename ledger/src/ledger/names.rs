@@ -26,9 +26,8 @@ impl NameCursor {
 
 impl Ledger {
     /// Looks at up to `budget` names of all directories, and appends those that `is_wanted` (with their directory) to `out`, until that
-    /// holds `limit`. It costs
-    /// some hundred nanoseconds a name, as names lie side by side and only what is wanted is decoded. Answers where to go on; `None`
-    /// at the end. Directories come in the order of their inodes.
+    /// holds `limit`. Names lie side by side, and only what is wanted is decoded. Answers where to go on; `None` at the end. Directories
+    /// come in the order of their inodes.
     ///
     /// # Errors
     /// The store failed or a row is damaged.
