@@ -73,6 +73,10 @@ impl DataFolder {
         self.root.join(ui::cli::TOKEN_FILE)
     }
 
+    pub fn tokens(&self) -> PathBuf {
+        self.root.join("api.tokens")
+    }
+
     pub fn address(&self) -> PathBuf {
         self.root.join(ui::cli::ADDRESS_FILE)
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chunkstore::{ChunkStore, Limits};
-use ui::answers::{Contribution, ContributionChange, Finding, Keys};
+use ui::answers::{Contribution, ContributionChange, Finding, Keys, Setting, SettingChange};
 use ui::api::{Facts, Host, Refusal, Room};
 use ui::units::{ByteRate, ByteSize};
 use vfs::Drive;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::data_folder::DataFolder;
 use crate::group::Group;
 use crate::identity::{self, IdentityError};
-use crate::settings::{Settings, Traffic, Value};
+use crate::settings::{Settings, SettingsError, Traffic, Value};
 use crate::stopping::{Reason, Stop};
 
 /// A running daemon.
@@ -111,7 +111,7 @@ impl Host for Running {
     fn contribute(&self, change: &ContributionChange) -> Result<Contribution, Refusal> {
         let mut given = locked(&self.given);
         let (next, values) = changed(*given, change);
-        let failed = |error: crate::settings::SettingsError| Refusal::Failed(error.to_string());
+        let failed = |error: SettingsError| Refusal::Failed(error.to_string());
         Settings::store(&self.folder.config(), &values).map_err(failed)?;
         *given = next;
         match &self.drive {
@@ -125,6 +125,18 @@ impl Host for Running {
         let given_to_others = if self.keeps_replicas { next.contribute.0 } else { 0 };
         self.group.set_given(given_to_others, self.traffic.rates(next.up, next.down));
         Ok(self.told(next))
+    }
+
+    fn settings(&self) -> Result<Vec<Setting>, Refusal> {
+        Settings::changeable(&self.folder.config()).map_err(|error| unset(&error))
+    }
+
+    fn change_setting(&self, change: &SettingChange) -> Result<Vec<Setting>, Refusal> {
+        // One change of the file at a time.
+        let given = locked(&self.given);
+        Settings::change(&self.folder.config(), &change.key, &change.value).map_err(|error| unset(&error))?;
+        drop(given);
+        self.settings()
     }
 
     fn keys(&self) -> Result<Keys, Refusal> {
@@ -177,6 +189,13 @@ fn changed(mut given: Given, change: &ContributionChange) -> (Given, Vec<(&'stat
         write("down", given.down.to_string());
     }
     (given, values)
+}
+
+fn unset(error: &SettingsError) -> Refusal {
+    match error {
+        SettingsError::Wrong { .. } => Refusal::Refused(error.to_string()),
+        SettingsError::Io { .. } => Refusal::Failed(error.to_string()),
+    }
 }
 
 fn refused(error: &IdentityError) -> Refusal {

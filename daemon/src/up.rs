@@ -15,6 +15,7 @@ use platform::stop_signal::StopSignals;
 use platform::{MountOptions, Mounted};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use ui::answers::Scope;
 use ui::api::{Access, ApiServer, Host};
 use ui::cli::{Failure, Output, UpArguments};
 use ui::units::ByteSize;
@@ -196,7 +197,8 @@ impl Begun {
         (shown, web): (&mut Shown, &mut Web),
         output: &mut Output,
     ) -> Result<Reason, Failure> {
-        let access = web.access(&self.folder, self.settings.panel).map_err(failed)?;
+        let access =
+            web.access(&self.folder, self.settings.panel, self.workspace.to_text()).map_err(failed)?;
         let server = runtime.block_on(web::listen(self.settings.panel, web.address)).map_err(failed)?;
         web.address = Some(server.address());
         if let (Some(mountpoint), Some(drive)) = (&self.mountpoint, self.drive()) {
@@ -309,7 +311,7 @@ impl Begun {
         output.line(format!("data    {}", self.folder.root().display()))?;
         output.line(format!("API     http://{}/", server.address()))?;
         if let Some(sessions) = &access.sessions {
-            let url = sessions.new_url(server.address());
+            let url = sessions.new_url(server.address(), Scope::Admin);
             output.line(format!("panel   {}", url.as_str()))?;
         }
         output.line(format!("peers   {}", group.address()))?;

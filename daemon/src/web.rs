@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ui::api::{Access, ApiServer, ApiToken, ServeError, Sessions};
+use ui::api::{Access, ApiServer, ApiToken, ServeError, Sessions, Tokens, TokensError};
 use ui::cli::arguments::Panel;
 
 use crate::data_folder::DataFolder;
@@ -28,6 +28,14 @@ pub enum WebError {
     /// The token's file holds something else.
     #[error("{0} holds no token: delete it, and the next start makes a new one")]
     Token(PathBuf),
+    /// The file of other programs' tokens cannot be read as such.
+    #[error("{path}: {why}")]
+    Tokens {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: TokensError,
+    },
     /// The socket.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -53,6 +61,23 @@ pub fn token(folder: &DataFolder) -> Result<ApiToken, WebError> {
     }
 }
 
+/// The tokens that were made for other programs; none before the first.
+///
+/// # Errors
+/// [`WebError`]; the file is as it was.
+fn tokens(folder: &DataFolder) -> Result<Tokens, WebError> {
+    let path = folder.tokens();
+    let keep = Box::new({
+        let path = path.clone();
+        move |file: &[u8]| platform::private_file::replace(&path, file)
+    });
+    match platform::private_file::read(&path) {
+        Ok(file) => Tokens::open(&file, entropy::fill, keep).map_err(|why| WebError::Tokens { path, why }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tokens::new(entropy::fill, keep)),
+        Err(source) => Err(WebError::Io { what: "read", path, source }),
+    }
+}
+
 /// What outlives a drive that is closed to join another one: browsers stay signed in, at the same address.
 pub struct Web {
     /// Browsers that are signed in.
@@ -71,9 +96,14 @@ impl Web {
     ///
     /// # Errors
     /// [`WebError`].
-    pub fn access(&self, folder: &DataFolder, panel: Option<Panel>) -> Result<Access, WebError> {
+    pub fn access(
+        &self,
+        folder: &DataFolder,
+        panel: Option<Panel>,
+        workspace: String,
+    ) -> Result<Access, WebError> {
         let sessions = (panel != Some(Panel::Off)).then(|| Arc::clone(&self.sessions));
-        Ok(Access { token: token(folder)?, sessions })
+        Ok(Access { token: token(folder)?, sessions, tokens: Arc::new(tokens(folder)?), workspace })
     }
 }
 
@@ -130,5 +160,8 @@ mod tests {
         std::fs::write(folder.token(), "garbage").unwrap();
         assert!(matches!(token(&folder), Err(WebError::Token(_))));
         assert_eq!(std::fs::read(folder.token()).unwrap(), b"garbage");
+        std::fs::write(folder.tokens(), "garbage").unwrap();
+        assert!(matches!(tokens(&folder), Err(WebError::Tokens { .. })));
+        assert_eq!(std::fs::read(folder.tokens()).unwrap(), b"garbage");
     }
 }

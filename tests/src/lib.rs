@@ -52,7 +52,7 @@ pub use network::{Network, Place};
 pub use noise::noise;
 pub use oddities::make_oddities;
 pub use outside::{output, program, refused, run, script, told};
-pub use program::{is_root, peerdrive, tool};
+pub use program::{is_root, peerdrive, tool, tool_file};
 pub use report::report;
 pub use sources::{is_long, make_sources};
 #[cfg(target_os = "linux")]

@@ -25,10 +25,19 @@ pub fn peerdrive() -> PathBuf {
 /// When it is not installed: nothing is skipped silently.
 #[must_use]
 pub fn tool(name: &str) -> PathBuf {
+    tool_file(&format!("bin/{name}"))
+}
+
+/// A file of a tool, by its path in the same folder.
+///
+/// # Panics
+/// As [`tool`].
+#[must_use]
+pub fn tool_file(path: &str) -> PathBuf {
     let folder = std::env::var_os("PEERDRIVE_TOOLS").map_or_else(|| target().join("tools"), PathBuf::from);
-    let program = folder.join("bin").join(name);
-    assert!(program.is_file(), "{} is missing: run `cargo xtask tools`", program.display());
-    program
+    let file = folder.join(path);
+    assert!(file.is_file(), "{} is missing: run `cargo xtask tools`", file.display());
+    file
 }
 
 /// Whether this process may do everything on this computer.

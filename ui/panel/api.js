@@ -15,7 +15,10 @@ export class ApiError extends Error {
 export const bus = new EventTarget();
 export const tell = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
 
-async function ask(method, route, body, signal) {
+// How often a request is sent again that came too early.
+const TRIES_MAX = 4;
+
+async function ask(method, route, body, signal, tries = 1) {
   let response;
   try {
     response = await fetch(BASE + route, {
@@ -27,6 +30,11 @@ async function ask(method, route, body, signal) {
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError(0, t.unreachable);
+  }
+  const wait = Number(response.headers.get('retry-after'));
+  if (response.status === 429 && wait > 0 && tries < TRIES_MAX) {
+    await new Promise((resolve) => setTimeout(resolve, wait * 1000));
+    return ask(method, route, body, signal, tries + 1);
   }
   if (response.status === 401) tell('signed-out');
   const answer = await response.json().catch(() => null);
@@ -41,8 +49,9 @@ export const del = (route) => ask('DELETE', route);
 // The path of a name in a folder; both are percent-encoded as the API has them, the name is plain.
 export const inside = (folder, name) => `${folder === '/' ? '' : folder}/${encodeURIComponent(name)}`;
 export const parentOf = (path) => path.slice(0, path.lastIndexOf('/')) || '/';
-export const contentUrl = (path, download) => `${BASE}/files/content?path=${path}${download ? '&download=1' : ''}`;
+export const contentUrl = (path, download, version) => `${BASE}/files/content?path=${path}${version ? `&version=${version}` : ''}${download ? '&download=1' : ''}`;
 export const zipUrl = (path) => `${BASE}/files/zip?path=${path}`;
+export const tarUrl = (path) => `${BASE}/files/tar?path=${path}`;
 
 let source = null;
 

@@ -38,6 +38,8 @@ const ICONS = {
   download: ['M12 4v11', 'm7 11 5 5 5-5', 'M5 20h14'],
   plus: ['M12 5v14M5 12h14'],
   more: ['M6 12h.01M12 12h.01M18 12h.01'],
+  list: ['M8 6h13M8 12h13M8 18h13', 'M4 6h.01M4 12h.01M4 18h.01'],
+  grid: ['M4 4h7v7H4z', 'M13 4h7v7h-7z', 'M4 13h7v7H4z', 'M13 13h7v7h-7z'],
   close: ['m6 6 12 12M18 6 6 18'],
   check: ['m5 12 5 5 9-10'],
   clock: ['M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16z', 'M12 8v4l3 2'],

@@ -6,7 +6,9 @@ mod files;
 mod panel;
 
 pub use files::{Count, Deleted, Entry, Folder, Found, FoundEntry, Undelete};
-pub use panel::{PanelLink, QrCode, QrRequest, Session, SignIn, Storage, TreeChanged};
+pub use panel::{
+    NewToken, PanelLink, QrCode, QrRequest, Scope, Session, SignIn, Storage, Token, TokenRequest, TreeChanged,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -496,6 +498,28 @@ pub struct Contribution {
     /// The span of `[[hours]]` that holds now, in words.
     #[serde(default)]
     pub hours_now: Option<String>,
+}
+
+/// One setting of this computer that holds from the next start on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Setting {
+    /// Its name in `config.toml`.
+    pub key: String,
+    /// What it holds: `text`, `truth`, `size`, `rate`, `time`, `level` or `metered`.
+    pub kind: String,
+    /// What holds while nobody says otherwise.
+    pub default: String,
+    /// What the file says; none: the default holds.
+    pub value: Option<String>,
+}
+
+/// What to change of [`Setting`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SettingChange {
+    /// Its name.
+    pub key: String,
+    /// As it is written in the file, without quotes.
+    pub value: String,
 }
 
 /// `keys`.

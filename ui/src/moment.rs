@@ -17,6 +17,24 @@ pub(crate) fn system_text(time: std::time::SystemTime) -> String {
     Timestamp::try_from(time).unwrap_or(Timestamp::MAX).to_string()
 }
 
+/// The same as RFC 9110 has dates in HTTP's headers.
+pub(crate) fn http_text(time: std::time::SystemTime) -> String {
+    let exact = Timestamp::try_from(time).unwrap_or(Timestamp::MAX);
+    let written = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&exact);
+    // Before the year 0 there is no such date.
+    written.unwrap_or_else(|_| "Thu, 01 Jan 1970 00:00:00 GMT".into())
+}
+
+/// A time of the drive as the system has times.
+pub(crate) fn to_system(time: Time) -> std::time::SystemTime {
+    timestamp(time).into()
+}
+
+/// The other way round.
+pub(crate) fn from_system(system: std::time::SystemTime) -> Time {
+    time(Timestamp::try_from(system).unwrap_or(Timestamp::MAX))
+}
+
 /// The time of an RFC 3339 text.
 ///
 /// # Errors

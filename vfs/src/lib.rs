@@ -45,7 +45,10 @@ mod tree_file;
 mod write;
 
 pub use attr::{Attr, AttrChange, NewNode, Ownership, StatFs, TimeChange};
-pub use by_path::{Listed, ListedPage, PARTIAL_SUFFIX, Removed, Search, SearchFound, Wanted};
+pub use by_path::{
+    ABANDONED_MAX, Filter, Listed, ListedPage, PARTIAL_SUFFIX, Removed, Search, SearchFound, VersionContent,
+    Wanted, is_partial_name,
+};
 #[doc(hidden)]
 pub use content::page::decode_any as decode_page_for_fuzzing;
 pub use drive::{Drive, Open, OpenError, Settings, WorkspaceFiles};

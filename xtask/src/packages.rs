@@ -9,7 +9,7 @@ use crate::programs::on_path;
 use crate::run::{run, say};
 
 /// A package, and a file or program that shows that it (or something as good) is there.
-const NEEDED: [(&str, &str); 26] = [
+const NEEDED: [(&str, &str); 28] = [
     // The mount of plain users.
     ("fuse3", "fusermount3"),
     // Programs whose work on the drive is compared.
@@ -44,6 +44,9 @@ const NEEDED: [(&str, &str); 26] = [
     // The panel is looked at in a real browser.
     ("chromium", "chromium"),
     ("chromium-driver", "chromedriver"),
+    // Where axe-core and schemathesis come from.
+    ("npm", "npm"),
+    ("python3-venv", "/usr/share/doc/python3-venv"),
 ];
 
 /// What only the long form of the tests needs: large programs that work on the drive.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -11,6 +12,11 @@ use crate::run::{cargo, run, say, target_folder};
 const CONFORMANCE: [(&str, &str); 2] = [("pjdfstest", "0.2.2"), ("fsx", "0.3.2")];
 /// Cargo's plugins, wanted in any version.
 const PLUGINS: [(&str, &str); 2] = [("cargo-nextest", "0.9.143"), ("cargo-deny", "0.20.2")];
+
+/// Of npm: what the panel's tests look at pages with.
+const AXE: &str = "4.14.1";
+/// Of Python: what makes requests to the API up.
+const SCHEMATHESIS: &str = "4.32.5";
 
 /// `<target>/tools`, or where `PEERDRIVE_TOOLS` says.
 pub fn tools_folder() -> PathBuf {
@@ -28,7 +34,38 @@ pub fn install_programs() -> Result<()> {
     for (name, version) in conformance.chain(plugins) {
         install(&folder, name, version)?;
     }
-    Ok(())
+    install_axe(&folder.join("axe"))?;
+    install_schemathesis(&folder.join("schemathesis"))
+}
+
+/// What looks at the panel's pages for what somebody could not use: one file of JavaScript, out of npm's registry.
+fn install_axe(folder: &Path) -> Result<()> {
+    let module = folder.join("node_modules/axe-core");
+    let is_there = fs::read_to_string(module.join("package.json"))
+        .is_ok_and(|told| told.contains(&format!("\"version\": \"{AXE}\"")));
+    if is_there && module.join("axe.min.js").is_file() {
+        return Ok(());
+    }
+    say(&format!("installing axe-core {AXE}"));
+    fs::create_dir_all(folder)?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
+    run(npm.arg(folder).arg(format!("axe-core@{AXE}")))
+}
+
+/// What makes requests up out of the API's description, in a Python of its own.
+fn install_schemathesis(folder: &Path) -> Result<()> {
+    let mark = folder.join(format!("is-{SCHEMATHESIS}"));
+    if mark.is_file() {
+        return Ok(());
+    }
+    say(&format!("installing schemathesis {SCHEMATHESIS}"));
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+    let mut pip = Command::new(folder.join("bin/pip"));
+    run(pip
+        .args(["install", "--quiet", "--disable-pip-version-check"])
+        .arg(format!("schemathesis=={SCHEMATHESIS}")))?;
+    Ok(fs::write(mark, "")?)
 }
 
 /// A plugin of cargo: ours, or one installed on this computer.

@@ -7,12 +7,15 @@ use toml::Table;
 pub enum Value {
     /// In quotes.
     Text(String),
+    /// `true` or `false`.
+    Truth(bool),
 }
 
 impl Value {
     fn toml(&self) -> toml::Value {
         match self {
             Self::Text(text) => toml::Value::String(text.clone()),
+            Self::Truth(truth) => toml::Value::Boolean(*truth),
         }
     }
 }

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `parse` | the file → [`Settings`]; unknown keys are refused naming the nearest right one |
 //! | `hours` | the spans of `[[hours]]`, and what they make of the rates |
+//! | `changeable` | those that a person changes in the panel |
 //! | `edit` | one value changed in the file, all else of it left as it is |
 
+mod changeable;
 mod edit;
 mod hours;
 mod parse;

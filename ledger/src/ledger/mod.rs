@@ -8,7 +8,7 @@
 //! prune.rs    what history gives up    digest.rs   one hash of the whole tree
 //! setup.rs    create, join, open       members.rs  the roster
 //! check.rs    every row looked over     heads.rs    current versions, clocks of sequences
-//! retire.rs   heads that are none any more
+//! retire.rs   heads that are none any more     names.rs    all names, one after the other
 //! frontier.rs how far each log is known  clean.rs    what a log no longer needs
 //! ```
 
@@ -26,6 +26,7 @@ mod inspect;
 mod local;
 mod log;
 mod members;
+mod names;
 mod outlines;
 mod prune;
 mod read;
@@ -46,6 +47,7 @@ pub(crate) use self::log::logged_since;
 pub use self::log::{Action, LogLine};
 pub use self::members::RecordsTaken;
 pub(crate) use self::members::roster_of;
+pub use self::names::NameCursor;
 pub(crate) use self::outlines::{counters, newer_outlines, weigh_outline};
 pub use self::prune::{Cursor, PruneReport};
 pub(crate) use self::read::local_key;

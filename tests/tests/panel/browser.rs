@@ -93,6 +93,11 @@ impl Browser {
         self.ask("/execute/sync", &json!({ "script": script, "args": args }))
     }
 
+    /// The same for a script that says later what came of it, to the function that is its last argument.
+    pub fn run_until_told(&self, script: &str) -> Value {
+        self.ask("/execute/async", &json!({ "script": script, "args": [] }))
+    }
+
     /// Whether something of the page fits a selector and holds this text.
     pub fn shows(&self, selector: &str, text: &str) -> bool {
         let script = "return [...document.querySelectorAll(arguments[0])].some((found) => found.textContent.includes(arguments[1]))";

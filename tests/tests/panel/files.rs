@@ -171,6 +171,9 @@ fn a_conflict_is_shown_and_ended_by_choosing() {
     first.page("Health");
     first.browser.wait_for(".conflict", "plan & notes.txt");
     first.browser.wait_for(".conflict", "by laptop");
+    for content in ["from attic", "from the laptop"] {
+        first.browser.wait_for(".side-version pre", content);
+    }
     first.browser.shot("health-conflict");
     let opens = fs::read(on(&first.daemon)).unwrap();
     first.browser.click(".conflict button", "Keep this one");

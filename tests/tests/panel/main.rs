@@ -2,8 +2,10 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
+mod access;
 mod browser;
 mod files;
+mod hands;
 mod pages;
 mod safety;
 
@@ -11,6 +13,8 @@ use std::net::TcpListener;
 
 use browser::Browser;
 use tests::{Daemon, Start};
+
+const PAGES: [&str; 6] = ["Drive", "Devices", "Storage", "Health", "Activity", "Settings"];
 
 /// A daemon and a browser that is signed in at it.
 struct Open {

@@ -5,9 +5,8 @@ use std::fs;
 use serde_json::json;
 use tests::{Start, noise, report};
 
-use super::Open;
+use super::{Open, PAGES};
 
-const PAGES: [&str; 6] = ["Drive", "Devices", "Storage", "Health", "Activity", "Settings"];
 /// What the panel may cost to open. Bytes.
 const TRANSFERRED_MAX_BYTES: u64 = 300_000;
 

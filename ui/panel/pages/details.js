@@ -5,6 +5,7 @@ import { button, h } from '../dom.js';
 import { moment, size } from '../format.js';
 import { complain, dialog, load, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
+import { showPreview } from './preview.js';
 
 export function showDetails(entry, changed) {
   dialog(entry.name, (body) => {
@@ -34,8 +35,14 @@ export function versionList(entry, list, changed) {
     };
     return h('li', {}, h('div', {}, h('strong', {}, moment(version.time)), ' ', tags.map((tag) => h('span', { class: 'tag' }, tag)),
       h('div', { class: 'hint' }, `${size(version.size)}, ${t.details.by(nameOf(version.device))}`)),
+    button(t.details.view, { kind: 'quiet', onclick: () => view(entry, version) }),
     version.current ? null : button(version.conflict ? t.details.keep : t.details.restore, { onclick: act }));
   }));
+}
+
+function view(entry, version) {
+  const one = { name: `${entry.name}, ${moment(version.time)}`, path: entry.path, size: version.size, modified: version.time, version: version.id, called: entry.name };
+  showPreview(one, [one]);
 }
 
 function placeList(where) {

@@ -5,6 +5,7 @@ import { button, h, icon, replace } from '../dom.js';
 import { moment, size } from '../format.js';
 import { askText, complain, confirm, copyText, dialog, load, notice, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
+import { topology } from './topology.js';
 
 const LOOK_MS = 1000;
 
@@ -24,7 +25,7 @@ export function showDevices(main) {
 
 function cards(devices, changed) {
   const peers = new Map((state.status?.peers ?? []).map((peer) => [peer.device, peer]));
-  return [h('ul', { class: 'cards' }, devices.map((device) => card(device, peers.get(device.device), changed))),
+  return [state.status ? topology(state.status) : null, h('ul', { class: 'cards' }, devices.map((device) => card(device, peers.get(device.device), changed))),
     devices.length === 1 ? notice('devices', t.devices.alone, t.devices.aloneHint) : null];
 }
 

@@ -1,6 +1,6 @@
 // The drive: folders and files.
 
-import { ApiError, bus, contentUrl, del, get, inside, parentOf, post, state, zipUrl } from '../api.js';
+import { ApiError, bus, contentUrl, del, get, inside, parentOf, post, state, tarUrl, zipUrl } from '../api.js';
 import { button, h, icon, replace } from '../dom.js';
 import { ago, byName, moment, size } from '../format.js';
 import { askText, complain, menu, notice, toast } from '../parts/feedback.js';
@@ -14,7 +14,11 @@ import { startSteps } from './start.js';
 const PAGE_ENTRIES = 2000;
 const REFRESH_MS = 700;
 const SEARCH_MS = 150;
-const ROW_HEIGHT = { wide: 48, narrow: 60 };
+// More than a person reads through.
+const FOUND_MAX = 200;
+const ROW_HEIGHT = { wide: 48, narrow: 60, tiles: 168 };
+const TILE_WIDTH = 162;
+const SHOWN_AS = 'drive shown as';
 
 export function showDrive(main, path) {
   const folder = path === '' ? '/' : path;
@@ -31,6 +35,9 @@ class Folder {
     this.selected = new Set();
     this.sort = { by: 'name', down: false };
     this.showsHidden = false;
+    this.asGrid = localStorage.getItem(SHOWN_AS) === 'grid';
+    // What is in sight, in order.
+    this.items = [];
     this.stop = new AbortController();
   }
 
@@ -45,21 +52,27 @@ class Folder {
     this.body = h('div', { class: 'folder' });
     this.foot = h('p', { class: 'foot' });
     this.start = h('div');
+    this.tiles = new VirtualList(this.main, ROW_HEIGHT.tiles, (entries) => this.tileRow(entries));
+    this.form = h('span');
+    addEventListener('resize', () => { if (this.asGrid) this.table(this.items); }, { signal: this.stop.signal });
     this.list = new VirtualList(this.main, innerWidth < 720 ? ROW_HEIGHT.narrow : ROW_HEIGHT.wide, (entry) => this.row(entry));
     replace(this.main,
       h('header', { class: 'page-head' }, this.crumbs(), h('div', { class: 'tools' },
         h('label', { class: 'search' }, icon('search'), this.search),
+        this.form,
         button(t.drive.newFolder, { icon: 'plus', onclick: () => this.newFolder() }),
         button(t.drive.upload, { icon: 'upload', kind: 'primary', onclick: () => this.picker.click() }),
         this.picker)),
       this.start, this.bar, this.body, this.foot);
     this.acceptDrops();
+    this.offerForm();
     this.load();
   }
 
   close() {
     this.stop.abort();
     this.list.close();
+    this.tiles.close();
     clearTimeout(this.soon);
   }
 
@@ -119,6 +132,7 @@ class Folder {
 
   fill(shown, hidden) {
     if (shown.length === 0) {
+      this.items = [];
       replace(this.body, notice('folder', t.drive.empty, t.drive.emptyHint));
     } else {
       this.table(shown);
@@ -129,7 +143,47 @@ class Folder {
     this.showBar();
   }
 
+  offerForm() {
+    replace(this.form, button(this.asGrid ? t.drive.asList : t.drive.asGrid, { icon: this.asGrid ? 'list' : 'grid', kind: 'bare', onclick: () => {
+      this.asGrid = !this.asGrid;
+      localStorage.setItem(SHOWN_AS, this.asGrid ? 'grid' : 'list');
+      this.offerForm();
+      this.form.firstChild.focus();
+      if (this.items.length > 0) this.table(this.items);
+    } }));
+  }
+
   table(items) {
+    this.items = items;
+    if (this.asGrid) this.showTiles(items);
+    else this.showTable(items);
+  }
+
+  showTiles(items) {
+    if (this.body.firstChild?.firstChild !== this.tiles.element) replace(this.body, h('div', { class: 'table as-grid' }, this.tiles.element));
+    this.tiles.element.removeAttribute('role');
+    const columns = Math.max(2, Math.floor(this.body.clientWidth / TILE_WIDTH));
+    const rows = [];
+    for (let at = 0; at < items.length; at += columns) rows.push(items.slice(at, at + columns));
+    this.columns = columns;
+    this.tiles.set(rows);
+  }
+
+  tileRow(entries) {
+    const row = h('div', { class: 'tile-row' }, entries.map((entry) => this.tile(entry)));
+    row.style.gridTemplateColumns = `repeat(${this.columns}, minmax(0, 1fr))`;
+    return row;
+  }
+
+  tile(entry) {
+    const isPicture = kindOf(entry.name) === 'image' && entry.kind === 'file' && !entry.partial;
+    const thumb = isPicture ? h('img', { src: contentUrl(entry.path), alt: '', loading: 'lazy' }) : icon(iconOf(entry));
+    return h('button', { type: 'button', class: 'tile', 'data-part': entry.path, onclick: () => this.enter(entry), oncontextmenu: (event) => { event.preventDefault(); this.actions(entry, event.currentTarget); },
+      onkeydown: (event) => { if (event.key === 'F2') this.rename(entry); else if (event.key === 'Delete') this.remove([entry]); } },
+    h('span', { class: 'thumb' }, thumb), h('span', { class: 'tile-name' }, entry.partial ? partialName(entry) : entry.name), badge(entry));
+  }
+
+  showTable(items) {
     const head = (by, kind = '') => h('div', { role: 'columnheader', class: `cell ${kind}`, 'aria-sort': this.sort.by !== by ? 'none' : this.sort.down ? 'descending' : 'ascending' },
       h('button', { type: 'button', class: 'sort', onclick: () => this.sortBy(by) }, t.drive.columns[by]));
     if (!this.grid?.isConnected || this.body.firstChild !== this.grid) {
@@ -175,7 +229,7 @@ class Folder {
   enter(entry) {
     if (entry.kind === 'folder') location.hash = `#/drive${entry.path}`;
     else if (entry.partial) toast(t.drive.partialHint);
-    else if (entry.kind === 'file') showPreview(entry, this.list.items.filter((one) => one.kind === 'file' && !one.partial));
+    else if (entry.kind === 'file') showPreview(entry, this.items.filter((one) => one.kind === 'file' && !one.partial));
     else this.details(entry);
   }
 
@@ -186,6 +240,7 @@ class Folder {
       isFile ? ['file', t.drive.preview, () => this.enter(entry)] : entry.kind === 'folder' && ['folder', t.drive.open, () => this.enter(entry)],
       isFile && ['download', t.drive.download, () => follow(contentUrl(entry.path, true))],
       entry.kind === 'folder' && ['download', t.drive.zip, () => follow(zipUrl(entry.path))],
+      entry.kind === 'folder' && ['download', t.drive.tar, () => follow(tarUrl(entry.path))],
       ['text', t.drive.rename, () => this.rename(entry)],
       ['folder', t.drive.move, () => this.move([entry])],
       ['copy', t.drive.copyTo, () => this.copy(entry)],
@@ -204,7 +259,7 @@ class Folder {
   }
 
   showBar() {
-    const picked = this.list.items.filter((entry) => this.selected.has(entry.path));
+    const picked = this.items.filter((entry) => this.selected.has(entry.path));
     this.bar.hidden = picked.length === 0;
     if (picked.length === 0) return;
     replace(this.bar, h('span', { role: 'status' }, t.drive.selected(picked.length)),
@@ -317,14 +372,18 @@ class Folder {
     if (!words) return this.show(this.entries), this.load();
     this.search.stop = new AbortController();
     try {
-      const found = await get(`/search?words=${encodeURIComponent(words)}`, this.search.stop.signal);
-      if (found.entries.length === 0) {
-        replace(this.body, notice('search', t.drive.notFound, ''));
-        replace(this.foot);
-        return;
+      const entries = [];
+      // A large drive is looked through in parts; what is found stands there while the rest is looked through.
+      for (let after = ''; after !== null && entries.length < FOUND_MAX;) {
+        const part = await get(`/search?words=${encodeURIComponent(words)}${after ? `&after=${after}` : ''}`, this.search.stop.signal);
+        entries.push(...part.entries);
+        after = part.next;
+        if (entries.length > 0) this.table(entries);
+        replace(this.foot, entries.length > 0 ? t.drive.found(entries.length, part.complete) : t.loading);
       }
-      this.table(found.entries);
-      replace(this.foot, t.drive.found(found.entries.length, found.complete));
+      if (entries.length > 0) return;
+      replace(this.body, notice('search', t.drive.notFound, ''));
+      replace(this.foot);
     } catch (error) {
       if (error.name !== 'AbortError') complain(error);
     }

@@ -5,7 +5,7 @@ import { button, h, icon, replace } from '../dom.js';
 import { number, percent, size } from '../format.js';
 import { complain, load } from '../parts/feedback.js';
 import { t } from '../strings.js';
-import { versionList } from './details.js';
+import { conflictList } from './conflicts.js';
 import { badge } from './drive.js';
 
 const SCRUB_MS = 700;
@@ -15,10 +15,12 @@ export function showHealth(main) {
   const verdict = h('section', { class: 'verdict', role: 'status' });
   const conflicts = h('div');
   const risks = h('div');
-  replace(main, h('header', { class: 'page-head' }, h('h1', {}, t.pages.health)), verdict, conflicts, risks, h('div', { class: 'columns' }, scrub(stop.signal), doctor()));
+  const repair = h('div');
+  replace(main, h('header', { class: 'page-head' }, h('h1', {}, t.pages.health)), verdict, conflicts, risks, repair, h('div', { class: 'columns' }, scrub(stop.signal), doctor()));
   let before = '';
   const draw = (status) => {
     tellVerdict(verdict, status);
+    replace(repair, repairs(status));
     const drive = status.workspaces[0];
     // The lists are asked for anew only when the counts say that they changed.
     const now = [drive.conflicts, drive.safe_files, drive.files, drive.only_here_files].join();
@@ -56,10 +58,22 @@ function tellVerdict(place, status) {
       count(t.health.onlyFiles, drive.only_here_files), count(t.health.conflicts, drive.conflicts)));
 }
 
+// What heals by itself, and how the others answered when they were asked to prove what they hold.
+function repairs(status) {
+  const asked = status.peers.filter((peer) => peer.audit.asked > 0);
+  const lines = [status.mending_chunks > 0 && t.health.mending(status.mending_chunks), status.damaged_chunks > 0 && t.health.damaged(status.damaged_chunks),
+    status.healed_chunks > 0 && t.health.healed(status.healed_chunks)].filter(Boolean);
+  const [who, right, bad, silent] = t.health.auditColumns;
+  return h('section', { class: 'panel' }, h('h2', {}, t.health.repair), (lines.length > 0 ? lines : [t.health.nothingToRepair]).map((line) => h('p', {}, line)),
+    h('h3', {}, t.health.audits), asked.length === 0 ? h('p', { class: 'hint' }, t.health.noAudits) : h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.health.audits }, h('table', {},
+      h('thead', {}, h('tr', {}, [who, right, bad, silent].map((text) => h('th', { scope: 'col' }, text)))),
+      h('tbody', {}, asked.map(({ name, audit }) => h('tr', {}, h('th', { scope: 'row' }, name),
+        [`${number(audit.right)} / ${number(audit.asked)}`, number(audit.wrong + audit.missing), number(audit.silent)].map((value) => h('td', {}, value))))))));
+}
+
 function showConflicts(place, count, signal, changed) {
   if (count === 0) return replace(place);
-  load(place, () => get('/conflicts', signal), (list) => place.append(h('section', { class: 'panel' }, h('h2', {}, t.health.conflictsTitle), h('p', { class: 'hint' }, t.health.conflictsLead),
-    list.map((conflict) => h('div', { class: 'conflict' }, h('h3', {}, conflict.path), h('div', { class: 'beside' }, versionList({ path: encodeURI(conflict.path).replaceAll('&', '%26').replaceAll('#', '%23').replaceAll('+', '%2B').replaceAll('?', '%3F') }, conflict.versions, changed)))))));
+  load(place, () => get('/conflicts', signal), (list) => place.append(conflictList(list, changed)));
 }
 
 function showRisks(place, signal) {

@@ -33,7 +33,7 @@ export function showPreview(entry, all) {
       const one = all[at] ?? entry;
       title.textContent = one.name;
       told.textContent = `${size(one.size)} · ${moment(one.modified)}`;
-      save.href = contentUrl(one.path, true);
+      save.href = contentUrl(one.path, true, one.version);
       fill(stage, one);
     };
     body.append(stage, h('div', { class: 'dialog-actions' }, told,
@@ -47,8 +47,15 @@ export function showPreview(entry, all) {
   }, { wide: true });
 }
 
+// What an entry, or a version of it, looks like.
+export function stageOf(entry) {
+  const stage = h('div', { class: 'stage' });
+  fill(stage, entry);
+  return stage;
+}
+
 function fill(stage, entry) {
-  const url = contentUrl(entry.path);
+  const url = contentUrl(entry.path, false, entry.version);
   const failed = () => replace(stage, h('p', { class: 'loading' }, t.preview.failed));
   const draw = {
     image: () => h('img', { src: url, alt: entry.name, onerror: failed }),
@@ -56,7 +63,7 @@ function fill(stage, entry) {
     audio: () => h('audio', { src: url, controls: true, preload: 'metadata', onerror: failed }),
     pdf: () => h('iframe', { src: url, title: entry.name }),
     text: () => text(url, entry),
-  }[kindOf(entry.name)];
+  }[kindOf(entry.called ?? entry.name)];
   replace(stage, draw ? draw() : h('p', { class: 'loading' }, t.preview.none));
 }
 

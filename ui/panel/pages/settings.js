@@ -5,16 +5,20 @@ import { button, h, replace } from '../dom.js';
 import { ago, size } from '../format.js';
 import { complain, confirm, copyText, dialog, load, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
+import { showTokens } from './tokens.js';
+import { revealWords } from './words.js';
 
 export function showSettings(main) {
   const place = h('div');
   const keys = h('section', { class: 'panel' });
   const sessions = h('section', { class: 'panel' });
+  const tokens = h('section', { class: 'panel' });
   replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.settings), h('p', { class: 'lead' }, t.settings.lead))), place,
-    h('div', { class: 'columns' }, keys, words()), sessions, table());
+    h('div', { class: 'columns' }, keys, words()), sessions, tokens, table());
   load(place, () => get('/status'), (status) => place.append(about(status)));
   showKeys(keys);
   showSessions(sessions);
+  showTokens(tokens);
   return () => {};
 }
 
@@ -103,12 +107,12 @@ function words() {
 
 async function reveal(old) {
   const { phrase } = await post('/keys/recovery', { passphrase: old });
-  dialog(t.settings.wordsTitle, (body) => body.append(h('ol', { class: 'words' }, phrase.split(/\s+/).map((word) => h('li', {}, word)))));
+  revealWords(phrase);
 }
 
 function showSessions(place) {
   load(place, () => get('/sessions'), (list) => place.append(h('h2', {}, t.settings.sessions), h('ul', { class: 'versions' }, list.map((session) =>
-    h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used) ?? t.justNow))),
+    h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, session.scope === 'admin' ? null : h('span', { class: 'tag' }, t.tokens.scopes[session.scope]), h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used) ?? t.justNow))),
       button(t.settings.signOut, { onclick: () => signOut(session, place) })))),
   h('div', { class: 'command' }, h('code', {}, t.signIn.command), button(t.copy, { icon: 'copy', onclick: () => copyText(t.signIn.command).catch(complain) }))));
 }
@@ -129,9 +133,35 @@ function browserName(text) {
   return known ? [known[1], system].filter(Boolean).join(', ') : text || '?';
 }
 
+// Those with a page of their own are told here and changed there; the others are changed here.
 function table() {
-  const [name, what, usual] = t.settings.allColumns;
-  return h('section', { class: 'panel' }, h('h2', {}, t.settings.all), h('p', { class: 'hint' }, t.settings.allLead), h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.settings.all }, h('table', {},
-    h('thead', {}, h('tr', {}, [name, what, usual].map((text) => h('th', { scope: 'col' }, text)))),
-    h('tbody', {}, t.settings.table.map(([key, does, normal]) => h('tr', {}, h('th', { scope: 'row' }, h('code', {}, key)), h('td', {}, does), h('td', {}, normal)))))));
+  const place = h('section', { class: 'panel' });
+  load(place, () => get('/settings'), (list) => place.append(h('h2', {}, t.settings.all), h('p', { class: 'hint' }, t.settings.allLead), rows(list)));
+  return place;
+}
+
+function rows(list) {
+  const known = new Map(list.map((setting) => [setting.key, setting]));
+  return h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.settings.all }, h('table', {},
+    h('thead', {}, h('tr', {}, t.settings.allColumns.map((text) => h('th', { scope: 'col' }, text)))),
+    h('tbody', {}, t.settings.table.map(([key, does, normal]) => {
+      const setting = known.get(key);
+      return h('tr', {}, h('th', { scope: 'row' }, h('code', {}, key)), h('td', {}, does), h('td', {}, normal), h('td', {}, setting ? field(setting) : t.settings.elsewhere));
+    }))));
+}
+
+function field(setting) {
+  const choices = { truth: ['true', 'false'], metered: ['auto', 'true', 'false'], level: ['off', 'error', 'warn', 'info', 'debug', 'trace'] }[setting.kind];
+  const shown = setting.value ?? (choices ? setting.default : '');
+  const change = async (event) => {
+    try {
+      await post('/settings', { key: setting.key, value: event.target.value.trim() });
+      toast(t.settings.nextStart);
+    } catch (error) {
+      complain(error);
+    }
+  };
+  const about = { 'aria-label': setting.key, id: `set-${setting.key}`, onchange: change };
+  if (!choices) return h('input', { ...about, value: shown, placeholder: setting.default, autocomplete: 'off', spellcheck: 'false' });
+  return h('select', about, choices.map((choice) => h('option', { value: choice, selected: choice === shown }, choice)));
 }

@@ -2,6 +2,7 @@
 
 import { h, icon } from '../dom.js';
 import { t } from '../strings.js';
+import { isProved } from './words.js';
 
 export function startSteps(status) {
   const mountpoint = status.workspaces[0]?.mountpoint;
@@ -13,5 +14,5 @@ export function startSteps(status) {
     step('upload', t.start.file, t.start.fileHint(mountpoint)),
     step('devices', t.start.pair, t.start.pairHint, '#/devices'),
     step('storage', t.start.give, t.start.giveHint(status.contributed), '#/storage'),
-    step('shield', t.start.words, t.start.wordsHint, '#/settings')));
+    step(isProved() ? 'check' : 'shield', t.start.words, isProved() ? t.settings.wordsProved : t.start.wordsHint, '#/settings')));
 }

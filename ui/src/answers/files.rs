@@ -41,6 +41,9 @@ pub struct Found {
     pub entries: Vec<FoundEntry>,
     /// Every name was looked at; else there may be more.
     pub complete: bool,
+    /// What `after=` takes to go on; none when all was looked at.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// One name that was found.

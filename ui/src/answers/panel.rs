@@ -4,6 +4,58 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+/// How much somebody may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// See everything, change nothing.
+    Read,
+    /// Change files too.
+    Write,
+    /// Everything: devices, settings, keys, tokens.
+    Admin,
+}
+
+/// A token for other programs, without its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Token {
+    /// What revoking takes.
+    pub id: u64,
+    /// What it is for.
+    pub name: String,
+    /// What it may.
+    pub scope: Scope,
+    /// The drive it is for: no other takes it.
+    pub workspace: String,
+    /// When it was made.
+    pub created: String,
+    /// When it was used last, since the daemon started.
+    pub used: Option<String>,
+}
+
+/// `token create`: the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenRequest {
+    /// What it is for; no other token has this name.
+    pub name: String,
+    /// What it may.
+    pub scope: Scope,
+}
+
+/// `token create`: the answer. The text is told this once.
+#[derive(Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
+pub struct NewToken {
+    /// What revoking takes.
+    pub id: u64,
+    /// What it is for.
+    pub name: String,
+    /// What it may.
+    #[zeroize(skip)]
+    pub scope: Scope,
+    /// What is sent as `Authorization: Bearer TOKEN`.
+    pub token: String,
+}
+
 /// `panel`: a link that opens the panel once.
 #[derive(Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
 pub struct PanelLink {
@@ -33,6 +85,8 @@ pub struct Session {
     pub used: String,
     /// It is the one that asks.
     pub current: bool,
+    /// What it may.
+    pub scope: Scope,
 }
 
 /// Room on this computer's disk.

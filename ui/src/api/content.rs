@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use vfs::Attr;
 
-use super::open_file::OpenFile;
+use super::open_file::{OpenFile, OpenVersion};
 use super::problem::ApiError;
 
 /// Bytes read at once.
@@ -83,15 +83,51 @@ const SHOWN: [(&str, &str); 58] = [
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
-/// The answer to a request for a file.
+/// What is read.
+#[derive(Clone)]
+pub(super) enum Source {
+    /// A file, as it is.
+    File(Arc<OpenFile>),
+    /// A state it had.
+    Version(Arc<OpenVersion>),
+}
+
+/// What is served: where it comes from, its length and its tag.
+pub(super) struct Served {
+    source: Source,
+    size: u64,
+    tag: String,
+}
+
+impl Served {
+    pub(super) fn file(file: OpenFile, attr: &Attr) -> Self {
+        Self { source: Source::File(Arc::new(file)), size: attr.size, tag: entity_tag(attr) }
+    }
+
+    /// A version never changes: its id is its tag.
+    pub(super) fn version(version: OpenVersion, id: &str) -> Self {
+        let size = version.content.size;
+        Self { source: Source::Version(Arc::new(version)), size, tag: format!("\"{id}\"") }
+    }
+}
+
+impl Source {
+    async fn read(&self, offset: u64, len: u32) -> Result<Bytes, ApiError> {
+        match self {
+            Self::File(file) => file.read(offset, len).await,
+            Self::Version(version) => version.read(offset, len).await,
+        }
+    }
+}
+
+/// The answer to a request for content.
 pub(super) fn answer(
-    file: OpenFile,
-    attr: &Attr,
+    served: Served,
     name: &[u8],
     asked: &HeaderMap,
     as_download: bool,
 ) -> Result<Response, ApiError> {
-    let tag = entity_tag(attr);
+    let Served { source, size, tag } = served;
     let kind = shown_kind(name);
     let mut response = Response::builder()
         .header(header::ACCEPT_RANGES, "bytes")
@@ -104,22 +140,22 @@ pub(super) fn answer(
     if asked.get(header::IF_NONE_MATCH).is_some_and(|known| names_tag(known, &tag)) {
         return built(response.status(StatusCode::NOT_MODIFIED), Body::empty());
     }
-    let range = match wanted(asked, &tag, attr.size) {
-        Wanted::All => 0..attr.size,
+    let range = match wanted(asked, &tag, size) {
+        Wanted::All => 0..size,
         Wanted::Part(range) => {
-            let told = format!("bytes {}-{}/{}", range.start, range.end - 1, attr.size);
+            let told = format!("bytes {}-{}/{}", range.start, range.end - 1, size);
             response = response.status(StatusCode::PARTIAL_CONTENT).header(header::CONTENT_RANGE, told);
             range
         }
         Wanted::Impossible => {
-            let told = format!("bytes */{}", attr.size);
+            let told = format!("bytes */{size}");
             let refused =
                 response.status(StatusCode::RANGE_NOT_SATISFIABLE).header(header::CONTENT_RANGE, told);
             return built(refused, Body::empty());
         }
     };
     let response = response.header(header::CONTENT_LENGTH, range.end - range.start);
-    built(response, Body::from_stream(pieces(Arc::new(file), range.start, range.end)))
+    built(response, Body::from_stream(pieces(source, range.start, range.end)))
 }
 
 fn built(response: axum::http::response::Builder, body: Body) -> Result<Response, ApiError> {
@@ -137,14 +173,14 @@ fn names_tag(known: &HeaderValue, tag: &str) -> bool {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     All,
     Part(std::ops::Range<u64>),
     Impossible,
 }
 
 /// One range is served; several, or what is no range of bytes, are answered with the whole, as the standard allows.
-fn wanted(asked: &HeaderMap, tag: &str, size: u64) -> Wanted {
+pub(super) fn wanted(asked: &HeaderMap, tag: &str, size: u64) -> Wanted {
     if asked.get(header::IF_RANGE).is_some_and(|known| known.as_bytes() != tag.as_bytes()) {
         return Wanted::All;
     }
@@ -163,13 +199,13 @@ fn wanted(asked: &HeaderMap, tag: &str, size: u64) -> Wanted {
     if range.start < range.end { Wanted::Part(range) } else { Wanted::Impossible }
 }
 
-fn pieces(file: Arc<OpenFile>, from: u64, to: u64) -> impl stream::Stream<Item = std::io::Result<Bytes>> {
+fn pieces(source: Source, from: u64, to: u64) -> impl stream::Stream<Item = std::io::Result<Bytes>> {
     stream::unfold(Some(from), move |at| {
-        let file = Arc::clone(&file);
+        let source = source.clone();
         async move {
             let at = at.filter(|at| *at < to)?;
             let len = u32::try_from((to - at).min(u64::from(STEP_BYTES))).unwrap_or(STEP_BYTES);
-            match file.read(at, len).await {
+            match source.read(at, len).await {
                 // Cut short meanwhile: the connection ends early, and the reader sees that something is missing.
                 Ok(piece) if piece.is_empty() => Some((Err(std::io::ErrorKind::UnexpectedEof.into()), None)),
                 Ok(piece) => {

@@ -1,6 +1,6 @@
 //! Entries of the drive as the API tells them.
 
-use vfs::{FileSafety, Kind, Listed, PARTIAL_SUFFIX};
+use vfs::{FileSafety, Kind, Listed, is_partial_name};
 
 use super::query::encode;
 use crate::answers::{Entry, Peer};
@@ -40,7 +40,7 @@ pub(super) fn entry(folder: &[u8], listed: &Listed, company: Company) -> Entry {
         size: listed.entries.unwrap_or(listed.attr.size),
         modified: moment::to_text(listed.attr.mtime),
         state: listed.safety.map(|safety| word(safety).to_string()),
-        partial: listed.name.starts_with(b".") && listed.name.ends_with(PARTIAL_SUFFIX),
+        partial: is_partial_name(&listed.name),
         name: String::from_utf8_lossy(&listed.name).into_owned(),
     }
 }

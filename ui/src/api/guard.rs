@@ -4,11 +4,12 @@
 //! hold even if it could guess it: the Host must be the address that is listened on (so that no foreign name was
 //! pointed at loopback), an Origin must be this API's own, and Sec-Fetch-Site must not tell of a foreign page.
 //!
-//! Programs send the token of `api.token`; the panel has a session's cookie. A browser sends cookies of its own accord, so a change
+//! Programs send the token of `api.token`, or one that was made for them and may less; the panel has a session's cookie. A browser sends cookies of its own accord, so a change
 //! that comes with one must also say that it comes from the panel.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -18,7 +19,10 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::problem::ApiError;
+use super::rates::{Client, Rates};
 use super::sessions::Sessions;
+use super::tokens::Tokens;
+use crate::answers::Scope;
 
 /// Characters of a token: 32 random bytes in hexadecimal.
 pub const TOKEN_CHARS: usize = 64;
@@ -65,15 +69,43 @@ pub(super) struct Guard {
     pub(super) address: SocketAddr,
     /// None where there is no panel.
     pub(super) sessions: Option<Arc<Sessions>>,
+    /// Those of other programs.
+    pub(super) tokens: Arc<Tokens>,
+    /// The drive that is open: tokens of other drives are none here.
+    pub(super) workspace: String,
+    pub(super) rates: Rates,
 }
 
-/// Who asked.
+/// Who asked, and what they may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caller {
-    /// A program that has the token.
-    Program,
-    /// A browser in this session.
-    Session(u64),
+pub(super) struct Caller {
+    pub(super) client: Client,
+    pub(super) scope: Scope,
+}
+
+impl Caller {
+    /// The browser's session, if it is a browser.
+    pub(super) fn session(self) -> Option<u64> {
+        match self.client {
+            Client::Session(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// # Errors
+    /// This caller may less.
+    pub(super) fn may(self, needed: Scope) -> Result<(), ApiError> {
+        if self.scope >= needed {
+            return Ok(());
+        }
+        let told = match needed {
+            Scope::Admin => "this needs the scope admin: use another token, or a link of `peerdrive panel`",
+            _ => {
+                "this changes files, and you may only read: use another token, or a link of `peerdrive panel`"
+            }
+        };
+        Err(ApiError::new(StatusCode::FORBIDDEN, told))
+    }
 }
 
 impl Guard {
@@ -106,13 +138,29 @@ impl Guard {
     }
 
     fn check_caller(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let caller = self.known(method, headers);
+        self.take_turn(caller.as_ref().map_or(Client::Stranger, |caller| caller.client))?;
+        caller
+    }
+
+    /// # Errors
+    /// The client asks too often.
+    pub(super) fn take_turn(&self, client: Client) -> Result<(), ApiError> {
+        self.rates.take(client, Instant::now()).map_err(ApiError::too_often)
+    }
+
+    fn known(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
         if let Some(given) = only(headers, &header::AUTHORIZATION)? {
-            let token = given.strip_prefix("Bearer ");
-            let is_right = token.is_some_and(|token| self.token.is(token.as_bytes()));
-            return if is_right { Ok(Caller::Program) } else { Err(unauthorized()) };
+            let token = given.strip_prefix("Bearer ").ok_or_else(unauthorized)?.as_bytes();
+            if self.token.is(token) {
+                return Ok(Caller { client: Client::Program, scope: Scope::Admin });
+            }
+            let (id, scope) = self.tokens.check(token, &self.workspace).ok_or_else(unauthorized)?;
+            return Ok(Caller { client: Client::Token(id), scope });
         }
         let session = self.sessions.as_ref().zip(self.cookie(headers));
-        let id = session.and_then(|(sessions, secret)| sessions.check(secret)).ok_or_else(unauthorized)?;
+        let (id, scope) =
+            session.and_then(|(sessions, secret)| sessions.check(secret)).ok_or_else(unauthorized)?;
         let reads = [Method::GET, Method::HEAD].contains(method);
         if !reads && only(headers, &header::ORIGIN)?.is_none() {
             return Err(ApiError::new(
@@ -120,7 +168,7 @@ impl Guard {
                 "a change in a session must say where it comes from: send Origin, or use the token",
             ));
         }
-        Ok(Caller::Session(id))
+        Ok(Caller { client: Client::Session(id), scope })
     }
 
     /// The session's secret, if the browser sent one.
@@ -182,6 +230,16 @@ pub(super) async fn guard_caller(
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Lets only those pass who may do this.
+pub(super) async fn guard_scope(State(needed): State<Scope>, request: Request, next: Next) -> Response {
+    // Without a caller nobody was asked for: then nobody may.
+    let caller = request.extensions().get::<Caller>().copied().ok_or_else(unauthorized);
+    match caller.and_then(|caller| caller.may(needed)) {
+        Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }
 }

@@ -7,7 +7,7 @@ use vfs::Drive;
 use zeroize::Zeroizing;
 
 use super::group::Group;
-use crate::answers::{Contribution, ContributionChange, Finding, Keys};
+use crate::answers::{Contribution, ContributionChange, Finding, Keys, Setting, SettingChange};
 
 /// The daemon, as the API sees it. Every call may block for a moment: it is made off the async threads.
 pub trait Host: Send + Sync + 'static {
@@ -31,6 +31,18 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// [`Refusal`], when the settings cannot be written.
     fn contribute(&self, change: &ContributionChange) -> Result<Contribution, Refusal>;
+
+    /// What can be set for the next start, and what is.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the settings cannot be read.
+    fn settings(&self) -> Result<Vec<Setting>, Refusal>;
+
+    /// Changes one of them.
+    ///
+    /// # Errors
+    /// [`Refusal`]: there is no such setting, the value makes no sense, or it cannot be written.
+    fn change_setting(&self, change: &SettingChange) -> Result<Vec<Setting>, Refusal>;
 
     /// Whose keys these are and whether they are locked.
     ///

@@ -8,8 +8,10 @@
 //!
 //! Answers are the types of [`crate::answers`]; refusals are `application/problem+json`.
 
+mod archive;
 mod content;
 mod entry;
+mod fuzzing;
 mod group;
 mod guard;
 mod host;
@@ -18,22 +20,25 @@ mod openapi;
 mod panel;
 mod problem;
 mod query;
+mod rates;
 mod routes;
 mod scrub_job;
 mod server;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod uploads;
 mod work;
-mod zip_stream;
 
+pub use fuzzing::read_request_for_fuzzing;
 pub use group::Group;
 pub use guard::{ApiToken, TOKEN_CHARS};
 pub use host::{Facts, Host, Refusal, Room};
 pub(crate) use query::encode as encode_query;
 pub use server::{Access, ApiServer, ServeError};
 pub use sessions::Sessions;
+pub use tokens::{Keep, Tokens, TokensError};
 
 /// Where all routes begin.
 pub const API_PREFIX: &str = "/api/v1";

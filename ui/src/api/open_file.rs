@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use tokio::sync::oneshot;
-use vfs::{Drive, Error, Handle, Ino, OpenFlags, Reply};
+use vfs::{Drive, Error, Handle, Ino, OpenFlags, PeopleError, Reply, VersionContent};
 
 use super::problem::ApiError;
 
@@ -51,21 +51,40 @@ impl OpenFile {
         call: impl FnOnce(&Self, Reply<T>) + Send + 'static,
     ) -> Result<T, ApiError> {
         let file = Arc::clone(self);
-        let (sender, answered) = oneshot::channel();
-        let asked = tokio::task::spawn_blocking(move || {
-            call(
-                &file,
-                Box::new(move |answer| {
-                    // Whoever asked may have gone meanwhile.
-                    let _ = sender.send(answer);
-                }),
-            );
-        });
-        let bug = || {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the drive did not answer; its log says more")
-        };
-        asked.await.map_err(|_| bug())?;
-        Ok(answered.await.map_err(|_| bug())??)
+        answered(move |reply| call(&file, reply)).await
+    }
+}
+
+/// What a call answers that replies at once or later; where it runs it may block.
+async fn answered<T: Send + 'static>(call: impl FnOnce(Reply<T>) + Send + 'static) -> Result<T, ApiError> {
+    let (sender, answered) = oneshot::channel();
+    let reply = Box::new(move |answer| {
+        // Whoever asked may have gone meanwhile.
+        let _ = sender.send(answer);
+    });
+    let bug =
+        || ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the drive did not answer; its log says more");
+    tokio::task::spawn_blocking(move || call(reply)).await.map_err(|_| bug())?;
+    Ok(answered.await.map_err(|_| bug())??)
+}
+
+/// An earlier version of a file.
+pub(super) struct OpenVersion {
+    drive: Arc<Drive>,
+    pub(super) content: VersionContent,
+}
+
+impl OpenVersion {
+    /// Opens it. Blocks until its list of chunks is here.
+    pub(super) fn open(drive: Arc<Drive>, path: &[u8], id: &str) -> Result<Self, PeopleError> {
+        let content = drive.open_version(path, id)?;
+        Ok(Self { drive, content })
+    }
+
+    /// As [`OpenFile::read`].
+    pub(super) async fn read(self: &Arc<Self>, offset: u64, len: u32) -> Result<Bytes, ApiError> {
+        let version = Arc::clone(self);
+        answered(move |reply| version.drive.read_version(&version.content, offset, len, reply)).await
     }
 }
 

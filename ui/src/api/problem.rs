@@ -1,12 +1,18 @@
 //! Refusals as `application/problem+json`.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use vfs::PeopleError;
 
 use super::host::Refusal;
+use super::tokens::TokenRefused;
 use crate::answers::Problem;
+
+/// When a place may be free again that was taken.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 /// A request that was not met.
 #[derive(Debug, thiserror::Error)]
@@ -14,11 +20,30 @@ use crate::answers::Problem;
 pub(super) struct ApiError {
     status: StatusCode,
     detail: String,
+    /// When asking again helps.
+    again: Option<Duration>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into() }
+        Self { status, detail: detail.into(), again: None }
+    }
+
+    /// All places of a kind are taken, for a moment.
+    pub(super) fn busy(detail: impl Into<String>) -> Self {
+        Self { again: Some(BUSY_WAIT), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+    }
+
+    /// This client asked too often; `wait` is until it may again.
+    pub(super) fn too_often(wait: Duration) -> Self {
+        let told = format!("you ask too often: wait {} s, then go on more slowly", whole_seconds(wait));
+        Self { again: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, told) }
+    }
+
+    /// The daemon has too much to do, for a moment.
+    pub(super) fn overloaded() -> Self {
+        let told = "too many requests at once: try again";
+        Self { again: Some(BUSY_WAIT), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, told) }
     }
 
     /// What was sent makes no sense.
@@ -62,6 +87,18 @@ impl From<vfs::Error> for ApiError {
     }
 }
 
+impl From<TokenRefused> for ApiError {
+    fn from(refused: TokenRefused) -> Self {
+        let status = match refused {
+            TokenRefused::Name => StatusCode::BAD_REQUEST,
+            TokenRefused::Unknown(_) => StatusCode::NOT_FOUND,
+            TokenRefused::TooMany | TokenRefused::Taken => StatusCode::CONFLICT,
+            TokenRefused::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, refused.to_string())
+    }
+}
+
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let status = match refusal {
@@ -83,6 +120,14 @@ impl IntoResponse for ApiError {
         let mut response = (self.status, Json(problem)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if let Some(wait) = self.again {
+            response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(wait).into());
+        }
         response
     }
+}
+
+/// Rounded up: who comes back then is not too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
 }

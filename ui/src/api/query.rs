@@ -1,5 +1,7 @@
 //! The query of a request. Paths of a drive are bytes, so they are decoded to bytes and never to text.
 
+use serde::de::DeserializeOwned;
+
 use super::problem::ApiError;
 
 /// Longest path that is taken, in bytes.
@@ -22,10 +24,24 @@ pub(super) fn path(query: Option<&str>, name: &str) -> Result<Vec<u8>, ApiError>
     value(query, name)?.ok_or_else(|| ApiError::bad(format!("the query needs {name}=, percent-encoded")))
 }
 
+/// The text in `name`, if it is there.
+pub(super) fn text(query: Option<&str>, name: &str) -> Result<Option<String>, ApiError> {
+    let text = value(query, name)?.map(String::from_utf8).transpose();
+    text.map_err(|_| ApiError::bad(format!("\"{name}\" must be text")))
+}
+
+/// The word in `name`, one of those a type has, if it is there.
+pub(super) fn word<T: DeserializeOwned>(query: Option<&str>, name: &str) -> Result<Option<T>, ApiError> {
+    let Some(word) = text(query, name)? else { return Ok(None) };
+    let word = serde_json::from_value(word.into()).ok();
+    word.map(Some)
+        .ok_or_else(|| ApiError::bad(format!("\"{name}\" is none of the words it may be; see docs/api.md")))
+}
+
 /// The number in `name`, if it is there.
 pub(super) fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, ApiError> {
-    let Some(bytes) = value(query, name)? else { return Ok(None) };
-    let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+    let Some(text) = text(query, name)? else { return Ok(None) };
+    let number = text.parse().ok();
     number.map(Some).ok_or_else(|| ApiError::bad(format!("\"{name}\" must be a whole number")))
 }
 

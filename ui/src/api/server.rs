@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -15,8 +15,11 @@ use tokio::task::JoinSet;
 
 use super::guard::{ApiToken, Guard};
 use super::host::Host;
+use super::rates::Rates;
 use super::routes;
 use super::sessions::Sessions;
+use super::tokens::Tokens;
+use super::uploads;
 use super::work::Api;
 
 /// Connections at a time; more wait in the system's queue.
@@ -27,6 +30,8 @@ const HEADER_WAIT: Duration = Duration::from_secs(5);
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// How long requests that are being answered may take when the daemon ends.
 const LAST_ANSWERS_WAIT: Duration = Duration::from_secs(2);
+/// Between two looks for abandoned uploads, and before the first.
+const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
 /// After a failed accept (no file descriptors), before the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -52,6 +57,10 @@ pub struct Access {
     pub token: ApiToken,
     /// Browsers with a session; none where there is no panel.
     pub sessions: Option<Arc<Sessions>>,
+    /// Programs with tokens that were made for them.
+    pub tokens: Arc<Tokens>,
+    /// The drive that is open: tokens of other drives are none here.
+    pub workspace: String,
 }
 
 /// The API's socket, bound; [`ApiServer::serve`] answers.
@@ -94,10 +103,19 @@ impl ApiServer {
 
     /// Answers until `stop` becomes true; requests in work are then finished, for two seconds at most.
     pub async fn serve(self, access: Access, host: Arc<dyn Host>, mut stop: watch::Receiver<bool>) {
-        let guard = Arc::new(Guard { token: access.token, address: self.address, sessions: access.sessions });
-        let router = routes::router(Api::new(host, stop.clone()), &guard);
+        let guard = Arc::new(Guard {
+            token: access.token,
+            address: self.address,
+            sessions: access.sessions,
+            tokens: access.tokens,
+            workspace: access.workspace,
+            rates: Rates::default(),
+        });
+        let api = Api::new(host, stop.clone());
+        let router = routes::router(api.clone(), &guard);
         let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut connections = JoinSet::new();
+        connections.spawn(sweep_uploads(api, stop.clone()));
         loop {
             let accepted = async {
                 let permit = Arc::clone(&free).acquire_owned().await;
@@ -133,6 +151,25 @@ impl ApiServer {
 /// Waits until it is told to stop, or nobody is left who could tell.
 async fn told(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Gives up abandoned uploads from time to time.
+async fn sweep_uploads(api: Api, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = told(&mut stop) => return,
+            () = tokio::time::sleep(SWEEP_PAUSE) => {}
+        }
+        let swept = api.work(|api| {
+            let Some(drive) = api.host.drive() else { return Ok(0) };
+            Ok(uploads::sweep(&drive, &api.uploads, SystemTime::now())?)
+        });
+        match swept.await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "abandoned uploads were given up"),
+            Err(error) => tracing::warn!(%error, "abandoned uploads stay for now"),
+        }
+    }
 }
 
 async fn answer(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {

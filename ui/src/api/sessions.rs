@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::guard::ApiToken;
-use crate::answers::Session;
+use crate::answers::{Scope, Session};
 use crate::moment;
 
 /// How long a link can be used.
@@ -46,12 +46,14 @@ struct Book {
 
 struct Link {
     hash: [u8; 32],
+    scope: Scope,
     until: Instant,
 }
 
 struct Open {
     id: u64,
     hash: [u8; 32],
+    scope: Scope,
     browser: String,
     opened: (Instant, SystemTime),
     used: (Instant, SystemTime),
@@ -70,21 +72,21 @@ impl Sessions {
         Self { random, book: Mutex::default() }
     }
 
-    /// A secret that opens one session.
-    fn new_link(&self) -> ApiToken {
+    /// A secret that opens one session, which may so much.
+    fn new_link(&self, scope: Scope) -> ApiToken {
         let (token, hash) = self.secret();
         let mut book = self.current(Instant::now());
         if book.links.len() == MAX_LINKS {
             book.links.remove(0);
         }
-        book.links.push(Link { hash, until: Instant::now() + LINK_LIFE });
+        book.links.push(Link { hash, scope, until: Instant::now() + LINK_LIFE });
         token
     }
 
     /// The address that opens the panel at `address` once. A fragment is sent to nobody and stands in no log.
     #[must_use]
-    pub fn new_url(&self, address: SocketAddr) -> Zeroizing<String> {
-        Zeroizing::new(format!("http://{address}/#link={}", self.new_link().as_str()))
+    pub fn new_url(&self, address: SocketAddr, scope: Scope) -> Zeroizing<String> {
+        Zeroizing::new(format!("http://{address}/#link={}", self.new_link(scope).as_str()))
     }
 
     /// Uses a link up. The secret of the new session; none if it is no link, or was one.
@@ -93,7 +95,7 @@ impl Sessions {
         let hash = hash_of(link);
         let mut book = self.current(now.0);
         let at = book.links.iter().position(|link| is_same(&link.hash, &hash))?;
-        book.links.remove(at);
+        let scope = book.links.remove(at).scope;
         if book.sessions.len() == MAX_SESSIONS {
             let quiet = book.sessions.iter().enumerate().min_by_key(|(_, open)| open.used.0);
             let quiet = quiet.map_or(0, |(at, _)| at);
@@ -107,18 +109,18 @@ impl Sessions {
         }
         let browser = browser[..kept].to_string();
         let id = book.last_id;
-        book.sessions.push(Open { id, hash, browser, opened: now, used: now });
+        book.sessions.push(Open { id, hash, scope, browser, opened: now, used: now });
         Some(token)
     }
 
-    /// The session that this secret belongs to, which counts as used now.
-    pub(super) fn check(&self, secret: &str) -> Option<u64> {
+    /// The session that this secret belongs to, which counts as used now, and what it may.
+    pub(super) fn check(&self, secret: &str) -> Option<(u64, Scope)> {
         let now = Instant::now();
         let hash = hash_of(secret);
         let mut book = self.current(now);
         let open = book.sessions.iter_mut().find(|open| is_same(&open.hash, &hash))?;
         open.used = (now, SystemTime::now());
-        Some(open.id)
+        Some((open.id, open.scope))
     }
 
     /// Signs a session out; whether there was one.
@@ -140,6 +142,7 @@ impl Sessions {
             opened: moment::system_text(open.opened.1),
             used: moment::system_text(open.used.1),
             current: Some(open.id) == current,
+            scope: open.scope,
         });
         told.collect()
     }
@@ -162,11 +165,11 @@ impl Sessions {
     }
 }
 
-fn hash_of(secret: &str) -> [u8; 32] {
+pub(super) fn hash_of(secret: &str) -> [u8; 32] {
     blake3::hash(secret.as_bytes()).into()
 }
 
-fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
+pub(super) fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
     one.ct_eq(other).into()
 }
 
@@ -183,11 +186,12 @@ mod tests {
     #[test]
     fn a_link_opens_one_session_once() {
         let sessions = sessions();
-        let link = sessions.new_link();
+        let link = sessions.new_link(Scope::Admin);
         let secret = sessions.open(link.as_str(), "browser").unwrap();
         assert!(sessions.open(link.as_str(), "browser").is_none(), "it was used");
         assert!(sessions.check(link.as_str()).is_none(), "a link is no session");
-        let id = sessions.check(secret.as_str()).unwrap();
+        let (id, scope) = sessions.check(secret.as_str()).unwrap();
+        assert_eq!(scope, Scope::Admin);
         assert!(sessions.list(Some(id))[0].current);
         assert!(sessions.close(id) && !sessions.close(id));
         assert!(sessions.check(secret.as_str()).is_none());
@@ -196,14 +200,14 @@ mod tests {
     #[test]
     fn links_and_sessions_are_bounded() {
         let sessions = sessions();
-        let first = sessions.new_link();
+        let first = sessions.new_link(Scope::Admin);
         for _ in 0..MAX_LINKS {
-            let _ = sessions.new_link();
+            let _ = sessions.new_link(Scope::Admin);
         }
         assert!(sessions.open(first.as_str(), "").is_none(), "the oldest link was given up");
         let long = "ä".repeat(MAX_BROWSER_BYTES);
         for _ in 0..=MAX_SESSIONS {
-            assert!(sessions.open(sessions.new_link().as_str(), &long).is_some());
+            assert!(sessions.open(sessions.new_link(Scope::Admin).as_str(), &long).is_some());
         }
         let open = sessions.list(None);
         assert_eq!(open.len(), MAX_SESSIONS);
@@ -213,10 +217,10 @@ mod tests {
     #[test]
     fn what_is_over_opens_nothing() {
         let sessions = sessions();
-        let link = sessions.new_link();
+        let link = sessions.new_link(Scope::Admin);
         let later = Instant::now() + LINK_LIFE;
         assert!(sessions.current(later).links.is_empty());
-        let used = sessions.new_link();
+        let used = sessions.new_link(Scope::Admin);
         drop(link);
         sessions.open(used.as_str(), "").unwrap();
         assert_eq!(sessions.current(Instant::now() + IDLE_LIFE - Duration::from_secs(60)).sessions.len(), 1);

@@ -2,6 +2,7 @@
 
 mod files;
 mod sessions;
+mod tokens;
 mod uploads;
 
 use std::io::{Read, Write};
@@ -21,7 +22,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::answers::{
     Contribution, ContributionChange, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest,
-    Joined, Keys, Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
+    Joined, Keys, Peer, Policy, PolicyChange, Relaying, Scope, Setting, SettingChange, WaitFor, Waited,
 };
 
 struct TestHost {
@@ -73,6 +74,14 @@ impl Host for TestHost {
             return Err(Refusal::Failed("the disk is broken: mend it".into()));
         }
         Ok(Contribution { contributed: change.contribute.unwrap_or(1), ..self.contribution() })
+    }
+
+    fn settings(&self) -> Result<Vec<Setting>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    fn change_setting(&self, change: &SettingChange) -> Result<Vec<Setting>, Refusal> {
+        if change.key == "site" { self.settings() } else { Err(Refusal::Refused("no such setting".into())) }
     }
 
     fn keys(&self) -> Result<Keys, Refusal> {
@@ -242,11 +251,17 @@ impl Served {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = runtime.block_on(ApiServer::bind_near(0)).unwrap();
         let address = server.address();
-        let token = ApiToken::from_random(&[9; 32]);
+        let token = ApiToken::from_random(&std::array::from_fn(|n| n as u8));
         let host = Arc::new(TestHost { drive: drive(), stopped: AtomicBool::new(false) });
         let (stop, told) = watch::channel(false);
         let sessions = Arc::new(Sessions::new(random));
-        let access = Access { token: token.clone(), sessions: Some(Arc::clone(&sessions)) };
+        let tokens = Arc::new(Tokens::new(random, Box::new(|_| Ok(()))));
+        let access = Access {
+            token: token.clone(),
+            sessions: Some(Arc::clone(&sessions)),
+            tokens,
+            workspace: "WORKSPACE".into(),
+        };
         runtime.spawn(server.serve(access, Arc::clone(&host) as Arc<dyn Host>, told));
         Self { runtime: Some(runtime), address, token, host, sessions, stop }
     }
@@ -359,6 +374,14 @@ fn those_in_charge_decide_and_declare() {
     assert_eq!(served.post("/devices/lost", &json!({"device": "attic"})).0, 200);
     assert_eq!(served.post("/devices/lost", &json!({"device": "cellar"})).0, 409);
     assert_eq!(served.post("/devices/found", &json!({"device": "attic"})).0, 200);
+}
+
+#[test]
+fn a_setting_is_changed_by_its_name() {
+    let served = Served::start();
+    assert_eq!(served.get("/settings"), (200, json!([])));
+    assert_eq!(served.post("/settings", &json!({"key": "site", "value": "attic"})).0, 200);
+    assert_eq!(served.post("/settings", &json!({"key": "none", "value": "attic"})).0, 409);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Resumable uploads by the tus 1.0 protocol: creation, creation with content, termination.
+//! Resumable uploads by the tus 1.0 protocol: creation, creation with content, termination, checksum, expiration.
 //!
 //! ```text
 //! POST  /uploads?path=…          Upload-Length: N ─▶ 201, Location        a partial file in the drive, with the length in its note
@@ -7,22 +7,27 @@
 //! DELETE /uploads/INO-TAG        ─▶ 204
 //! ```
 //!
+//! What comes with a checksum counts only when it was right: until then the note says from where on nothing is certain, so that a crash
+//! in the middle of it leaves nothing behind that was never checked. An upload that nobody sent to for a week is given up.
+//!
 //! An address names the partial file by its inode, which is this computer's own number, and a tag that only who began it knows.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
 use vfs::{Drive, Ino};
 
 use super::open_file::OpenFile;
 use super::problem::ApiError;
 use super::query;
+use crate::moment;
 
 /// Uploads that receive at a time.
 const MAX_RECEIVING: usize = 16;
@@ -30,18 +35,25 @@ const MAX_RECEIVING: usize = 16;
 const WRITE_BYTES: usize = 1 << 20;
 /// After so many bytes the upload is made durable, so that a crash costs no more. Bytes.
 const DURABLE_STEP_BYTES: u64 = 64 << 20;
+/// An upload that nobody sent to for so long is given up.
+pub(super) const UPLOAD_LIFE: Duration = Duration::from_secs(7 * 86_400);
+/// What an `Upload-Checksum` is made with.
+pub(super) const CHECKSUM_ALGORITHM: &str = "sha1";
 /// A sender that is silent for so long is given up; what came is kept.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// What a partial file's note says, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Note {
+pub(super) struct Note {
     /// Of the upload's address.
     tag: String,
     /// Length of the whole.
     length: u64,
     /// Where it goes, percent-encoded.
     path: String,
+    /// From here on, what is in the file was not checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unchecked_from: Option<u64>,
 }
 
 /// One upload, as its address and note say.
@@ -50,6 +62,34 @@ pub(super) struct Upload {
     pub(super) ino: Ino,
     pub(super) length: u64,
     pub(super) path: Vec<u8>,
+    /// Nobody sent to it for [`UPLOAD_LIFE`] then.
+    pub(super) expires: SystemTime,
+    note: Note,
+}
+
+impl Upload {
+    /// Somebody sends to it: its time begins anew.
+    pub(super) fn sent_to_now(self) -> Self {
+        Self { expires: SystemTime::now() + UPLOAD_LIFE, ..self }
+    }
+}
+
+/// What was announced of the bytes that come: their SHA-1, the one algorithm that every tus server must know. It finds what the way
+/// damaged, and is no protection against anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Checksum([u8; 20]);
+
+impl Checksum {
+    /// Reads `Upload-Checksum`: the algorithm and base64.
+    pub(super) fn parse(header: &str) -> Result<Self, ApiError> {
+        let wrong = || ApiError::bad("Upload-Checksum is \"sha1\" and 20 bytes in base64");
+        let (algorithm, value) = header.trim().split_once(' ').ok_or_else(wrong)?;
+        if algorithm != CHECKSUM_ALGORITHM {
+            return Err(wrong());
+        }
+        let value = data_encoding::BASE64.decode(value.trim().as_bytes()).map_err(|_| wrong())?;
+        value.try_into().map(Self).map_err(|_| wrong())
+    }
 }
 
 /// Which uploads receive right now: one sender each.
@@ -77,10 +117,7 @@ impl Uploads {
             ));
         }
         if receiving.len() >= MAX_RECEIVING {
-            return Err(ApiError::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too many uploads at once: send fewer at a time",
-            ));
+            return Err(ApiError::busy("too many uploads at once: send fewer at a time"));
         }
         receiving.insert(ino);
         Ok(Receiving { uploads: Arc::clone(self), ino })
@@ -108,10 +145,21 @@ pub(super) fn begin(
         );
         return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, told));
     }
-    let note = Note { tag: tag.into(), length, path: query::encode(path) };
-    let note = serde_json::to_vec(&note).map_err(|error| ApiError::bad(error.to_string()))?;
-    let ino = drive.begin_partial(path, tag, &note)?;
-    Ok((Upload { ino, length, path: path.into() }, format!("{ino}-{tag}")))
+    let note = Note { tag: tag.into(), length, path: query::encode(path), unchecked_from: None };
+    let ino = drive.begin_partial(path, tag, &note.to_bytes())?;
+    let expires = SystemTime::now() + UPLOAD_LIFE;
+    Ok((Upload { ino, length, path: path.into(), expires, note }, format!("{ino}-{tag}")))
+}
+
+impl Note {
+    /// None if it is no note.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain fields have a JSON")
+    }
 }
 
 /// The upload that an address names, and how much of it is here.
@@ -120,17 +168,50 @@ pub(super) fn find(drive: &Drive, address: &str) -> Result<(Upload, u64), ApiErr
     let (ino, tag) = address.split_once('-').ok_or_else(none)?;
     let ino: Ino = ino.parse().map_err(|_| none())?;
     let note = drive.partial_note(ino)?.ok_or_else(none)?;
-    let note: Note = serde_json::from_slice(&note).map_err(|_| none())?;
+    let note = Note::parse(&note).ok_or_else(none)?;
     if note.tag != tag {
         return Err(none());
     }
     let path = query::decoded(&note.path).ok_or_else(none)?;
-    let offset = drive.attr(ino)?.size;
+    let attr = drive.attr(ino)?;
+    let offset = note.unchecked_from.map_or(attr.size, |checked| attr.size.min(checked));
     if offset > note.length {
         let told = "somebody wrote to the partial file, and it is longer than the whole: delete the upload and begin it anew";
         return Err(ApiError::refused(told));
     }
-    Ok((Upload { ino, length: note.length, path }, offset))
+    let expires = moment::to_system(attr.mtime) + UPLOAD_LIFE;
+    Ok((Upload { ino, length: note.length, path, expires, note }, offset))
+}
+
+/// Before a sender writes at `from`: what was not checked goes, and what comes with a checksum is noted as unchecked.
+pub(super) fn ready(drive: &Drive, upload: &Upload, from: u64, is_checked: bool) -> Result<(), ApiError> {
+    let unchecked_from = is_checked.then_some(from);
+    let note = Note { unchecked_from, ..upload.note.clone() };
+    if note != upload.note || is_checked {
+        drive.cut_partial(upload.ino, from)?;
+        drive.set_partial_note(upload.ino, &note.to_bytes())?;
+    }
+    Ok(())
+}
+
+/// What was noted as unchecked is as it was announced.
+pub(super) fn accept(drive: &Drive, upload: &Upload) -> Result<(), ApiError> {
+    Ok(drive
+        .set_partial_note(upload.ino, &Note { unchecked_from: None, ..upload.note.clone() }.to_bytes())?)
+}
+
+/// Gives up what nobody sent to for [`UPLOAD_LIFE`] before `now`; how many went. What is being sent to stays.
+pub(super) fn sweep(drive: &Drive, uploads: &Arc<Uploads>, now: SystemTime) -> Result<usize, vfs::Error> {
+    let mut swept = 0;
+    for ino in drive.abandoned_partials(moment::from_system(now - UPLOAD_LIFE))? {
+        let Ok(_receiving) = uploads.receive(ino) else { continue };
+        match drive.drop_partial(ino) {
+            // Its sender, or another computer, was faster.
+            Err(vfs::Error::NotFound) => {}
+            dropped => dropped.map(|()| swept += 1)?,
+        }
+    }
+    Ok(swept)
 }
 
 /// Writes what comes; how far the upload then is. A connection that breaks is no error: the sender asks how far it came.
@@ -138,10 +219,10 @@ pub(super) async fn take_in(
     file: &Arc<OpenFile>,
     upload: &Upload,
     from: u64,
-    body: Body,
+    mut body: Body,
+    checksum: Option<&Checksum>,
 ) -> Result<u64, ApiError> {
-    let mut body = body;
-    let (mut at, mut durable, mut gathered) = (from, from, BytesMut::new());
+    let (mut at, mut durable, mut gathered, mut hash) = (from, from, BytesMut::new(), Sha1::new());
     loop {
         let Some(data) = next_piece(&mut body).await else { break };
         if data.len() as u64 > upload.length - at - gathered.len() as u64 {
@@ -151,6 +232,9 @@ pub(super) async fn take_in(
             )));
         }
         gathered.extend_from_slice(&data);
+        if checksum.is_some() {
+            hash.update(&data);
+        }
         if gathered.len() >= WRITE_BYTES {
             at = write(file, at, &mut gathered).await?;
         }
@@ -160,10 +244,19 @@ pub(super) async fn take_in(
         }
     }
     at = write(file, at, &mut gathered).await?;
+    if checksum.is_some_and(|announced| announced.0[..] != hash.finalize()[..]) {
+        let told = "what came is not what the checksum says, and was dropped: send it again";
+        return Err(ApiError::new(checksum_mismatch(), told));
+    }
     if at > durable && at < upload.length {
         file.sync().await?;
     }
     Ok(at)
+}
+
+/// The status that tus has for this.
+fn checksum_mismatch() -> StatusCode {
+    StatusCode::from_u16(460).expect("three digits make a status")
 }
 
 async fn write(file: &Arc<OpenFile>, at: u64, gathered: &mut BytesMut) -> Result<u64, ApiError> {

@@ -19,7 +19,7 @@ const MAX_REQUESTS_AT_WORK: usize = 4;
 /// Requests that wait for the group at a time.
 const MAX_REQUESTS_WAITING: usize = 16;
 /// Folders packed at a time; each has a thread.
-const MAX_ZIPS: usize = 2;
+const MAX_ARCHIVES: usize = 2;
 /// Pages that listen to events at a time.
 const MAX_LISTENERS: usize = 8;
 /// How long a request waits for its turn.
@@ -36,7 +36,7 @@ pub(super) struct Api {
     pub(super) stop: watch::Receiver<bool>,
     pub(super) uploads: Arc<Uploads>,
     /// Folders that are being packed.
-    pub(super) zips: Arc<Semaphore>,
+    pub(super) archives: Arc<Semaphore>,
     /// Pages that are told what happens.
     pub(super) listeners: Arc<Semaphore>,
 }
@@ -54,7 +54,7 @@ impl Api {
             waits: permits(MAX_REQUESTS_WAITING),
             stop,
             uploads: Arc::default(),
-            zips: permits(MAX_ZIPS),
+            archives: permits(MAX_ARCHIVES),
             listeners: permits(MAX_LISTENERS),
         }
     }
@@ -97,9 +97,8 @@ impl Api {
         T: Send + 'static,
         W: FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     {
-        let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once: try again");
         let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(turns).acquire_owned()).await;
-        let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let turn = turn.ok().and_then(Result::ok).ok_or_else(ApiError::overloaded)?;
         let own = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;

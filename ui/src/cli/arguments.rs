@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::answers::Scope;
 use crate::units::{ByteRate, ByteSize};
 
 /// One encrypted drive out of the spare space of computers you trust.
@@ -169,13 +170,20 @@ pub enum Command {
     Contribute(ContributeArguments),
     /// Open the panel: prints a link for a browser on this computer
     #[command(
-        after_help = "Example:\n  peerdrive panel --open\n\nA link opens one browser, once, within an hour."
+        after_help = "Examples:\n  peerdrive panel --open\n  peerdrive panel --scope read   (for somebody who looks on)\n\n\
+                            A link opens one browser, once, within an hour."
     )]
     Panel {
         /// Open it in the browser at once
         #[arg(long)]
         open: bool,
+        /// What whoever opens it may: see everything, change files too, or everything
+        #[arg(long, value_parser = parsed_scope, default_value = "admin", value_name = "read|write|admin")]
+        scope: Scope,
     },
+    /// Tokens for other programs, each of which may so much and no more
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// What holds for all computers of the drive
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
@@ -229,6 +237,40 @@ pub enum DevicesCommand {
         /// Its id, the beginning of it, or its name
         device: String,
     },
+}
+
+/// `token`.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make one; its text is printed this once
+    #[command(
+        after_help = "Examples:\n  peerdrive token create backup --scope write\n  peerdrive token create monitoring\n\n\
+                            read: see everything; write: change files too; admin: everything. It is sent as \
+                            `Authorization: Bearer TOKEN`, and good for this drive alone."
+    )]
+    Create {
+        /// What it is for
+        name: String,
+        /// What it may
+        #[arg(long, value_parser = parsed_scope, default_value = "read", value_name = "read|write|admin")]
+        scope: Scope,
+    },
+    /// List them
+    List,
+    /// End one, at once
+    Revoke {
+        /// Its name or number
+        token: String,
+    },
+}
+
+fn parsed_scope(text: &str) -> Result<Scope, String> {
+    match text {
+        "read" => Ok(Scope::Read),
+        "write" => Ok(Scope::Write),
+        "admin" => Ok(Scope::Admin),
+        _ => Err("it is read, write or admin".into()),
+    }
 }
 
 /// `workspace`.

@@ -4,6 +4,7 @@
 //! list      a folder in pages, each entry with its safety          search    names that hold words, files that are not safe
 //! folder    make, with what lies above it                          relocate  move and copy
 //! remove    delete with all that is in it, and undo that           partial   what is being uploaded, until it is whole
+//! version   what an earlier version held
 //! ```
 //!
 //! A mount's kernel expects none of it: every change is told on the change stream, and the answer waits until the listeners have
@@ -15,11 +16,13 @@ mod partial;
 mod relocate;
 mod remove;
 mod search;
+mod version;
 
 pub use list::{Listed, ListedPage};
-pub use partial::PARTIAL_SUFFIX;
+pub use partial::{ABANDONED_MAX, PARTIAL_SUFFIX, is_partial_name};
 pub use remove::Removed;
-pub use search::{Search, SearchFound, Wanted};
+pub use search::{Filter, Search, SearchFound, Wanted};
+pub use version::VersionContent;
 
 use crate::core::Core;
 use crate::{Change, Drive, Error, Ino, Time};

@@ -9,12 +9,13 @@
 //! So what was uploaded survives a restart without a byte in clear outside the drive, and nobody ever opens half a file under its own
 //! name. What stood there before is an earlier version.
 
-use ledger::VersionId;
+use ledger::{NameCursor, VersionId};
 
 use super::name_notices;
+use super::search::STEP_NAMES;
 use crate::core::Core;
 use crate::ops::NAME_MAX_BYTES;
-use crate::{Change, Drive, Error, Ino, Kind, XattrMode, wait};
+use crate::{AttrChange, Change, Drive, Error, Ino, Kind, Time, XattrMode, wait};
 
 /// How the name of a partial file ends.
 pub const PARTIAL_SUFFIX: &[u8] = b".partial";
@@ -22,6 +23,8 @@ pub const PARTIAL_SUFFIX: &[u8] = b".partial";
 const NOTE: &[u8] = b"trusted.peerdrive.partial";
 /// Longest note, bytes.
 const NOTE_MAX_BYTES: usize = 4096;
+/// Abandoned files told at once.
+pub const ABANDONED_MAX: usize = 1000;
 
 impl Drive {
     /// Makes the partial file of what is to become `path`; folders above it are made. The note is what [`Drive::partial_note`] gives back,
@@ -62,6 +65,50 @@ impl Drive {
             Err(Error::NoAttribute) => Ok(None),
             note => note.map(Some),
         }
+    }
+
+    /// Gives a partial file another note, instead of the one it has.
+    ///
+    /// # Errors
+    /// [`Error::NoAttribute`] for what is no partial file, [`Error::TooLarge`], [`Error::ReadOnly`].
+    pub fn set_partial_note(&self, ino: Ino, note: &[u8]) -> Result<(), Error> {
+        if note.len() > NOTE_MAX_BYTES {
+            return Err(Error::TooLarge);
+        }
+        self.set_xattr(ino, NOTE, note, XattrMode::Replace)
+    }
+
+    /// Cuts a partial file to this length.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::ReadOnly`].
+    pub fn cut_partial(&self, ino: Ino, size: u64) -> Result<(), Error> {
+        wait(|reply| {
+            self.set_attr(ino, None, AttrChange { size: Some(size), ..AttrChange::default() }, reply);
+        })
+        .map(drop)
+    }
+
+    /// Partial files that nobody wrote to since `time`, [`ABANDONED_MAX`] of them at most.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn abandoned_partials(&self, time: Time) -> Result<Vec<Ino>, Error> {
+        let core = &self.core;
+        let (mut cursor, mut names, mut found) = (Some(NameCursor::default()), Vec::new(), Vec::new());
+        while let Some(from) = cursor.filter(|_| found.len() < ABANDONED_MAX) {
+            let mut is_wanted = |name: &[u8]| is_partial_name(name);
+            let scanned = core.ledger.read().scan_names(&from, STEP_NAMES, &mut is_wanted, &mut names);
+            cursor = scanned.map_err(|error| core.ledger_error(&error))?;
+            for (_, entry) in names.drain(..) {
+                let is_old = self.attr(entry.ino).is_ok_and(|attr| attr.mtime < time);
+                if is_old && self.partial_note(entry.ino)?.is_some() {
+                    found.push(entry.ino);
+                }
+            }
+        }
+        found.truncate(ABANDONED_MAX);
+        Ok(found)
     }
 
     /// The content of the partial file becomes the next version of the file at `path`; answers when that is on disk. If it fails, the
@@ -115,6 +162,11 @@ impl Core {
     fn head_of(&self, ino: Ino) -> Result<Option<(VersionId, u64)>, Error> {
         Ok(self.head_content(ino)?.map(|(version, size, _)| (version, size)))
     }
+}
+
+/// Whether an upload's file may be called so.
+pub fn is_partial_name(name: &[u8]) -> bool {
+    name.starts_with(b".") && name.ends_with(PARTIAL_SUFFIX)
 }
 
 /// `.NAME.TAG.partial`, the name cut where it would become too long.

@@ -1,26 +1,43 @@
 //! Names that hold what somebody types, and files that are not safe.
 //!
-//! The folders are walked, nearest to the start first, for a bounded time: there is no index of names yet.
+//! There is no index of words: the names of all folders lie side by side in the tree, and are looked through one after the other, a
+//! bounded time in each call. That costs no memory, and is never out of date.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use ledger::Entry;
+use ledger::{Entry, NameCursor};
+use memchr::memmem::Finder;
 
 use super::list::Listed;
-use super::relocate::STEP_ENTRIES;
-use crate::{Drive, Error, FileSafety, Ino, Kind};
+use crate::core::Core;
+use crate::safety::SafetyView;
+use crate::{Drive, Error, FileSafety, Ino, Kind, Time};
 
-/// Folders that wait to be looked into at most; beyond that the search is not complete.
-const FOLDERS_WAITING_MAX: usize = 1 << 16;
+/// Names looked at under one hold of the ledger's lock, and the most of them that are kept.
+pub(super) const STEP_NAMES: (usize, usize) = (4096, 256);
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
 pub enum Wanted<'a> {
-    /// Every word must be in the name, in any case and order.
-    Words(&'a str),
+    /// Every word must be in the name, in any case and order, and all else be as the filter says.
+    Words(&'a str, Filter),
     /// Files that are not safe, and those in conflict.
     NotSafe,
+}
+
+/// What else must be so; the default lets everything pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only of this kind.
+    pub kind: Option<Kind>,
+    /// Files of so many bytes at least.
+    pub min_bytes: Option<u64>,
+    /// Files of so many bytes at most.
+    pub max_bytes: Option<u64>,
+    /// Changed at this time or later.
+    pub since: Option<Time>,
+    /// Changed at this time or before.
+    pub until: Option<Time>,
 }
 
 /// A search.
@@ -28,9 +45,11 @@ pub enum Wanted<'a> {
 pub struct Search<'a> {
     /// What is looked for.
     pub wanted: Wanted<'a>,
-    /// Where to begin.
+    /// Only in this folder and below.
     pub under: &'a [u8],
-    /// Names found at most.
+    /// `next` of the part before.
+    pub after: Option<&'a [u8]>,
+    /// Names found at most, about.
     pub limit: usize,
     /// How long it may take.
     pub patience: Duration,
@@ -39,88 +58,140 @@ pub struct Search<'a> {
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchFound {
-    /// Folder of each, from the root, and the entry.
+    /// Folder of each, from the root, and the entry; those nearest to the root first.
     pub found: Vec<(Vec<u8>, Listed)>,
-    /// Every name was looked at.
-    pub complete: bool,
+    /// What `after` takes to go on; none when every name was looked at.
+    pub next: Option<Vec<u8>>,
 }
 
 impl Drive {
-    /// What is wanted, as far as the time suffices.
+    /// What is wanted, as far as time and limit suffice.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for the start.
+    /// [`Error::NotFound`] for the folder, [`Error::Io`].
     pub fn search(&self, asked: &Search<'_>) -> Result<SearchFound, Error> {
-        let core = &self.core;
-        let start = (self.resolve(asked.under)?, clean(asked.under));
-        let words = match asked.wanted {
-            Wanted::Words(words) => Some(words.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>()),
-            Wanted::NotSafe => None,
+        self.resolve(asked.under)?;
+        let sieve = Sieve::of(&asked.wanted);
+        if sieve.is_nothing() {
+            return Ok(SearchFound { found: Vec::new(), next: None });
+        }
+        let (core, began) = (&self.core, Instant::now());
+        let mut hits = Hits {
+            core,
+            view: core.safety_view(),
+            under: clean(asked.under),
+            folder: None,
+            found: Vec::new(),
         };
-        if words.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(SearchFound { found: Vec::new(), complete: true });
-        }
-        let mut walk = Walk { words, found: Vec::new(), folders: VecDeque::from([start]), whole: true };
-        let (began, view) = (Instant::now(), core.safety_view());
-        let mut names: Vec<Entry> = Vec::with_capacity(STEP_ENTRIES);
-        while let Some((dir, path)) = walk.folders.pop_front() {
-            let mut after = 0;
-            loop {
-                names.clear();
-                let listed = core.ledger.read().list(dir, after, STEP_ENTRIES, &mut names);
-                listed.map_err(|error| core.ledger_error(&error))?;
-                let Some(last) = names.last() else { break };
-                after = last.cookie;
-                for entry in names.drain(..) {
-                    walk.step(&path, &entry, &mut |ino, name| core.listed(&view, ino, name))?;
-                }
-                if walk.found.len() >= asked.limit || began.elapsed() >= asked.patience {
-                    walk.found.truncate(asked.limit);
-                    return Ok(SearchFound { found: walk.found, complete: false });
-                }
+        let mut cursor = asked.after.map(NameCursor::from_bytes).unwrap_or_default();
+        let (mut names, mut lowered) = (Vec::new(), Vec::new());
+        let next = loop {
+            let mut is_wanted = |name: &[u8]| sieve.holds(name, &mut lowered);
+            let scanned = core.ledger.read().scan_names(
+                &cursor,
+                (STEP_NAMES.0, STEP_NAMES.1.min(asked.limit.max(1))),
+                &mut is_wanted,
+                &mut names,
+            );
+            let next = scanned.map_err(|error| core.ledger_error(&error))?;
+            for (dir, entry) in names.drain(..) {
+                hits.take(dir, entry, &sieve)?;
             }
-        }
-        Ok(SearchFound { found: walk.found, complete: walk.whole })
+            let Some(next) = next else { break None };
+            if hits.found.len() >= asked.limit || began.elapsed() >= asked.patience {
+                break Some(next.as_bytes().to_vec());
+            }
+            cursor = next;
+        };
+        hits.found.sort_by_key(|(folder, _)| folder.iter().filter(|byte| **byte == b'/').count());
+        Ok(SearchFound { found: hits.found, next })
     }
 }
 
-struct Walk {
+/// What names and entries must fit.
+struct Sieve {
     /// None: files that are not safe.
-    words: Option<Vec<String>>,
-    found: Vec<(Vec<u8>, Listed)>,
-    folders: VecDeque<(Ino, Vec<u8>)>,
-    whole: bool,
+    words: Option<Vec<Finder<'static>>>,
+    filter: Filter,
 }
 
-impl Walk {
-    fn step(
-        &mut self,
-        folder: &[u8],
-        entry: &Entry,
-        listed: &mut dyn FnMut(Ino, Vec<u8>) -> Result<Listed, Error>,
-    ) -> Result<(), Error> {
-        let is_looked_at = match &self.words {
-            Some(words) => holds(&entry.name, words),
-            None => entry.kind == Kind::File,
-        };
-        if is_looked_at {
-            match listed(entry.ino, entry.name.clone()) {
-                Err(Error::NotFound) => return Ok(()),
-                listed => self.found.extend(self.is_wanted(listed?).map(|listed| (folder.to_vec(), listed))),
+impl Sieve {
+    fn of(wanted: &Wanted<'_>) -> Self {
+        match wanted {
+            Wanted::NotSafe => Self { words: None, filter: Filter::default() },
+            Wanted::Words(words, filter) => {
+                let finder = |word: &str| Finder::new(word.to_lowercase().as_bytes()).into_owned();
+                Self { words: Some(words.split_whitespace().map(finder).collect()), filter: *filter }
             }
         }
-        if entry.kind == Kind::Directory {
-            self.whole &= self.folders.len() < FOLDERS_WAITING_MAX;
-            if self.whole {
-                self.folders.push_back((entry.ino, [folder, b"/", &entry.name].concat()));
-            }
+    }
+
+    /// Nobody looks for all there is.
+    fn is_nothing(&self) -> bool {
+        self.words.as_ref().is_some_and(Vec::is_empty) && self.filter == Filter::default()
+    }
+
+    fn holds(&self, name: &[u8], lowered: &mut Vec<u8>) -> bool {
+        let Some(words) = &self.words else { return true };
+        lowered.clear();
+        if name.is_ascii() {
+            lowered.extend_from_slice(name);
+            lowered.make_ascii_lowercase();
+        } else {
+            lowered.extend_from_slice(String::from_utf8_lossy(name).to_lowercase().as_bytes());
+        }
+        words.iter().all(|word| word.find(lowered).is_some())
+    }
+
+    fn lets_pass(&self, listed: &Listed) -> bool {
+        if self.words.is_none() {
+            let safe = listed.safety == Some(FileSafety::Safe) && !listed.conflict;
+            return listed.attr.kind == Kind::File && !safe;
+        }
+        let Filter { kind, min_bytes, max_bytes, since, until } = self.filter;
+        let (attr, by_size) = (&listed.attr, min_bytes.is_some() || max_bytes.is_some());
+        kind.is_none_or(|kind| attr.kind == kind)
+            && (!by_size || attr.kind == Kind::File)
+            && min_bytes.is_none_or(|min| attr.size >= min)
+            && max_bytes.is_none_or(|max| attr.size <= max)
+            && since.is_none_or(|since| attr.mtime >= since)
+            && until.is_none_or(|until| attr.mtime <= until)
+    }
+}
+
+/// What was found so far.
+struct Hits<'a> {
+    core: &'a Core,
+    view: SafetyView,
+    under: Vec<u8>,
+    /// The folder of the last one and its path; none for one that is not in the drive any more, or not where it is looked.
+    folder: Option<(Ino, Option<Vec<u8>>)>,
+    found: Vec<(Vec<u8>, Listed)>,
+}
+
+impl Hits<'_> {
+    fn take(&mut self, dir: Ino, entry: Entry, sieve: &Sieve) -> Result<(), Error> {
+        let Some(path) = self.path_of(dir)? else { return Ok(()) };
+        match self.core.listed(&self.view, entry.ino, entry.name) {
+            // Removed since it was found.
+            Err(Error::NotFound) => {}
+            listed => self
+                .found
+                .extend(Some(listed?).filter(|listed| sieve.lets_pass(listed)).map(|listed| (path, listed))),
         }
         Ok(())
     }
 
-    fn is_wanted(&self, listed: Listed) -> Option<Listed> {
-        let safe = listed.safety == Some(FileSafety::Safe) && !listed.conflict;
-        (self.words.is_some() || !safe).then_some(listed)
+    fn path_of(&mut self, dir: Ino) -> Result<Option<Vec<u8>>, Error> {
+        if let Some((known, path)) = &self.folder
+            && *known == dir
+        {
+            return Ok(path.clone());
+        }
+        let path = self.core.ledger.read().path(dir).map_err(|error| self.core.ledger_error(&error))?;
+        let path = path.map(|path| clean(&path)).filter(|path| is_below(path, &self.under));
+        self.folder = Some((dir, path.clone()));
+        Ok(path)
     }
 }
 
@@ -130,7 +201,6 @@ fn clean(path: &[u8]) -> Vec<u8> {
     parts.flat_map(|part| [b"/".as_slice(), part].concat()).collect()
 }
 
-fn holds(name: &[u8], words: &[String]) -> bool {
-    let name = String::from_utf8_lossy(name).to_lowercase();
-    words.iter().all(|word| name.contains(word.as_str()))
+fn is_below(path: &[u8], under: &[u8]) -> bool {
+    path.strip_prefix(under).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }

@@ -8,8 +8,8 @@ use crate::core::{Core, now};
 use crate::{Change, Drive, Error, Ino, Kind, NewNode};
 
 /// What a restore is made from.
-struct Found {
-    version: LedgerVersion,
+pub(crate) struct Found {
+    pub(crate) version: LedgerVersion,
     /// The deleted entry it belongs to, if it does.
     gone: Option<DeletedEntry>,
 }
@@ -38,7 +38,7 @@ impl Drive {
         Ok(Restored { path: target.to_vec(), version: to_text(found.version.id), size: found.version.size })
     }
 
-    fn find_state(&self, path: &[u8], at: &RestoreAt) -> Result<Found, PeopleError> {
+    pub(crate) fn find_state(&self, path: &[u8], at: &RestoreAt) -> Result<Found, PeopleError> {
         let core = &self.core;
         let wrong = |error| told("the history cannot be read", core.ledger_error(&error));
         let mut states = Vec::new();

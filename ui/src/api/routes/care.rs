@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 
-use super::files::parsed;
+use super::parsed;
 use crate::answers::{Finding, Problem, Scrub, ScrubRequest, Wait, Waited};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 
-use super::files::parsed;
+use super::parsed;
 use crate::answers::{Contribution, ContributionChange, Problem};
 use crate::api::work::{Answer, Api};
 

@@ -6,9 +6,10 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{RawQuery, State};
 
-use vfs::Wanted;
+use data_encoding::HEXLOWER;
+use vfs::{Filter, Kind, Wanted};
 
-use super::files::parsed;
+use super::parsed;
 use crate::answers::{Count, Deleted, Done, Entry, Folder, Found, FoundEntry, Problem, Undelete};
 use crate::api::entry::{Company, entry};
 use crate::api::problem::ApiError;
@@ -68,14 +69,42 @@ pub(in crate::api) async fn one(State(api): State<Api>, RawQuery(asked): RawQuer
 #[utoipa::path(get,
     path = "/search",
     tag = "files",
-    params(("words" = String, Query, description = "All of them are in the names found"), ("under" = Option<String>, Query, description = "Folder to look in"), ("limit" = Option<String>, Query, description = "Names at most: 1 to 200")),
+    params(("words" = Option<String>, Query, description = "All of them are in the names found"), ("under" = Option<String>, Query, description = "Folder to look in"), ("limit" = Option<String>, Query, description = "Names at most: 1 to 200"), ("after" = Option<String>, Query, description = "`next` of the part before"), ("kind" = Option<String>, Query, description = "`file`, `folder` or `symlink`"), ("min" = Option<u64>, Query, description = "Bytes at least"), ("max" = Option<u64>, Query, description = "Bytes at most"), ("since" = Option<String>, Query, description = "Changed then or later, RFC 3339"), ("until" = Option<String>, Query, description = "Changed then or before")),
     responses((status = 200, description = "Done", body = Found), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn search(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Found> {
-    let words = query::path(asked.as_deref(), "words")?;
-    let words = String::from_utf8(words).map_err(|_| ApiError::bad("words must be text"))?;
-    let under = query::value(asked.as_deref(), "under")?.unwrap_or_default();
-    let limit = query::number(asked.as_deref(), "limit")?.unwrap_or(MAX_FOUND);
-    api.run(move |api| find(api, Wanted::Words(&words), &under, limit)).await
+    let asked = asked.as_deref();
+    let words = query::text(asked, "words")?.unwrap_or_default();
+    let filter = filter(asked)?;
+    let under = query::value(asked, "under")?.unwrap_or_default();
+    let limit = query::number(asked, "limit")?.unwrap_or(MAX_FOUND);
+    let after = query::text(asked, "after")?.map(|text| place(&text)).transpose()?;
+    api.run(move |api| find(api, Wanted::Words(&words, filter), (&under, after.as_deref()), limit)).await
+}
+
+fn filter(asked: Option<&str>) -> Result<Filter, ApiError> {
+    let kind = query::text(asked, "kind")?.map(|word| match word.as_str() {
+        "file" => Ok(Kind::File),
+        "folder" => Ok(Kind::Directory),
+        "symlink" => Ok(Kind::Symlink),
+        _ => Err(ApiError::bad("\"kind\" is file, folder or symlink")),
+    });
+    let time = |name| {
+        let text = query::text(asked, name)?;
+        text.map(|text| moment::from_text(&text).map_err(ApiError::bad)).transpose()
+    };
+    Ok(Filter {
+        kind: kind.transpose()?,
+        min_bytes: query::number(asked, "min")?,
+        max_bytes: query::number(asked, "max")?,
+        since: time("since")?,
+        until: time("until")?,
+    })
+}
+
+/// A place to go on at, out of its text.
+fn place(text: &str) -> Result<Vec<u8>, ApiError> {
+    let wrong = |_| ApiError::bad("\"after\" is what `next` said before, and this is something else");
+    HEXLOWER.decode(text.as_bytes()).map_err(wrong)
 }
 
 /// Files that are not safe, by name.
@@ -84,18 +113,28 @@ pub(in crate::api) async fn search(State(api): State<Api>, RawQuery(asked): RawQ
     tag = "files",
     responses((status = 200, description = "Done", body = Found), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn at_risk(State(api): State<Api>) -> Answer<Found> {
-    api.run(move |api| find(api, Wanted::NotSafe, b"", MAX_FOUND)).await
+    api.run(move |api| find(api, Wanted::NotSafe, (b"", None), MAX_FOUND)).await
 }
 
-fn find(api: &Api, wanted: Wanted<'_>, under: &[u8], limit: u64) -> Result<Found, ApiError> {
+fn find(
+    api: &Api,
+    wanted: Wanted<'_>,
+    (under, after): (&[u8], Option<&[u8]>),
+    limit: u64,
+) -> Result<Found, ApiError> {
     let limit = usize::try_from(limit.clamp(1, MAX_FOUND)).unwrap_or(usize::MAX);
-    let found = api.drive()?.search(&vfs::Search { wanted, under, limit, patience: SEARCH_PATIENCE })?;
+    let asked = vfs::Search { wanted, under, after, limit, patience: SEARCH_PATIENCE };
+    let found = api.drive()?.search(&asked)?;
     let company = Company::of(&api.host.group().peers());
     let entries = found.found.into_iter().map(|(folder, listed)| FoundEntry {
         folder: String::from_utf8_lossy(&folder).into_owned(),
         entry: entry(&folder, &listed, company),
     });
-    Ok(Found { entries: entries.collect(), complete: found.complete })
+    Ok(Found {
+        entries: entries.collect(),
+        complete: found.next.is_none(),
+        next: found.next.map(|next| HEXLOWER.encode(&next)),
+    })
 }
 
 #[utoipa::path(post,

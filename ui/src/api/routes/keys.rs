@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 
-use super::files::parsed;
+use super::parsed;
 use crate::answers::{Done, Keys, PassphraseChange, Problem, Recovery, RecoveryRequest};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -15,16 +15,16 @@ use qrcodegen::{QrCode as Drawn, QrCodeEcc};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::files::parsed;
+use super::parsed;
 use super::status::status_of;
 use crate::answers::{Problem, QrCode, QrRequest, Status, Storage, TreeChanged};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};
 
 /// Between two looks at what happened, while a page is open.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(50);
 /// Looks at the tree for one at the whole status.
-const LOOKS_PER_STATUS: u32 = 10;
+const LOOKS_PER_STATUS: u32 = 20;
 /// Longest text of a QR code; a ticket is shorter. Bytes.
 const MAX_QR_BYTES: usize = 1000;
 
@@ -81,7 +81,7 @@ pub(in crate::api) async fn healthz() -> &'static str {
     tag = "drive",
     responses((status = 200, description = "Server-sent events `tree` (TreeChanged) and `status` (Status)"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn events(State(api): State<Api>) -> Result<Response, ApiError> {
-    let busy = || ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many pages listen already: close one");
+    let busy = || ApiError::busy("too many pages listen already: close one");
     let permit = std::sync::Arc::clone(&api.listeners).try_acquire_owned().map_err(|_| busy())?;
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -8,11 +8,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
-use super::files::parsed;
-use crate::answers::{Done, PanelLink, Problem, Session, SignIn};
+use super::parsed;
+use crate::answers::{Done, PanelLink, Problem, Scope, Session, SignIn};
 use crate::api::guard::{Caller, Guard};
 use crate::api::problem::ApiError;
 use crate::api::query;
+use crate::api::rates::Client;
 use crate::api::sessions::{LINK_LIFE, SESSION_LIFE, Sessions};
 
 /// A link's token for a session's cookie.
@@ -28,7 +29,11 @@ pub(in crate::api) async fn sign_in(
 ) -> Result<Response, ApiError> {
     let link = parsed(body)?;
     let browser = headers.get(header::USER_AGENT).and_then(|name| name.to_str().ok()).unwrap_or_default();
-    let secret = sessions(&guard)?.open(&link.link, browser).ok_or_else(|| {
+    let opened = sessions(&guard)?.open(&link.link, browser);
+    if opened.is_none() {
+        guard.take_turn(Client::Stranger)?;
+    }
+    let secret = opened.ok_or_else(|| {
         let told = "this link was used already, or is too old: `peerdrive panel` prints a new one";
         ApiError::new(StatusCode::UNAUTHORIZED, told)
     })?;
@@ -44,11 +49,7 @@ pub(in crate::api) async fn list(
     State(guard): State<Arc<Guard>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Vec<Session>>, ApiError> {
-    let current = match caller {
-        Caller::Session(id) => Some(id),
-        Caller::Program => None,
-    };
-    Ok(Json(sessions(&guard)?.list(current)))
+    Ok(Json(sessions(&guard)?.list(caller.session())))
 }
 
 /// Signs the session `id=` out, or the one that asks.
@@ -63,11 +64,11 @@ pub(in crate::api) async fn sign_out(
     RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
     let named = query::number(asked.as_deref(), "id")?;
-    let own = match caller {
-        Caller::Session(id) => Some(id),
-        Caller::Program => None,
-    };
+    let own = caller.session();
     let id = named.or(own).ok_or_else(|| ApiError::bad("say with id= which session ends"))?;
+    if own != Some(id) {
+        caller.may(Scope::Admin)?;
+    }
     if !sessions(&guard)?.close(id) {
         return Err(ApiError::new(StatusCode::NOT_FOUND, "there is no such session: it has ended already"));
     }
@@ -80,9 +81,14 @@ pub(in crate::api) async fn sign_out(
 #[utoipa::path(post,
     path = "/panel",
     tag = "sessions",
+    params(("scope" = Option<Scope>, Query, description = "What whoever opens it may; everything if it is left out")),
     responses((status = 200, description = "Done", body = PanelLink), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::api) async fn link(State(guard): State<Arc<Guard>>) -> Result<Json<PanelLink>, ApiError> {
-    let url = sessions(&guard)?.new_url(guard.address).to_string();
+pub(in crate::api) async fn link(
+    State(guard): State<Arc<Guard>>,
+    RawQuery(asked): RawQuery,
+) -> Result<Json<PanelLink>, ApiError> {
+    let scope = query::word(asked.as_deref(), "scope")?.unwrap_or(Scope::Admin);
+    let url = sessions(&guard)?.new_url(guard.address, scope).to_string();
     Ok(Json(PanelLink { url, valid_s: LINK_LIFE.as_secs() }))
 }
 

@@ -5,7 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{RawQuery, State};
 use vfs::Health;
 
-use super::files::parsed;
+use super::parsed;
 use crate::answers::{
     Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Policy, Problem,
     Status, Workspace,

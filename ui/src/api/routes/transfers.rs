@@ -1,4 +1,4 @@
-//! Content in and out: download, folder as .zip, uploads.
+//! Content in and out: download, folder as an archive, uploads.
 
 use std::sync::Arc;
 
@@ -9,15 +9,17 @@ use axum::response::{IntoResponse, Response};
 use vfs::Kind;
 
 use crate::answers::Problem;
-use crate::api::content;
-use crate::api::open_file::OpenFile;
+use crate::api::archive::{self, Form};
+use crate::api::content::{self, Served};
+use crate::api::open_file::{OpenFile, OpenVersion};
 use crate::api::problem::ApiError;
-use crate::api::uploads::{self, Upload};
+use crate::api::uploads::{self, CHECKSUM_ALGORITHM, Checksum, Upload};
 use crate::api::work::Api;
-use crate::api::{API_PREFIX, query, zip_stream};
+use crate::api::{API_PREFIX, query};
+use crate::moment;
 
 const TUS_VERSION: &str = "1.0.0";
-const TUS_EXTENSIONS: &str = "creation,creation-with-upload,termination";
+const TUS_EXTENSIONS: &str = "creation,creation-with-upload,termination,checksum,expiration";
 /// Kind of an upload's bytes.
 const OFFSET_BYTES: &str = "application/offset+octet-stream";
 /// Bytes of the tag in an upload's address.
@@ -28,25 +30,30 @@ const WHOLE_DRIVE: &[u8] = b"drive";
 #[utoipa::path(get,
     path = "/files/content",
     tag = "files",
-    params(("path" = String, Query, description = "Path in the drive, percent-encoded"), ("download" = Option<String>, Query, description = "Present: a browser saves it instead of showing it")),
-    responses((status = 200, description = "The content, or with `Range` a part of it (206)"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded"), ("version" = Option<String>, Query, description = "An id of `history`: that version instead of the newest, of a deleted file too"), ("download" = Option<String>, Query, description = "Present: a browser saves it instead of showing it")),
+    responses((status = 200, description = "The content"), (status = 206, description = "With `Range`: a part of it"), (status = 304, description = "With `If-None-Match`: it is the same"), (status = 416, description = "There is no such part"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn download(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let path = query::path(asked.as_deref(), "path")?;
-    let as_download = query::value(asked.as_deref(), "download")?.is_some();
+    let asked = asked.as_deref();
+    let path = query::path(asked, "path")?;
+    let as_download = query::value(asked, "download")?.is_some();
+    let version = query::text(asked, "version")?;
     let name = last_name(&path).to_vec();
-    let (file, attr) = api
+    let served = api
         .work(move |api| {
             let drive = api.drive()?;
+            if let Some(id) = version {
+                return Ok(Served::version(OpenVersion::open(drive, &path, &id)?, &id));
+            }
             let ino = drive.resolve(&path)?;
             let file = OpenFile::open(Arc::clone(&drive), ino, false)?;
-            Ok((file, drive.attr(ino)?))
+            Ok(Served::file(file, &drive.attr(ino)?))
         })
         .await?;
-    content::answer(file, &attr, &name, &headers, as_download)
+    content::answer(served, &name, &headers, as_download)
 }
 
 #[utoipa::path(get,
@@ -58,12 +65,27 @@ pub(in crate::api) async fn zip(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,
 ) -> Result<Response, ApiError> {
-    let path = query::value(asked.as_deref(), "path")?.unwrap_or_default();
-    let busy =
-        || ApiError::new(StatusCode::TOO_MANY_REQUESTS, "two folders are being packed: wait for one of them");
-    let permit = Arc::clone(&api.zips).try_acquire_owned().map_err(|_| busy())?;
-    let name =
-        [Some(last_name(&path)).filter(|name| !name.is_empty()).unwrap_or(WHOLE_DRIVE), b".zip"].concat();
+    packed(api, asked.as_deref(), Form::Zip).await
+}
+
+#[utoipa::path(get,
+    path = "/files/tar",
+    tag = "files",
+    params(("path" = Option<String>, Query, description = "Path in the drive, percent-encoded; the root if it is left out")),
+    responses((status = 200, description = "The folder as a .tar.zst"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn tar(
+    State(api): State<Api>,
+    RawQuery(asked): RawQuery,
+) -> Result<Response, ApiError> {
+    packed(api, asked.as_deref(), Form::TarZst).await
+}
+
+async fn packed(api: Api, asked: Option<&str>, form: Form) -> Result<Response, ApiError> {
+    let path = query::value(asked, "path")?.unwrap_or_default();
+    let busy = || ApiError::busy("two folders are being packed: wait for one of them");
+    let permit = Arc::clone(&api.archives).try_acquire_owned().map_err(|_| busy())?;
+    let name = Some(last_name(&path)).filter(|name| !name.is_empty()).unwrap_or(WHOLE_DRIVE);
+    let name = [name, form.ending().as_bytes()].concat();
     let stream = api
         .work(move |api| {
             let drive = api.drive()?;
@@ -72,11 +94,11 @@ pub(in crate::api) async fn zip(
             }
             let failed =
                 |error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot start ({error})"));
-            zip_stream::pack(drive, path, permit).map_err(failed)
+            archive::pack(drive, path, form, permit).map_err(failed)
         })
         .await?;
     let told = [
-        (header::CONTENT_TYPE, "application/zip".to_string()),
+        (header::CONTENT_TYPE, form.media_type().to_string()),
         (header::CONTENT_DISPOSITION, content::disposition(&name, true)),
     ];
     Ok((told, Body::from_stream(stream)).into_response())
@@ -84,8 +106,12 @@ pub(in crate::api) async fn zip(
 
 /// What this server can do.
 pub(in crate::api) async fn upload_options() -> Response {
-    let told =
-        [("tus-resumable", TUS_VERSION), ("tus-version", TUS_VERSION), ("tus-extension", TUS_EXTENSIONS)];
+    let told = [
+        ("tus-resumable", TUS_VERSION),
+        ("tus-version", TUS_VERSION),
+        ("tus-extension", TUS_EXTENSIONS),
+        ("tus-checksum-algorithm", CHECKSUM_ALGORITHM),
+    ];
     (StatusCode::NO_CONTENT, told).into_response()
 }
 
@@ -108,9 +134,10 @@ pub(in crate::api) async fn begin_upload(
     let tag = data_encoding::HEXLOWER.encode(&tag);
     let (upload, address) = api.work(move |api| uploads::begin(&*api.drive()?, &path, length, &tag)).await?;
     let has_content = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == OFFSET_BYTES);
-    let offset = if has_content || length == 0 { receive(&api, upload, 0, body).await? } else { 0 };
+    let (expires, checksum) = (expiry(&upload), checksum(&parts.headers)?);
+    let offset = if has_content || length == 0 { receive(&api, upload, 0, body, checksum).await? } else { 0 };
     let location = format!("{API_PREFIX}/uploads/{address}");
-    Ok((StatusCode::CREATED, [("location", location), tus(), progress(offset)]).into_response())
+    Ok((StatusCode::CREATED, [("location", location), tus(), progress(offset), expires]).into_response())
 }
 
 #[utoipa::path(head,
@@ -126,9 +153,9 @@ pub(in crate::api) async fn upload_state(
     let length = ("upload-length", upload.length.to_string());
     if offset == upload.length {
         // The daemon ended when all was here and nothing in its place yet; the sender has no more to send.
-        receive(&api, upload, offset, Body::empty()).await?;
+        receive(&api, upload.clone(), offset, Body::empty(), None).await?;
     }
-    Ok((StatusCode::OK, [tus(), progress(offset), length]).into_response())
+    Ok((StatusCode::OK, [tus(), progress(offset), length, expiry(&upload)]).into_response())
 }
 
 #[utoipa::path(patch,
@@ -153,8 +180,11 @@ pub(in crate::api) async fn go_on(
             "{offset} bytes are here, and {from} were meant: ask with HEAD and go on there"
         )));
     }
-    let offset = receive(&api, upload, from, body).await?;
-    Ok((StatusCode::NO_CONTENT, [tus(), progress(offset)]).into_response())
+    let checksum = checksum(&parts.headers)?;
+    let upload = upload.sent_to_now();
+    let expires = expiry(&upload);
+    let offset = receive(&api, upload, from, body, checksum).await?;
+    Ok((StatusCode::NO_CONTENT, [tus(), progress(offset), expires]).into_response())
 }
 
 #[utoipa::path(delete,
@@ -177,13 +207,26 @@ pub(in crate::api) async fn end_upload(
 }
 
 /// Takes what comes; what is whole then goes to its place.
-async fn receive(api: &Api, upload: Upload, from: u64, body: Body) -> Result<u64, ApiError> {
+async fn receive(
+    api: &Api,
+    upload: Upload,
+    from: u64,
+    body: Body,
+    checksum: Option<Checksum>,
+) -> Result<u64, ApiError> {
     let receiving = api.uploads.receive(upload.ino)?;
-    let file = {
-        let ino = upload.ino;
-        Arc::new(api.work(move |api| Ok(OpenFile::open(api.drive()?, ino, true)?)).await?)
+    let (known, is_checked) = (upload.clone(), checksum.is_some());
+    let open = move |api: &Api| {
+        let drive = api.drive()?;
+        uploads::ready(&drive, &known, from, is_checked)?;
+        Ok(Arc::new(OpenFile::open(drive, known.ino, true)?))
     };
-    let offset = uploads::take_in(&file, &upload, from, body).await?;
+    let file = api.work(open).await?;
+    let offset = uploads::take_in(&file, &upload, from, body, checksum.as_ref()).await?;
+    if is_checked {
+        let known = upload.clone();
+        api.work(move |api| uploads::accept(&*api.drive()?, &known)).await?;
+    }
     if offset == upload.length {
         api.work(move |api| {
             let finished = api.drive()?.finish_partial(upload.ino, &upload.path);
@@ -210,6 +253,16 @@ fn target(asked: Option<&str>, headers: &HeaderMap) -> Result<Vec<u8>, ApiError>
         return Err(ApiError::bad("a filename has no slash: say with path= or folder= where it goes"));
     }
     Ok([folder.as_slice(), b"/", &name].concat())
+}
+
+fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>, ApiError> {
+    let told = headers.get("upload-checksum");
+    told.map(|told| Checksum::parse(told.to_str().unwrap_or_default())).transpose()
+}
+
+/// RFC 9110's form of a date, as tus wants it.
+fn expiry(upload: &Upload) -> (&'static str, String) {
+    ("upload-expires", moment::http_text(upload.expires))
 }
 
 fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {

@@ -3,7 +3,7 @@
 use super::*;
 
 impl Served {
-    fn content(&self, query: &str, headers: &[&str]) -> (u16, String, String) {
+    pub(super) fn content(&self, query: &str, headers: &[&str]) -> (u16, String, String) {
         let host = format!("host: {}", self.address);
         let token = format!("authorization: Bearer {}", self.token.as_str());
         let headers = [&[host.as_str(), &token], headers].concat();
@@ -187,5 +187,84 @@ fn what_is_described_is_there() {
     assert!(asked > 35, "{asked}");
     for name in ["Status", "Entry", "Problem", "TreeChanged"] {
         assert!(told["components"]["schemas"][name].is_object(), "{name}");
+    }
+}
+
+#[test]
+fn an_earlier_version_is_read_without_bringing_it_back() {
+    let served = Served::start();
+    write(&served.host.drive, b"a.txt", b"the first");
+    write(&served.host.drive, b"a.txt", b"another one");
+    let (_, versions) = served.get("/history?path=a.txt");
+    let old = versions[1]["id"].as_str().unwrap();
+    let (status, head, body) = served.content(&format!("content?path=a.txt&version={old}"), &[]);
+    assert_eq!((status, body.as_str()), (200, "the first"));
+    let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    let part = [format!("if-range: {tag}"), "range: bytes=4-".into()];
+    let part: Vec<&str> = part.iter().map(String::as_str).collect();
+    let (status, _, body) = served.content(&format!("content?path=a.txt&version={old}"), &part);
+    assert_eq!((status, body.as_str()), (206, "first"));
+    let (_, now, _) = served.content("content?path=a.txt", &[]);
+    assert!(!now.contains(tag), "another version has another tag");
+    assert_eq!(served.content("content?path=a.txt", &part).0, 200, "and none of its parts are mixed in");
+    served.host.drive.remove_path(b"a.txt").unwrap();
+    assert_eq!(served.content(&format!("content?path=a.txt&version={old}"), &[]).2, "the first");
+    for wrong in ["x", "0000000000000000-0000000000000000"] {
+        assert_eq!(served.content(&format!("content?path=a.txt&version={wrong}"), &[]).0, 409);
+    }
+}
+
+#[test]
+fn a_folder_comes_as_a_tar_with_all_that_is_in_it() {
+    let served = Served::start();
+    served.host.drive.make_folder("Ärger/sub".as_bytes()).unwrap();
+    write(&served.host.drive, b"letter", b"dear all");
+    let long = "n".repeat(200);
+    served.host.drive.move_path(b"letter", format!("Ärger/sub/{long}").as_bytes()).unwrap();
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    let head = format!(
+        "GET {API_PREFIX}/files/tar?path=%C3%84rger HTTP/1.0\r\nhost: {}\r\nauthorization: Bearer {}\r\n\r\n",
+        served.address,
+        served.token.as_str()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let body = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let mut tar = tar::Archive::new(zstd::Decoder::new(&answer[body..]).unwrap());
+    let mut found: Vec<(String, u64)> = Vec::new();
+    for entry in tar.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut content = String::new();
+        entry.read_to_string(&mut content).unwrap();
+        assert!(content.is_empty() || content == "dear all");
+        assert!(entry.header().mtime().unwrap() > 1_600_000_000);
+        found.push((String::from_utf8(entry.path_bytes().into_owned()).unwrap(), entry.size()));
+    }
+    assert_eq!(found, [("sub/".to_string(), 0), (format!("sub/{long}"), 8)]);
+    assert_eq!(served.get("/files/tar?path=none").0, 404);
+}
+
+#[test]
+fn long_lists_are_compressed_for_who_wants_it_and_nothing_else() {
+    let served = Served::start();
+    served.host.drive.make_folder(b"many").unwrap();
+    for n in 0..300 {
+        served.host.drive.make_folder(format!("many/a folder of this name {n}").as_bytes()).unwrap();
+    }
+    write(&served.host.drive, b"long.txt", &[b'a'; 50_000]);
+    let token = format!("authorization: Bearer {}", served.token.as_str());
+    let host = format!("host: {}", served.address);
+    let ask = |route: &str, wants: &str| {
+        let wants = format!("accept-encoding: {wants}");
+        served.raw("GET", &format!("{API_PREFIX}{route}"), &[&host, &token, &wants], "").1
+    };
+    for coding in ["gzip", "br", "zstd"] {
+        assert!(ask("/files?path=many", coding).contains(&format!("content-encoding: {coding}")));
+    }
+    for (route, wants) in
+        [("/files?path=many", "identity"), ("/status", "gzip"), ("/files/content?path=long.txt", "gzip")]
+    {
+        assert!(!ask(route, wants).contains("content-encoding"), "{route}");
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 impl Served {
     /// Signs in with the link and gives the cookie.
-    fn sign_in(&self, url: &str) -> Result<String, (u16, String)> {
+    pub(super) fn sign_in(&self, url: &str) -> Result<String, (u16, String)> {
         let link = url.split_once("#link=").unwrap().1;
         let host = format!("host: {}", self.address);
         let origin = format!("origin: http://{}", self.address);
@@ -23,7 +23,7 @@ impl Served {
         }
     }
 
-    fn in_session(&self, method: &str, route: &str, headers: &[&str]) -> (u16, String, String) {
+    pub(super) fn in_session(&self, method: &str, route: &str, headers: &[&str]) -> (u16, String, String) {
         let host = format!("host: {}", self.address);
         let headers = [&[host.as_str()], headers].concat();
         self.raw(method, &format!("{API_PREFIX}{route}"), &headers, "")
@@ -33,7 +33,7 @@ impl Served {
 #[test]
 fn a_link_opens_one_session_that_ends_when_it_is_signed_out() {
     let served = Served::start();
-    let url = served.sessions.new_url(served.address);
+    let url = served.sessions.new_url(served.address, Scope::Admin);
     let cookie = served.sign_in(&url).unwrap();
     assert_eq!(served.sign_in(&url).unwrap_err().0, 401, "a link works once");
     assert_eq!(served.in_session("GET", "/status", &[&cookie]).0, 200);
@@ -50,7 +50,7 @@ fn a_link_opens_one_session_that_ends_when_it_is_signed_out() {
 #[test]
 fn a_session_is_worth_nothing_to_another_page() {
     let served = Served::start();
-    let cookie = served.sign_in(&served.sessions.new_url(served.address)).unwrap();
+    let cookie = served.sign_in(&served.sessions.new_url(served.address, Scope::Admin)).unwrap();
     let own = format!("origin: http://{}", served.address);
     for (method, headers, expected) in [
         ("POST", vec![own.as_str()], 200),
@@ -111,7 +111,12 @@ fn without_a_panel_there_is_none() {
     let mut served = Served::start();
     let server = runtime.block_on(ApiServer::bind_near(0)).unwrap();
     served.address = server.address();
-    let access = Access { token: served.token.clone(), sessions: None };
+    let access = Access {
+        token: served.token.clone(),
+        sessions: None,
+        tokens: Arc::new(Tokens::new(random, Box::new(|_| Ok(())))),
+        workspace: "WORKSPACE".into(),
+    };
     let (_stop, told) = watch::channel(false);
     runtime.spawn(server.serve(access, Arc::clone(&served.host) as Arc<dyn Host>, told));
     let host = format!("host: {}", served.address);

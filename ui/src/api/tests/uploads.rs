@@ -1,6 +1,7 @@
 //! The tus protocol, as any client of it speaks.
 
 use super::*;
+use crate::api::uploads::{UPLOAD_LIFE, sweep as sweep_partials};
 
 const TUS: &str = "tus-resumable: 1.0.0";
 const BYTES: &str = "content-type: application/offset+octet-stream";
@@ -116,4 +117,62 @@ fn what_a_crash_left_whole_is_finished_and_what_was_tampered_with_is_refused() {
     fill(b"too much");
     assert_eq!(served.tus("HEAD", &address, &[TUS], "").0, 409);
     assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 8"], "x").0, 409);
+}
+
+#[test]
+fn what_its_checksum_does_not_fit_is_dropped() {
+    let served = Served::start();
+    let sum = format!(
+        "upload-checksum: sha1 {}",
+        data_encoding::BASE64.encode(&<sha1::Sha1 as sha1::Digest>::digest(b"456789"))
+    );
+    let (_, head) = served.begin("?path=a", &[TUS, "upload-length: 10"]);
+    let address = value(&head, "location");
+    assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 0"], "0123").0, 204);
+    let part = |sum: &str, body| served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 4", sum], body);
+    assert_eq!(part(&sum, "45678x").0, 460);
+    assert_eq!(part(&sum, "45").0, 460);
+    for nonsense in ["upload-checksum: md5 aaaa", "upload-checksum: sha1", "upload-checksum: sha1 aaaa"] {
+        assert_eq!(part(nonsense, "456789").0, 400, "{nonsense}");
+    }
+    let (_, head) = served.tus("HEAD", &address, &[TUS], "");
+    assert_eq!(value(&head, "upload-offset"), "4", "nothing of it counts");
+    assert!(value(&head, "upload-expires").ends_with(" gmt"), "{head}");
+    assert_eq!(part(&sum, "456789").0, 204);
+    let (_, _, body) = served.content("content?path=a", &[]);
+    assert_eq!(body, "0123456789");
+    let (_, head) = served.tus("OPTIONS", &format!("{API_PREFIX}/uploads"), &[], "");
+    assert_eq!(value(&head, "tus-checksum-algorithm"), "sha1");
+}
+
+#[test]
+fn a_part_without_a_checksum_takes_the_place_of_one_that_was_wrong() {
+    let served = Served::start();
+    let (_, head) = served.begin("?path=a", &[TUS, "upload-length: 4"]);
+    let address = value(&head, "location");
+    let wrong = format!("upload-checksum: sha1 {}", data_encoding::BASE64.encode(&[0; 20]));
+    assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 0", &wrong], "abc").0, 460);
+    assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 0"], "x").0, 204);
+    let (_, head) = served.tus("HEAD", &address, &[TUS], "");
+    assert_eq!(value(&head, "upload-offset"), "1");
+    assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 1"], "yz!").0, 204);
+    assert_eq!(served.content("content?path=a", &[]).2, "xyz!");
+}
+
+#[test]
+fn an_upload_that_nobody_goes_on_with_is_given_up() {
+    let served = Served::start();
+    let (_, head) = served.begin("?path=deep/a", &[TUS, "upload-length: 10"]);
+    let address = value(&head, "location");
+    assert_eq!(served.tus("PATCH", &address, &[TUS, BYTES, "upload-offset: 0"], "0123").0, 204);
+    write(&served.host.drive, b".mine.partial", b"no upload");
+    let sweep = |later| {
+        let at = std::time::SystemTime::now() + later;
+        sweep_partials(&served.host.drive, &Arc::default(), at).unwrap()
+    };
+    assert_eq!(sweep(UPLOAD_LIFE / 2), 0);
+    assert_eq!(served.tus("HEAD", &address, &[TUS], "").0, 200);
+    assert_eq!(sweep(UPLOAD_LIFE + std::time::Duration::from_secs(60)), 1);
+    assert_eq!(served.tus("HEAD", &address, &[TUS], "").0, 404);
+    assert_eq!(served.get("/files/entry?path=.mine.partial").0, 200, "what only is called so stays");
 }

@@ -10,6 +10,7 @@ mod keys;
 mod panel;
 mod policy;
 mod state;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +50,8 @@ pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output
         Command::Scrub { rate, .. } => care::scrub(&mut asked, rate),
         Command::Doctor => care::doctor(&mut asked),
         Command::Contribute(arguments) => contribution::contribute(&mut asked, &arguments),
-        Command::Panel { open } => panel::panel(&mut asked, open),
+        Command::Panel { open, scope } => panel::panel(&mut asked, open, scope),
+        Command::Token(command) => tokens::run(&mut asked, command),
         Command::Workspace(WorkspaceCommand::Policy(arguments)) => policy::policy(&mut asked, arguments),
         Command::Keys(command) => keys::run(&mut asked, command),
         Command::Completions { shell } => completions::print(shell, asked.output),

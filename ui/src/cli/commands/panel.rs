@@ -1,11 +1,13 @@
 //! A link to the panel.
 
 use super::Asked;
-use crate::answers::PanelLink;
+use super::tokens::scope_word;
+use crate::answers::{PanelLink, Scope};
 use crate::cli::Failure;
 
-pub(super) fn panel(asked: &mut Asked<'_>, open: bool) -> Result<(), Failure> {
-    let link: PanelLink = asked.connect()?.post("/panel", &serde_json::json!({}))?;
+pub(super) fn panel(asked: &mut Asked<'_>, open: bool, scope: Scope) -> Result<(), Failure> {
+    let route = format!("/panel?scope={}", scope_word(scope));
+    let link: PanelLink = asked.connect()?.post(&route, &serde_json::json!({}))?;
     if open {
         let failed = |error| {
             Failure::Failed(format!(

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{RawQuery, State};
 
+use super::parsed;
 use crate::answers::{Conflict, Done, Problem, Resolve, RestoreAt, Restored, Version, Whereabouts};
 use crate::api::problem::ApiError;
 use crate::api::query;
@@ -117,9 +118,4 @@ pub(in crate::api) async fn whereabouts(
         })
     })
     .await
-}
-
-/// The body of a request, or what is wrong with it.
-pub(super) fn parsed<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, ApiError> {
-    body.map(|Json(value)| value).map_err(|refused| ApiError::new(refused.status(), refused.body_text()))
 }

@@ -1,0 +1,171 @@
+//! What a person does by hand in the page: drop, look at a grid, decide, let in and shut out.
+
+use std::fs;
+
+use serde_json::json;
+use tests::{Start, eventually, noise};
+
+use super::{Open, free_port};
+
+#[test]
+fn what_is_dropped_on_the_page_is_in_the_mount_folders_and_all() {
+    let open = Open::start();
+    let (mount, browser) = (open.daemon.mount(), &open.browser);
+    fs::write(mount.join("here already"), "x").unwrap();
+    browser.wait_for(".rows .entry-name", "here already");
+    let beside = open.daemon.beside();
+    fs::create_dir_all(beside.join("a folder/deep")).unwrap();
+    fs::write(beside.join("a folder/deep/inside.bin"), noise(3, 300_000)).unwrap();
+    fs::write(beside.join("dropped.bin"), noise(4, 6 << 20)).unwrap();
+    let files = ["a folder", "dropped.bin"].map(|name| json!(beside.join(name)));
+    for kind in ["dragEnter", "dragOver", "drop"] {
+        let data = json!({ "items": [], "files": files, "dragOperationsMask": 1 });
+        browser
+            .chromium("Input.dispatchDragEvent", &json!({ "type": kind, "x": 700, "y": 500, "data": data }));
+        if kind == "dragOver" {
+            browser.wait_for(".veil:not([hidden])", "Drop to upload here");
+        }
+    }
+    browser.wait_for(".tray", "All uploads are done");
+    browser.wait_for(".rows .entry-name", "a folder");
+    assert_eq!(fs::read(mount.join("dropped.bin")).unwrap(), noise(4, 6 << 20));
+    assert_eq!(fs::read(mount.join("a folder/deep/inside.bin")).unwrap(), noise(3, 300_000));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_drive_shows_as_a_grid_and_stays_so() {
+    let open = Open::start();
+    let (mount, browser) = (open.daemon.mount(), &open.browser);
+    fs::create_dir(mount.join("Letters")).unwrap();
+    let picture = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"30\" height=\"20\"><rect width=\"30\" height=\"20\" fill=\"teal\"/></svg>";
+    fs::write(mount.join("a picture.svg"), picture).unwrap();
+    browser.wait_for(".rows .entry-name", "a picture.svg");
+    browser.click("button[aria-label='Show as a grid']", "");
+    browser.wait_for(".tile-name", "a picture.svg");
+    browser.wait("the picture", || {
+        browser.run("return document.querySelector('.tile img')?.naturalWidth", &[]) == json!(30)
+    });
+    browser.shot("grid");
+    browser.click(".tile", "Letters");
+    browser.wait_for(".crumbs h1", "Letters");
+    fs::write(mount.join("Letters/one.txt"), "x").unwrap();
+    browser.wait_for(".tile-name", "one.txt");
+    browser.click("button[aria-label='Show as a list']", "");
+    browser.wait_for(".rows .entry-name", "one.txt");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_is_made_used_and_revoked_in_the_page() {
+    let open = Open::start();
+    let browser = &open.browser;
+    open.page("Settings");
+    browser.click("button", "Create a token");
+    browser.fill("#token-name", "a backup");
+    browser.click("dialog form button", "Create a token");
+    browser.wait_for("dialog .code", "");
+    let token = browser.run("return document.querySelector('dialog .code').textContent", &[]);
+    let base = browser.run("return location.origin", &[]);
+    let ask = |method: &str, route: &str| {
+        let script = "const [url, method, token] = arguments;
+                      return fetch(url, { method, credentials: 'omit', headers: { authorization: `Bearer ${token}` } }).then((answer) => answer.status)";
+        let url = format!("{}/api/v1{route}", base.as_str().unwrap());
+        browser.run(script, &[json!(url), json!(method), token.clone()])
+    };
+    assert_eq!(ask("GET", "/status"), json!(200));
+    assert_eq!(ask("POST", "/files/folder?path=x"), json!(403), "it only reads");
+    browser.press("\u{e00c}");
+    browser.wait_for("main", "a backup");
+    assert_eq!(open.daemon.json(&["token", "list"])[0]["name"], json!("a backup"));
+    browser.click("main button", "Revoke");
+    browser.click("dialog button", "Revoke");
+    browser.wait("that it goes", || !browser.shows("main .versions strong", "a backup"));
+    assert_eq!(ask("GET", "/status"), json!(401));
+    let made = open.daemon.json(&["token", "create", "by hand", "--scope", "write"]);
+    assert_eq!((&made["scope"], made["token"].as_str().unwrap().len()), (&json!("write"), 64));
+    assert!(open.daemon.command(["token", "revoke", "by hand"]).status.success());
+    assert_eq!(open.daemon.json(&["token", "list"]), json!([]));
+}
+
+#[test]
+fn a_setting_is_changed_for_the_next_start() {
+    let open = Open::start();
+    let browser = &open.browser;
+    open.page("Settings");
+    browser.fill("#set-history", "60d\u{e007}");
+    browser.wait_for(".toast", "holds from the next start on");
+    let config = || fs::read_to_string(open.daemon.data().join("config.toml")).unwrap();
+    assert!(config().contains("history = \"60d\""), "{}", config());
+    browser.fill("#set-history", "soon\u{e007}");
+    browser.wait_for(".toast.bad", "history");
+    assert!(config().contains("history = \"60d\""), "{}", config());
+}
+
+#[test]
+fn the_24_words_are_proved() {
+    let open = Open::start();
+    let browser = &open.browser;
+    open.page("Settings");
+    browser.click("button", "Show the 24 words");
+    browser.wait_for("dialog .words li", "");
+    let words = browser.run(
+        "return [...document.querySelectorAll('dialog .words li')].map((line) => line.textContent)",
+        &[],
+    );
+    browser.click("dialog button", "I have written them down");
+    let asked = browser
+        .run("return [...document.querySelectorAll('dialog form input')].map((field) => field.id)", &[]);
+    let fields: Vec<&str> = asked.as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    assert_eq!(fields.len(), 3);
+    for field in &fields {
+        browser.fill(&format!("#{field}"), "wrong");
+    }
+    browser.click("dialog form button", "Check");
+    browser.wait_for("dialog .wrong", "That is not what was shown");
+    for field in &fields {
+        let at: usize = field.strip_prefix("word-").unwrap().parse().unwrap();
+        browser.fill(&format!("#{field}"), words[at].as_str().unwrap());
+    }
+    browser.click("dialog form button", "Check");
+    browser.wait_for(".toast", "written down and proved");
+    open.page("Drive");
+    browser.wait_for(".start", "written down and proved");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_device_is_renamed_and_removed_in_the_page() {
+    let named = |name: &str| {
+        Start::default().arg("--name").arg(name).arg("--listen").arg(format!("127.0.0.1:{}", free_port()))
+    };
+    let open = Open::with(named("attic"));
+    let second = named("laptop").start();
+    let code = open.daemon.json(&["invite"])["code"].clone();
+    let joined = second.command(["join", code.as_str().unwrap(), "--peer", &open.peers]);
+    assert!(joined.status.success(), "{}", String::from_utf8_lossy(&joined.stderr));
+    let browser = &open.browser;
+    open.page("Devices");
+    browser.wait_for(".topology .node-name", "laptop");
+    browser.wait_for(".topology .link-text", "direct");
+    browser.shot("topology");
+    let in_card = |button: &str| {
+        let script = "const card = [...document.querySelectorAll('.card')].find((card) => card.querySelector('h2').textContent === 'laptop');
+                      [...card.querySelectorAll('button')].find((one) => one.textContent === arguments[0]).click()";
+        browser.run(script, &[json!(button)]);
+    };
+    in_card("Rename");
+    browser.fill("#ask-text", "travel laptop");
+    browser.click("dialog form button", "Rename");
+    browser.wait_for(".card h2", "travel laptop");
+    eventually("the new name", || {
+        let devices = open.daemon.json(&["devices"]);
+        devices.as_array().unwrap().iter().any(|device| device["name"] == json!("travel laptop"))
+    });
+    browser.run("[...document.querySelectorAll('.card')].find((card) => card.textContent.includes('travel laptop')).querySelector('.danger').click()", &[]);
+    browser.click("dialog button", "Remove");
+    browser.wait_for(".toast", "travel laptop was removed");
+    browser.wait("that the card goes", || !browser.shows(".card h2", "travel laptop"));
+    assert_eq!(open.daemon.json(&["devices"]).as_array().unwrap().len(), 1);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
