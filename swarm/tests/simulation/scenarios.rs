@@ -11,7 +11,14 @@ use crate::world::World;
 pub const MINUTE_MS: u64 = 60_000;
 
 pub fn host(contributed_gib: u64) -> Kind {
-    Kind { blind: false, contributed: contributed_gib << 30, site: String::new(), room: usize::MAX }
+    Kind {
+        blind: false,
+        contributed: contributed_gib << 30,
+        site: String::new(),
+        room: usize::MAX,
+        ahead_ms: 0,
+        joins: false,
+    }
 }
 
 pub fn started(kinds: &[Kind]) -> World {
@@ -174,12 +181,8 @@ fn a_removed_device_is_dropped_and_its_share_moves() {
         world.run(100);
     });
     world.settle(MINUTE_MS);
-    world.removed.push(3);
-    let members = world.members();
-    for index in 0..3 {
-        world.feed(index, Input::Members(members.clone()));
-    }
-    world.run(10);
+    world.remove(0, 3);
+    world.run(5_000);
     assert!(world.disconnects.iter().filter(|why| **why == "it is no longer a member").count() == 3);
     let before: u64 = (0..3).map(|from| world.wires[from][3].bytes).sum();
     world.settle(MINUTE_MS);
@@ -428,7 +431,7 @@ fn logs_are_cleaned_and_a_newcomer_receives_little() {
     let kinds = [host(10), host(10), Kind { blind: true, ..host(10) }, host(10)];
     let mut world = World::new(1, &kinds, Settings::default());
     (0..3).for_each(|index| world.boot(index));
-    for _ in 0..300 {
+    for _ in 0..400 {
         world.edit_somewhere();
         world.run(40);
     }
