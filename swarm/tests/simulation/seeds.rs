@@ -68,7 +68,7 @@ pub fn simulate(seed: u64) -> World {
 fn prove(seed: u64) -> Tally {
     let mut world = simulate(seed);
     world.check_reads();
-    if seed % 10 == 0 {
+    if seed.is_multiple_of(10) {
         // What nothing names and only some keep still is looked at once.
         world.run(20 * MINUTE_MS);
         world.check_idle_traffic();
@@ -131,7 +131,7 @@ fn groups_live_through_trouble_and_come_to_rest() {
 #[ignore = "runs for PEERDRIVE_SOAK_SECONDS"]
 fn soak() {
     let seconds = number("PEERDRIVE_SOAK_SECONDS").expect("PEERDRIVE_SOAK_SECONDS says how long");
-    let first = number("PEERDRIVE_SEED").unwrap_or(SEEDS_LONG);
+    let first = number("PEERDRIVE_SOAK_FROM").unwrap_or(SEEDS_LONG);
     let end = Instant::now() + Duration::from_secs(seconds);
     let (tally, failed) = prove_many(first, |_| Instant::now() < end);
     println!("{tally}");

@@ -9,6 +9,7 @@ use ledger::CLOCK_AHEAD_MAX_MS;
 use swarm::Input;
 
 use crate::log::{added, dropped};
+use crate::machine::Machine;
 use crate::world::World;
 
 /// Clocks are off by up to so much: between any two of them it is less than what one believes of the other.
@@ -72,7 +73,7 @@ impl World {
 
     /// Whether all that was called safe, by anybody, has a good copy without this machine, and so has all that went bad elsewhere.
     fn is_spare(&self, index: usize) -> bool {
-        let safe = self.machines.iter().flat_map(|machine| machine.acknowledged());
+        let safe = self.machines.iter().flat_map(Machine::acknowledged);
         let bad = self.machines.iter().flat_map(|machine| machine.disk.bad_ids());
         let held = &self.machines[index].disk.chunks;
         safe.chain(bad).all(|id| !held.contains_key(id) || self.is_kept_beside(index, id))
