@@ -172,7 +172,11 @@ impl Node {
             if roomy == hosts { firm.clone() } else { self.hosts.lots.table(&hosts, &slots, target) };
         let kept = self.hosts.baseline.then(|| self.hosts.kept());
         if self.hosts.baseline {
-            let gained = firm.gained(&self.hosts.firm);
+            let mut gained = firm.gained(&self.hosts.firm);
+            // Who stood in for a full host is in no firm table, and needs a successor when it is gone.
+            if slots != self.hosts.slots {
+                gained.extend(current.gained(&self.hosts.current));
+            }
             // What was confirmed by the owners of before and is not called safe yet needs the new ones too.
             if !gained.is_empty() && self.safety.is_waiting() {
                 self.walk.owe_later();

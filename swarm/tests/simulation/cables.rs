@@ -1,16 +1,19 @@
 //! Machines that start and crash, and the cables between them.
 
+use ledger::identity::DeviceId;
 use swarm::{Input, Node, Settings};
 
 use crate::cast::CAST;
+use crate::machine::Machine;
 use crate::world::World;
 
 impl World {
     /// Starts a machine, for the first time or again.
     pub fn boot(&mut self, index: usize) {
         self.say(&format!("{index} starts"));
-        let (members, seed) = (self.members(), self.random.next());
+        let (members, seed) = (self.members(index), self.random.next());
         let machine = &mut self.machines[index];
+        machine.members.clone_from(&members);
         machine.up = true;
         machine.safe_through = 0;
         let settings = Settings { copies: machine.placed_for, ..self.settings.clone() };
@@ -30,7 +33,17 @@ impl World {
             Input::Outlined(outlines),
         ];
         first.into_iter().for_each(|input| self.feed(index, input));
+        self.feed(index, Input::Damaged);
+        for device in self.dead() {
+            self.feed(index, Input::DeclareLost { device });
+        }
         self.dial_all(index);
+    }
+
+    /// Devices that never come back. The driver keeps who was declared lost.
+    fn dead(&self) -> Vec<DeviceId> {
+        let dead = self.machines.iter().filter(|machine| machine.declared_lost);
+        dead.map(Machine::device).collect()
     }
 
     pub fn dial_all(&mut self, index: usize) {
@@ -43,7 +56,7 @@ impl World {
 
     pub fn dial(&mut self, a: usize, b: usize) {
         let able = self.machines[a].up && self.machines[b].up && self.wires[a][b].whole;
-        let members = !self.removed.contains(&a) && !self.removed.contains(&b);
+        let members = self.knows(a, b) && self.knows(b, a);
         if !able || !members || self.wires[a][b].connected {
             return;
         }
@@ -55,6 +68,12 @@ impl World {
             let (peer, rtt_ms) = (self.machines[to].device(), 2 * self.wires[from][to].latency);
             self.feed(from, Input::Connected { peer, rtt_ms });
         }
+    }
+
+    /// Whether this machine lets the other one in.
+    pub fn knows(&self, index: usize, other: usize) -> bool {
+        let device = self.machines[other].device();
+        self.machines[index].members.iter().any(|member| member.device == device)
     }
 
     pub fn hang_up(&mut self, a: usize, b: usize) {
@@ -72,6 +91,7 @@ impl World {
 
     pub fn crash(&mut self, index: usize) {
         self.say(&format!("{index} crashes"));
+        self.tally.crashes += 1;
         let now = self.now;
         self.machines[index].crash(now);
         (0..self.machines.len()).filter(|other| *other != index).for_each(|other| self.hang_up(index, other));

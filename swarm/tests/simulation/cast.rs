@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use ledger::keys::{DeviceKey, Keyring, UserKeys};
 use ledger::{Now, Time};
 
-/// Most machines of a world.
-pub const MACHINES_MAX: usize = 24;
+/// Most devices of a world, those that are on the roster and never start among them.
+pub const DEVICES_MAX: usize = 224;
 /// Where the world's time begins: 2026-01-01, milliseconds.
 pub const START_MS: u64 = 1_767_225_600_000;
 
@@ -19,7 +19,7 @@ pub struct Cast {
 pub static CAST: LazyLock<Cast> = LazyLock::new(|| {
     let user = UserKeys::generate(&mut entropy(1));
     let keyring = Keyring::generate(&user.id(), &mut entropy(2));
-    let devices = (0..MACHINES_MAX as u64).map(|number| DeviceKey::generate(&mut entropy(100 + number)));
+    let devices = (0..DEVICES_MAX as u64).map(|number| DeviceKey::generate(&mut entropy(100 + number)));
     Cast { devices: devices.collect(), user, keyring }
 });
 
@@ -28,9 +28,7 @@ fn entropy(seed: u64) -> impl FnMut(&mut [u8]) {
     move |bytes| reader.fill(bytes)
 }
 
-/// The wall clock at a moment of the world.
-pub fn wall(now: u64) -> Now {
-    let millis = START_MS + now;
-    let secs = i64::try_from(millis / 1000).unwrap();
-    Now { wall: Time { secs, nanos: u32::try_from(millis % 1000).unwrap() * 1_000_000 } }
+/// What a wall clock shows at a moment of the world that is so much ahead of it, or behind, milliseconds.
+pub fn wall(now: u64, ahead_ms: i64) -> Now {
+    Now { wall: Time::from_millis((START_MS + now).checked_add_signed(ahead_ms).unwrap()) }
 }

@@ -9,7 +9,7 @@ use crate::world::World;
 fn damaged(count: usize) -> (World, ChunkId) {
     let mut world = started(&hosts(count));
     let id = world.machines[0].disk.put(bytes(1, 500));
-    world.machines[0].disk.damaged.insert(id);
+    world.machines[0].disk.damage(id);
     world.machines[0].fresh.push(id);
     world.feed(0, swarm::Input::Fresh { ids: vec![id], overflowed: false });
     edit(&mut world);

@@ -18,8 +18,12 @@ pub struct Disk {
     pub chunks: BTreeMap<ChunkId, Held>,
     pub used: usize,
     pub limit: usize,
-    /// Held, and not to be read.
+    /// Held, and known not to be readable.
     pub damaged: BTreeSet<ChunkId>,
+    /// The same, and nobody knows.
+    pub rotten: BTreeSet<ChunkId>,
+    /// Durable copies until a fault took them: nobody can know that at once.
+    pub taken: BTreeSet<ChunkId>,
     /// Not here, though it says so.
     pub claimed: BTreeSet<ChunkId>,
 }
@@ -54,12 +58,18 @@ impl Disk {
             }
             return;
         }
+        self.damaged.remove(&id);
+        self.rotten.remove(&id);
         self.used += bytes.len();
         self.chunks.insert(id, Held { bytes, unreplicated, placed, flushed: false });
     }
 
     pub fn flush(&mut self) {
         self.chunks.values_mut().for_each(|held| held.flushed = true);
+        let good = |id: &ChunkId| {
+            self.chunks.contains_key(id) && !self.damaged.contains(id) && !self.rotten.contains(id)
+        };
+        self.taken.retain(|id| !good(id));
     }
 
     pub fn have(&mut self, ids: &[ChunkId]) -> Vec<bool> {
@@ -67,7 +77,8 @@ impl Disk {
         let mut have = Vec::new();
         for id in ids {
             let held = self.chunks.get_mut(id);
-            have.push((held.is_some() && !self.damaged.contains(id)) || self.claimed.contains(id));
+            let good = held.is_some() && !self.damaged.contains(id);
+            have.push(good || self.claimed.contains(id));
             if let Some(held) = held {
                 held.placed = true;
             }
@@ -77,7 +88,7 @@ impl Disk {
 
     /// Looks without touching anything.
     pub fn count(&self, ids: &[ChunkId]) -> Vec<bool> {
-        ids.iter().map(|id| self.is_good(id)).collect()
+        ids.iter().map(|id| self.looks_good(id)).collect()
     }
 
     /// Those that are placed still.
@@ -156,21 +167,73 @@ impl Disk {
 
     /// Everything is gone.
     pub fn wipe(&mut self) {
-        *self = Self { limit: self.limit, ..Self::default() };
+        let ids: Vec<_> = self.chunks.keys().copied().collect();
+        ids.iter().for_each(|id| self.take(id));
+        *self = Self { limit: self.limit, taken: std::mem::take(&mut self.taken), ..Self::default() };
+    }
+
+    /// A chunk goes bad, and that is noticed.
+    pub fn damage(&mut self, id: ChunkId) {
+        self.take(&id);
+        self.damaged.insert(id);
+    }
+
+    /// A chunk goes bad, and nobody notices.
+    pub fn rot(&mut self, id: ChunkId) {
+        self.take(&id);
+        self.rotten.insert(id);
+    }
+
+    /// What went bad, known or not.
+    pub fn bad_ids(&self) -> impl Iterator<Item = &ChunkId> {
+        self.damaged.iter().chain(&self.rotten)
+    }
+
+    /// Finds all that went bad. Whether there was any.
+    pub fn scrub(&mut self) -> bool {
+        let found = !self.rotten.is_empty();
+        self.damaged.append(&mut self.rotten);
+        found
+    }
+
+    /// Whether a chunk turns out to be bad when it is read; then that is known.
+    pub fn stumbles(&mut self, id: &ChunkId) -> bool {
+        if self.rotten.remove(id) {
+            self.damaged.insert(*id);
+        }
+        self.damaged.contains(id)
+    }
+
+    /// A fault takes this copy.
+    fn take(&mut self, id: &ChunkId) {
+        if self.durable(id) {
+            self.taken.insert(*id);
+        }
+    }
+
+    /// A durable copy as far as anybody knows, or one that was until a fault took it: who heard of it may count it.
+    pub fn counts(&self, id: &ChunkId) -> bool {
+        let flushed = self.chunks.get(id).is_some_and(|held| held.flushed);
+        (flushed && self.looks_good(id)) || self.taken.contains(id)
+    }
+
+    /// A good copy that is not given up before there are others.
+    pub fn keeps(&self, id: &ChunkId) -> bool {
+        self.durable(id) && self.chunks.get(id).is_some_and(|held| held.placed || held.unreplicated)
+    }
+
+    /// Whether it is here and nothing bad is known of it.
+    fn looks_good(&self, id: &ChunkId) -> bool {
+        self.chunks.contains_key(id) && !self.damaged.contains(id)
     }
 
     /// Whether it is here and can be read.
     fn is_good(&self, id: &ChunkId) -> bool {
-        self.chunks.contains_key(id) && !self.damaged.contains(id)
+        self.chunks.contains_key(id) && !self.damaged.contains(id) && !self.rotten.contains(id)
     }
 
     pub fn durable(&self, id: &ChunkId) -> bool {
-        self.is_good(id) && self.flushed(id)
-    }
-
-    /// Durable once, whatever became of it since.
-    pub fn flushed(&self, id: &ChunkId) -> bool {
-        self.chunks.get(id).is_some_and(|held| held.flushed)
+        self.is_good(id) && self.chunks.get(id).is_some_and(|held| held.flushed)
     }
 
     /// Durable and not to be given up.

@@ -38,9 +38,7 @@ fn a_wiped_disk_gets_its_share_again_for_little_more_than_its_size() {
         let mut world = worked(&kinds);
         let kept = live_bytes(&mut world, 3);
         world.crash(3);
-        world.machines[3].disk.wipe();
-        // What it called safe counted its own copies: nobody can know yet that they are gone.
-        world.machines[3].committed.clear();
+        world.machines[3].wipe();
         let before = world.traffic();
         world.boot(3);
         // Time for the links and for a difference to be seen twice.
@@ -80,7 +78,7 @@ fn what_goes_bad_is_replaced_when_somebody_stumbles_over_it() {
     let mut world = worked(&hosts(3));
     let live: Vec<ChunkId> = live_chunks(&mut world.machines[0]).into_iter().collect();
     for id in live.iter().take(2000) {
-        world.machines[1].disk.damaged.insert(*id);
+        world.machines[1].disk.damage(*id);
     }
     let bad = world.machines[1].disk.damaged.len();
     world.feed(1, Input::Damaged);
@@ -89,11 +87,29 @@ fn what_goes_bad_is_replaced_when_somebody_stumbles_over_it() {
 }
 
 #[test]
+fn who_stood_in_for_a_full_host_and_died_is_replaced_too() {
+    let mut kinds = hosts(6);
+    kinds[5].room = 20_000;
+    let mut world = started(&kinds);
+    for _ in 0..150 {
+        world.edit_somewhere();
+        world.run(100);
+    }
+    world.settle(MINUTE_MS);
+    assert!(world.machines[5].full);
+    world.crash(4);
+    world.machines[4].destroyed = true;
+    let device = world.machines[4].device();
+    world.feed(0, Input::DeclareLost { device });
+    world.settle(2 * MINUTE_MS);
+}
+
+#[test]
 fn what_is_bad_and_nowhere_else_is_looked_for_until_it_comes() {
     let mut world = worked(&hosts(2));
     let id = live_chunks(&mut world.machines[0]).into_iter().next().unwrap();
     world.crash(1);
-    world.machines[0].disk.damaged.insert(id);
+    world.machines[0].disk.damage(id);
     world.feed(0, Input::Damaged);
     world.run(10 * MINUTE_MS);
     assert!(world.machines[0].disk.damaged.contains(&id));
@@ -142,7 +158,7 @@ fn groups_in_which_everything_breaks_heal_and_are_the_same_each_time() {
             for index in holders.into_iter().skip(1).filter(|index| *index != spared) {
                 let disk = &mut world.machines[index].disk;
                 if index % 2 == 0 {
-                    disk.damaged.insert(id);
+                    disk.damage(id);
                 } else {
                     disk.chunks.remove(&id);
                 }

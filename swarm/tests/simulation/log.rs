@@ -10,7 +10,8 @@ use ledger::keys::{DeviceKey, Keyring};
 use ledger::roster::{Copies, DeviceClaim, FsyncLevel, Policy, Roster, RosterError, RosterRecord};
 use ledger::transaction::SealedTransaction;
 use ledger::{
-    Accepted, Backing, Batch, Frontier, Ledger, MemoryBacking, OutlineCounters, SealedLogs, StoreError, Table,
+    Accepted, Backing, Batch, Frontier, Ledger, MemoryBacking, Now, OutlineCounters, SealedLogs, StoreError,
+    Table,
 };
 
 use crate::cast::{CAST, wall};
@@ -51,6 +52,14 @@ pub fn added(
     move |roster, keyring| Ok(vec![roster.add_device(&CAST.user, keyring, claim, "another")?])
 }
 
+/// A change of the roster: this device is removed, its log valid up to there.
+pub fn dropped(
+    device: DeviceId,
+    through: u64,
+) -> impl FnOnce(&mut Roster, &mut Keyring) -> Result<Vec<RosterRecord>, RosterError> {
+    move |roster, _| Ok(vec![roster.remove_device(&CAST.user, device, through)?])
+}
+
 /// A change of the roster: so many copies are wanted.
 pub fn decided(
     target: u8,
@@ -81,21 +90,21 @@ pub enum Log {
 }
 
 impl Log {
-    /// The first machine's, with `count` devices on the roster.
-    pub fn found(count: usize) -> Self {
-        let (backing, now) = (Shared::default(), wall(0));
+    /// The first machine's, with so many more devices on the roster.
+    pub fn found(others: &[DeviceKey]) -> Self {
+        let (backing, now) = (Shared::default(), wall(0, 0));
         let device = CAST.devices[0].clone();
         let over = Box::new(backing.clone());
         let mut ledger =
             Ledger::create(over, device, &CAST.user, CAST.keyring.clone(), "drive", now).unwrap();
-        for device in &CAST.devices[1..count] {
+        for device in others {
             ledger.change_roster(now, added(device)).unwrap();
         }
         Self::Member { ledger: Box::new(ledger), backing }
     }
 
     pub fn join(index: usize) -> Self {
-        let (backing, now) = (Shared::default(), wall(0));
+        let (backing, now) = (Shared::default(), wall(0, 0));
         let device = CAST.devices[index].clone();
         let over = Box::new(backing.clone());
         let ledger = Ledger::join(over, device, &CAST.user, CAST.keyring.clone(), "drive", now).unwrap();
@@ -139,11 +148,11 @@ impl Log {
         self.roster().records().map(|record| Bytes::copy_from_slice(record.as_bytes())).collect()
     }
 
-    pub fn accept_records(&mut self, now: u64, records: &[Bytes]) {
+    pub fn accept_records(&mut self, now: Now, records: &[Bytes]) {
         match self {
             Self::Member { ledger, .. } => {
                 let records: Vec<_> = records.iter().map(|record| record.to_vec()).collect();
-                ledger.accept_records(wall(now), &records).unwrap();
+                ledger.accept_records(now, &records).unwrap();
             }
             Self::Blind { logs, .. } => {
                 let records: Vec<_> = records.iter().map(|record| record.to_vec()).collect();
@@ -168,9 +177,9 @@ impl Log {
     }
 
     /// Answers how far the logs are known.
-    pub fn accept_outlines(&mut self, now: u64, outlines: &[Bytes]) -> Frontier {
+    pub fn accept_outlines(&mut self, now: Now, outlines: &[Bytes]) -> Frontier {
         let taken = match self {
-            Self::Member { ledger, .. } => ledger.accept_outlines(wall(now), outlines),
+            Self::Member { ledger, .. } => ledger.accept_outlines(now, outlines),
             Self::Blind { logs, .. } => logs.accept_outlines(outlines),
         };
         assert!(taken.unwrap().refused.is_empty());
@@ -181,11 +190,11 @@ impl Log {
     }
 
     /// Old history is given up, and what the own log no longer needs; then what of it can be declared.
-    pub fn clean(&mut self, now: u64, retention: Duration, safe_through: u64) {
+    pub fn clean(&mut self, now: Now, retention: Duration, safe_through: u64) {
         let Self::Member { ledger, .. } = self else { return };
-        while !ledger.prune(wall(now), retention, 1000).unwrap().finished {}
-        while !ledger.clean(wall(now), retention, 1000).unwrap().finished {}
-        ledger.declare_cleaned(wall(now), Some(safe_through)).unwrap();
+        while !ledger.prune(now, retention, 1000).unwrap().finished {}
+        while !ledger.clean(now, retention, 1000).unwrap().finished {}
+        ledger.declare_cleaned(now, Some(safe_through)).unwrap();
     }
 
     /// How many transactions are kept.
@@ -201,11 +210,11 @@ impl Log {
         since.unwrap().into_iter().map(Bytes::from).collect()
     }
 
-    pub fn accept(&mut self, now: u64, transactions: &[Bytes]) -> Taken {
+    pub fn accept(&mut self, now: Now, transactions: &[Bytes]) -> Taken {
         let mut taken = Taken::default();
         for sealed in transactions {
             let accepted = match self {
-                Self::Member { ledger, .. } => ledger.accept(wall(now), sealed),
+                Self::Member { ledger, .. } => ledger.accept(now, sealed),
                 Self::Blind { logs, .. } => logs.accept(sealed),
             };
             match accepted.unwrap() {
@@ -219,10 +228,10 @@ impl Log {
     }
 
     /// Makes everything durable.
-    pub fn commit(&mut self, now: u64) {
+    pub fn commit(&mut self, now: Now) {
         match self {
             Self::Member { ledger, .. } => {
-                if let Some(batch) = ledger.freeze(wall(now)).unwrap() {
+                if let Some(batch) = ledger.freeze(now).unwrap() {
                     ledger.writer().write(&batch).unwrap();
                     ledger.thaw(batch);
                 }
@@ -232,15 +241,15 @@ impl Log {
     }
 
     /// What was not durable is gone.
-    pub fn crash(&mut self, index: usize, now: u64) {
+    pub fn crash(&mut self, index: usize, now: Now) {
         match self {
             Self::Member { ledger, backing } => {
                 let (over, device) = (Box::new(backing.clone()), CAST.devices[index].clone());
                 let keyring = CAST.keyring.clone();
                 let opened = if backing.get(Table::Meta, b"workspace").unwrap().is_some() {
-                    Ledger::open(over, device, &CAST.user, keyring, wall(now))
+                    Ledger::open(over, device, &CAST.user, keyring, now)
                 } else {
-                    Ledger::join(over, device, &CAST.user, keyring, "drive", wall(now))
+                    Ledger::join(over, device, &CAST.user, keyring, "drive", now)
                 };
                 **ledger = opened.unwrap();
             }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chunkstore::ChunkId;
+use ledger::Now;
 use ledger::identity::DeviceId;
 use ledger::roster::Copies;
 use swarm::placement::{HostWeight, weight_of};
-use swarm::{Facts, FetchError, Job, JobResult, Node, Settings, SignedFacts};
+use swarm::{Facts, FetchError, Job, JobResult, Member, Node, Settings, SignedFacts};
 
-use crate::cast::{CAST, START_MS};
+use crate::cast::{CAST, wall};
 use crate::disk::Disk;
 use crate::log::Log;
 use crate::verdict::live_chunks;
@@ -21,6 +22,10 @@ pub struct Kind {
     pub site: String,
     /// Room of its disk, bytes.
     pub room: usize,
+    /// How much its clock is ahead, milliseconds.
+    pub ahead_ms: i64,
+    /// It is no member at first.
+    pub joins: bool,
 }
 
 /// Ticket, holders, asked, silent.
@@ -32,6 +37,14 @@ pub struct Machine {
     pub up: bool,
     /// It will never come back.
     pub destroyed: bool,
+    /// Somebody said so.
+    pub declared_lost: bool,
+    /// It is on the roster, or was.
+    pub joined: bool,
+    /// How much its clock is ahead just now, milliseconds.
+    pub ahead_ms: i64,
+    /// Who it was told is a member.
+    pub members: Vec<Member>,
     /// Tells events of earlier lives.
     pub life: u64,
     pub node: Node,
@@ -44,6 +57,8 @@ pub struct Machine {
     pub copied: Vec<(u64, bool)>,
     issued: u64,
     pub full: bool,
+    /// It was full once: what was put then is safe without it.
+    pub was_full: bool,
     /// Chunks put since the last commit.
     pub fresh: Vec<ChunkId>,
     /// Own transactions and the chunks put for them, as they became durable.
@@ -51,6 +66,8 @@ pub struct Machine {
     pub commit_due: bool,
     pub wake_at: Option<u64>,
     pub safe_through: u64,
+    /// The most that it ever called safe.
+    pub safe_ever: u64,
     pub tickets: BTreeMap<u64, ChunkId>,
     pub next_ticket: u64,
     pub fetched: Vec<(ChunkId, Result<(), FetchError>)>,
@@ -65,9 +82,13 @@ impl Machine {
         let disk = Disk { limit: kind.room, ..Disk::default() };
         Self {
             index,
-            kind,
             up: false,
             destroyed: false,
+            declared_lost: false,
+            joined: !kind.joins,
+            ahead_ms: kind.ahead_ms,
+            members: Vec::new(),
+            kind,
             life: 0,
             node,
             log,
@@ -77,11 +98,13 @@ impl Machine {
             copied: Vec::new(),
             issued: 0,
             full: false,
+            was_full: false,
             fresh: Vec::new(),
             committed: Vec::new(),
             commit_due: false,
             wake_at: None,
             safe_through: 0,
+            safe_ever: 0,
             tickets: BTreeMap::new(),
             next_ticket: 0,
             fetched: Vec::new(),
@@ -94,8 +117,13 @@ impl Machine {
         CAST.devices[self.index].id()
     }
 
+    /// What its clock shows.
+    pub fn wall(&self, now: u64) -> Now {
+        wall(now, self.ahead_ms)
+    }
+
     pub fn facts(&mut self, now: u64) -> SignedFacts {
-        self.issued = (self.issued + 1).max(START_MS + now);
+        self.issued = (self.issued + 1).max(self.wall(now).wall.millis());
         let facts = Facts {
             device: self.device(),
             issued_ms: self.issued,
@@ -118,7 +146,7 @@ impl Machine {
     /// What the disk answers.
     pub fn work(&mut self, now: u64, job: Job) -> JobResult {
         match job {
-            Job::Read { id, .. } if self.disk.damaged.contains(&id) => JobResult::Failed,
+            Job::Read { id, .. } | Job::Prove { id, .. } if self.disk.stumbles(&id) => JobResult::Failed,
             Job::Read { id, .. } => {
                 JobResult::Chunk(self.disk.chunks.get(&id).map(|held| held.bytes.clone()))
             }
@@ -149,25 +177,24 @@ impl Machine {
             }
             Job::Lacking { ids } => JobResult::Ids(self.lacking(&ids)),
             Job::Damaged { after, max } => JobResult::Ids(self.disk.bad(after, max)),
-            Job::Prove { id, .. } if self.disk.damaged.contains(&id) => JobResult::Failed,
             Job::Prove { id, nonce } => JobResult::Proof(self.disk.proof(&id, &nonce)),
             Job::LogSince { frontier, max_bytes } => {
                 JobResult::Transactions(self.log.since(&frontier, max_bytes))
             }
             Job::Accept { transactions, .. } => {
-                let taken = self.log.accept(now, &transactions);
+                let taken = self.log.accept(self.wall(now), &transactions);
                 let mut frontier_now = self.log.frontier();
                 frontier_now.0.extend(taken.newest);
                 JobResult::Accepted { frontier_now, refused: taken.refused, held: taken.held }
             }
             Job::OutlinesSince { counters } => JobResult::Outlines(self.log.outlines_since(&counters)),
             Job::AcceptOutlines { outlines } => {
-                let frontier_now = self.log.accept_outlines(now, &outlines);
+                let frontier_now = self.log.accept_outlines(self.wall(now), &outlines);
                 JobResult::Accepted { frontier_now, refused: 0, held: 0 }
             }
             Job::RosterRecords => JobResult::Records(self.log.records()),
             Job::AcceptRecords { records } => {
-                self.log.accept_records(now, &records);
+                self.log.accept_records(self.wall(now), &records);
                 JobResult::Ok
             }
         }
@@ -187,7 +214,7 @@ impl Machine {
     /// Makes everything durable, chunks first.
     pub fn commit(&mut self, now: u64) {
         self.disk.flush();
-        self.log.commit(now);
+        self.log.commit(self.wall(now));
         let own = self.log.frontier().0.get(&self.device()).copied().unwrap_or(0);
         // Chunks of an edit that came to nothing are named by no transaction yet.
         if self.committed.last().is_none_or(|(last, _)| *last < own) {
@@ -201,11 +228,25 @@ impl Machine {
         self.up = false;
         self.life += 1;
         self.disk.crash();
-        self.log.crash(self.index, now);
+        self.log.crash(self.index, self.wall(now));
         self.fresh.clear();
         self.commit_due = false;
         self.wake_at = None;
         self.tickets.clear();
         self.jobs = 0;
+    }
+
+    /// All chunks are gone. What of them was nowhere else this machine cannot call safe any more, and does not know it.
+    pub fn wipe(&mut self) {
+        for (_, ids) in &mut self.committed {
+            ids.retain(|id| self.disk.chunks.get(id).is_none_or(|held| !held.unreplicated));
+        }
+        self.disk.wipe();
+    }
+
+    /// Chunks of what it ever called safe.
+    pub fn acknowledged(&self) -> impl Iterator<Item = &ChunkId> {
+        let safe = self.committed.iter().filter(|(number, _)| *number <= self.safe_ever);
+        safe.flat_map(|(_, ids)| ids)
     }
 }

@@ -7,13 +7,16 @@
 //!  log.rs       a member's ledger, or a blind host's sealed logs
 //!  disk.rs      chunks, flushed or not, and what is known of them
 //!  network.rs   latency, bandwidth, loss, duplication, reordering, partition
-//!  workload.rs  what people do, and what goes wrong
+//!  workload.rs  what people do, and what goes wrong with machines and cables
+//!  trouble.rs   what goes wrong with disks and clocks; who comes and who goes
+//!  tally.rs     how often
 //!  scenarios.rs, holders.rs, damage.rs, healing.rs, audits.rs   groups in which one thing happens
 //!  verdict.rs   what must hold while it runs, and after it became quiet
 //!  cast.rs      keys
 //! ```
 //!
-//! `PEERDRIVE_SEED=n` replays one seed and prints what happened; `PEERDRIVE_LONG=1` runs many more.
+//! `PEERDRIVE_SEED=n` replays one seed and prints what happened; `PEERDRIVE_LONG=1` runs many more; `cargo xtask soak` runs
+//! them until an hour is over.
 
 #![allow(clippy::unwrap_used, reason = "a test says so by failing")]
 #![allow(clippy::print_stdout, reason = "a replayed seed tells what happened")]
@@ -32,6 +35,8 @@ mod policy;
 mod random;
 mod scenarios;
 mod seeds;
+mod tally;
+mod trouble;
 mod verdict;
 mod workload;
 mod world;

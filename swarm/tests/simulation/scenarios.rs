@@ -11,7 +11,14 @@ use crate::world::World;
 pub const MINUTE_MS: u64 = 60_000;
 
 pub fn host(contributed_gib: u64) -> Kind {
-    Kind { blind: false, contributed: contributed_gib << 30, site: String::new(), room: usize::MAX }
+    Kind {
+        blind: false,
+        contributed: contributed_gib << 30,
+        site: String::new(),
+        room: usize::MAX,
+        ahead_ms: 0,
+        joins: false,
+    }
 }
 
 pub fn started(kinds: &[Kind]) -> World {
@@ -174,17 +181,29 @@ fn a_removed_device_is_dropped_and_its_share_moves() {
         world.run(100);
     });
     world.settle(MINUTE_MS);
-    world.removed.push(3);
-    let members = world.members();
-    for index in 0..3 {
-        world.feed(index, Input::Members(members.clone()));
-    }
-    world.run(10);
+    world.remove(0, 3);
+    world.run(5_000);
     assert!(world.disconnects.iter().filter(|why| **why == "it is no longer a member").count() == 3);
     let before: u64 = (0..3).map(|from| world.wires[from][3].bytes).sum();
     world.settle(MINUTE_MS);
     world.run(10 * MINUTE_MS);
     assert_eq!((0..3).map(|from| world.wires[from][3].bytes).sum::<u64>(), before, "not one more byte");
+}
+
+#[test]
+#[ignore = "a member that saw more of a removed device's log than the one who removed it keeps that: their trees differ for good"]
+fn trees_are_equal_although_who_removes_a_device_saw_less_of_it() {
+    let mut world = started(&hosts(3));
+    world.cable(0, 1, false);
+    world.cable(0, 2, false);
+    for _ in 0..10 {
+        world.edit_at(2);
+        world.run(1_000);
+    }
+    world.crash(2);
+    world.remove(0, 2);
+    world.cable(0, 1, true);
+    world.settle(5 * MINUTE_MS);
 }
 
 #[test]
@@ -428,7 +447,7 @@ fn logs_are_cleaned_and_a_newcomer_receives_little() {
     let kinds = [host(10), host(10), Kind { blind: true, ..host(10) }, host(10)];
     let mut world = World::new(1, &kinds, Settings::default());
     (0..3).for_each(|index| world.boot(index));
-    for _ in 0..300 {
+    for _ in 0..400 {
         world.edit_somewhere();
         world.run(40);
     }

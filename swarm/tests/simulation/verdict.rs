@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use chunkstore::ChunkId;
-use ledger::Content;
 use ledger::identity::DeviceId;
-use swarm::Urgency;
+use ledger::{Content, Frontier};
 use swarm::placement::{HostWeight, owners};
+use swarm::{PeerState, PeerView, Urgency};
 
 use crate::machine::Machine;
+use crate::scenarios::MINUTE_MS;
 use crate::world::World;
 
 /// Chunks named by any kept version in a member's tree.
@@ -33,15 +34,21 @@ impl World {
     /// Machines that host and are not gone for good.
     pub fn hosts(&self) -> Vec<usize> {
         let hosts = self.machines.iter().filter(|machine| {
-            machine.kind.contributed > 0 && !machine.destroyed && !self.removed.contains(&machine.index)
+            machine.kind.contributed > 0 && !machine.destroyed && self.is_member(machine.index)
         });
         hosts.map(|machine| machine.index).collect()
     }
 
+    /// Whether it is on the roster.
+    pub fn is_member(&self, index: usize) -> bool {
+        self.machines[index].joined && !self.removed.contains(&index)
+    }
+
     /// At the moment when a node calls its log safe: transactions and chunks are durable on enough machines.
     pub fn check_safe(&self, author: usize, sequence: u64) {
-        let hosts = self.hosts();
-        let roomy = hosts.iter().filter(|host| !self.machines[**host].full).count();
+        // What befell another one after its receipt is not the author's to know: what was there then counts.
+        let hosts = self.hosts_as_known_to(author);
+        let roomy = hosts.iter().filter(|host| !self.machines[**host].was_full).count();
         // Of hosts that it never met a node knows nothing.
         let known = self.machines[author].node.view(self.now).hosts;
         let needed = roomy.min(known).min(self.least_target).max(2);
@@ -53,20 +60,32 @@ impl World {
             logs >= needed.min(hosts.len()),
             "seed {seed}: log of {author} through {sequence} on {logs} hosts"
         );
-        let committed = self.machines[author].committed.iter().filter(|(number, _)| *number <= sequence);
+        // When hosts come or go for good, what was called safe before stays so while it gets more copies; and of what was on its
+        // hosts before, and is called safe just then, one copy may be on its way to another.
+        let dead = self.machines.iter().any(|machine| machine.destroyed);
+        let steady = self.tally.joined == 0 && self.removed.is_empty() && !dead;
+        let (before, needed) =
+            if steady { (0, needed) } else { (self.machines[author].safe_ever, needed.min(2)) };
+        let newly = before + 1..=sequence;
+        let committed = self.machines[author].committed.iter().filter(|(number, _)| newly.contains(number));
         for id in committed.flat_map(|(_, ids)| ids) {
-            // What rotted elsewhere after its receipt is not the author's to know.
-            let counts = |host: &&usize| {
-                let disk = &self.machines[**host].disk;
-                if **host == author { disk.durable(id) } else { disk.flushed(id) }
-            };
-            let copies = hosts.iter().filter(counts).count();
+            let copies = hosts.iter().filter(|host| self.machines[**host].disk.counts(id)).count();
             assert!(
                 copies >= needed,
-                "seed {seed}: {id} of {author} is called safe through {sequence}: {copies} copies, needs {needed}: {}",
+                "seed {seed}: {id} of {author} is called safe through {sequence}: {copies} copies of {hosts:?}, needs {needed}: {}",
                 self.whereabouts(id)
             );
         }
+    }
+
+    /// Machines that this one takes for hosts.
+    fn hosts_as_known_to(&self, author: usize) -> Vec<usize> {
+        let gives = |peer: &&PeerView| peer.facts.as_ref().is_some_and(|facts| facts.contributed_bytes > 0);
+        let view = self.machines[author].node.view(self.now);
+        let peers = view.peers.iter().filter(gives).filter(|peer| peer.state != PeerState::Lost);
+        let mut hosts: Vec<_> = peers.map(|peer| self.index_of(&peer.device)).collect();
+        hosts.extend((self.machines[author].kind.contributed > 0).then_some(author));
+        hosts
     }
 
     /// Runs until everything that must come true in quiet times is true. How long it took.
@@ -78,7 +97,7 @@ impl World {
                 Some(what) if self.now - start > most => {
                     panic!("seed {}: not settled after {most} ms: {what}", self.seed)
                 }
-                Some(_) => self.run(500),
+                Some(_) => self.run(step(self.now - start)),
             }
         }
     }
@@ -88,8 +107,7 @@ impl World {
     }
 
     fn standing(&self) -> Vec<usize> {
-        let standing =
-            self.machines.iter().filter(|machine| machine.up && !self.removed.contains(&machine.index));
+        let standing = self.machines.iter().filter(|machine| machine.up && self.is_member(machine.index));
         standing.map(|machine| machine.index).collect()
     }
 
@@ -100,8 +118,8 @@ impl World {
         }
         let first = &self.machines[standing[0]];
         for machine in standing.iter().map(|index| &self.machines[*index]) {
-            if machine.log.frontier() != first.log.frontier() {
-                let (a, b) = (machine.log.frontier(), first.log.frontier());
+            let (a, b) = (self.frontier(machine), self.frontier(first));
+            if a != b {
                 return Some(format!("logs of {} and {} differ: {a:?} {b:?}", machine.index, first.index));
             }
             if machine.log.roster_digest() != first.log.roster_digest() {
@@ -114,26 +132,51 @@ impl World {
         None
     }
 
+    /// How far it has the logs of all that are members. Who heard of a removal late may have more of the removed one's log, and
+    /// keeps it.
+    fn frontier(&self, machine: &Machine) -> Frontier {
+        let mut frontier = machine.log.frontier();
+        for removed in &self.removed {
+            frontier.0.remove(&self.machines[*removed].device());
+        }
+        frontier
+    }
+
     fn chunks_apart(&mut self) -> Option<String> {
         let weights: Vec<HostWeight> =
             self.hosts().iter().map(|host| self.machines[*host].weight()).collect();
         let member = self.standing().into_iter().find(|index| !self.machines[*index].kind.blind)?;
         // A host that ran full keeps what it has, and others take its place for what is new: then only the number of copies is told.
-        let any_full = weights.iter().any(|weight| weight.full);
+        // What was put meanwhile stays on as many as had room.
+        let had_room = self.hosts().into_iter().filter(|host| !self.machines[*host].was_full).count();
+        let any_full = had_room < weights.len();
         let target = usize::from(self.machines[member].log.roster().policy().copies.target);
-        let needed = weights.iter().filter(|weight| !weight.full).count().min(target);
-        for id in live_chunks(&mut self.machines[member]) {
+        let needed = had_room.min(target);
+        let spoiled = self.spoiled.clone();
+        for id in live_chunks(&mut self.machines[member]).into_iter().filter(|id| !spoiled.contains(id)) {
             let placed = |host: &&usize| self.machines[**host].disk.placed(&id);
             let copies = self.hosts().iter().filter(placed).count();
             let owners = owners(id.partition(), &weights, target);
             let lacks = |owner: &&DeviceId| !self.machines[self.index_of(owner)].disk.placed(&id);
             let lacking = owners.iter().find(lacks).filter(|_| !any_full);
-            if copies < needed || lacking.is_some() {
+            if (copies < needed || lacking.is_some()) && self.is_named_by_all(&id) {
                 let lacking = lacking.map(|owner| self.index_of(owner));
-                return Some(format!("{id} lacks copies ({lacking:?}): {}", self.whereabouts(&id)));
+                return Some(format!(
+                    "{id} lacks copies ({lacking:?}) in {} {:?}: {}",
+                    id.partition(),
+                    self.hosts().iter().map(|h| (*h, self.machines[*h].full)).collect::<Vec<_>>(),
+                    self.whereabouts(&id)
+                ));
             }
         }
         None
+    }
+
+    /// Who gave up history a little earlier than another does not fetch what nothing names there any more.
+    fn is_named_by_all(&mut self, id: &ChunkId) -> bool {
+        let mut members = self.standing();
+        members.retain(|index| !self.machines[*index].kind.blind);
+        members.iter().all(|index| live_chunks(&mut self.machines[*index]).contains(id))
     }
 
     /// Runs until no machine keeps for good what is not its share.
@@ -141,7 +184,7 @@ impl World {
         let start = self.now;
         while let Some(what) = self.unsettled().or_else(|| self.surplus()) {
             assert!(self.now - start <= most, "seed {}: after {most} ms: {what}", self.seed);
-            self.run(500);
+            self.run(step(self.now - start));
         }
     }
 
@@ -149,9 +192,13 @@ impl World {
         let weights: Vec<HostWeight> =
             self.hosts().iter().map(|host| self.machines[*host].weight()).collect();
         let member = self.standing().into_iter().find(|index| !self.machines[*index].kind.blind)?;
-        let most = usize::from(self.machines[member].log.roster().policy().copies.max);
+        let copies = self.machines[member].log.roster().policy().copies;
+        let (target, most) = (usize::from(copies.target), usize::from(copies.max));
+        let roomy: Vec<_> =
+            weights.iter().map(|weight| HostWeight { full: false, ..weight.clone() }).collect();
         for id in live_chunks(&mut self.machines[member]) {
-            let keepers = owners(id.partition(), &weights, most);
+            let mut keepers = owners(id.partition(), &weights, target);
+            keepers.extend(owners(id.partition(), &roomy, most));
             let beyond = |index: &usize| {
                 let machine = &self.machines[*index];
                 machine.disk.placed(&id) && !keepers.contains(&machine.device())
@@ -196,8 +243,10 @@ impl World {
         for index in members {
             self.machines[index].fetched.clear();
             let live = live_chunks(&mut self.machines[index]);
-            let far: Vec<_> =
-                live.into_iter().filter(|id| !self.machines[index].disk.chunks.contains_key(id)).collect();
+            let far = |id: &ChunkId| {
+                !self.machines[index].disk.chunks.contains_key(id) && !self.spoiled.contains(id)
+            };
+            let far: Vec<_> = live.into_iter().filter(far).collect();
             far.iter().take(5).for_each(|id| self.fetch(index, *id, Urgency::Now));
             self.run(15_000);
             let fetched = std::mem::take(&mut self.machines[index].fetched);
@@ -209,6 +258,7 @@ impl World {
     /// All that was ever sent is not much more than what had to be: chunks to their hosts, logs to all, and some talk.
     pub fn check_traffic(&self) {
         let kept: usize = self.machines.iter().map(|machine| machine.disk.used).sum();
+        let kept = kept + self.taken_bytes;
         let pairs = (self.machines.len() * (self.machines.len() - 1)) as u64;
         let talk = 50_000 * pairs;
         let most = 3 * kept as u64 + talk;
@@ -231,4 +281,9 @@ impl World {
             self.seed
         );
     }
+}
+
+/// How long to wait before looking again: most is done in a moment, and looking is dear.
+fn step(waited_ms: u64) -> u64 {
+    if waited_ms < 2 * MINUTE_MS { 500 } else { 10_000 }
 }

@@ -3,27 +3,31 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ledger::{Content, Kind as NodeKind, Ledger, NewNode, NewVersion, ROOT, Rename};
+use ledger::{Content, Kind as NodeKind, Ledger, NewNode, NewVersion, Now, ROOT, Rename};
 use swarm::Urgency;
 
-use crate::cast::{CAST, wall};
+use crate::cast::CAST;
 use crate::log::added;
 use crate::network::Weather;
 use crate::verdict::live_chunks;
 use crate::world::World;
 
 const NAMES: u64 = 24;
+/// Devices that may be added and never start.
+const NEWCOMERS: usize = 20;
 /// So long the simulated people keep history.
 const RETENTION: Duration = Duration::from_secs(3);
 
 impl World {
     /// A while of work and trouble, then all is mended.
-    pub fn live(&mut self, steps: usize, trouble: bool) {
+    pub fn live(&mut self, steps: usize) {
         for _ in 0..steps {
             let pause = self.random.within(20, 1500);
             self.run(pause);
-            match self.random.below(if trouble { 15 } else { 10 }) {
+            match self.random.below(18) {
                 14 => self.welcome_somewhere(),
+                15 | 16 => self.spoil_something(),
+                17 => self.change_who_is_there(),
                 0..=7 => self.edit_somewhere(),
                 8 | 9 => self.read_somewhere(),
                 10 | 11 => self.break_something(),
@@ -44,17 +48,18 @@ impl World {
     }
 
     pub fn clean(&mut self, index: usize) {
-        let now = self.now;
+        self.tally.logs_cleaned += 1;
         let machine = &mut self.machines[index];
+        let now = machine.wall(self.now);
         machine.log.clean(now, RETENTION, machine.safe_through);
         self.commit_soon(index);
     }
 
-    fn someone_up(&mut self) -> Option<usize> {
+    pub fn someone_up(&mut self) -> Option<usize> {
         let able: Vec<_> = self
             .machines
             .iter()
-            .filter(|machine| machine.up && !machine.kind.blind && !self.removed.contains(&machine.index))
+            .filter(|machine| machine.up && !machine.kind.blind && self.is_member(machine.index))
             .map(|machine| machine.index)
             .collect();
         (!able.is_empty()).then(|| able[self.random.index(able.len())])
@@ -77,7 +82,8 @@ impl World {
         let content = chunks.iter().flat_map(|id| *id.as_bytes()).collect();
         let (choice, name, other) =
             (self.random.below(8), self.random.below(NAMES), self.random.below(NAMES));
-        let now = self.now;
+        self.tally.edits += 1;
+        let now = self.machines[index].wall(self.now);
         let ledger = self.machines[index].log.ledger().unwrap();
         // Names that are taken or missing are part of life.
         let _ = edit(ledger, now, choice, &format!("n{name}"), &format!("n{other}"), content);
@@ -87,12 +93,9 @@ impl World {
     /// Somebody adds a device that never starts: the roster grows in several places at once.
     fn welcome_somewhere(&mut self) {
         let Some(index) = self.someone_up() else { return };
-        let newcomers = &CAST.devices[self.machines.len()..];
-        if newcomers.is_empty() {
-            return;
-        }
+        let newcomers = &CAST.devices[self.machines.len()..][..NEWCOMERS];
         let device = &newcomers[self.random.index(newcomers.len())];
-        let now = wall(self.now);
+        let now = self.machines[index].wall(self.now);
         // Who has no roster yet, or has this device on it, cannot.
         if self.machines[index].log.ledger().unwrap().change_roster(now, added(device)).is_ok() {
             self.tell_roster(index);
@@ -123,9 +126,15 @@ impl World {
         let (a, b) = (self.random.index(self.machines.len()), self.random.index(self.machines.len()));
         match self.random.below(4) {
             0 if self.machines[a].up => self.crash(a),
-            1 if self.machines[a].up => self.machines[a].disk.evict(),
+            1 if self.machines[a].up => {
+                self.tally.caches_dropped += 1;
+                self.machines[a].disk.evict();
+            }
             2 => self.split(),
-            _ if a != b => self.cable(a, b, false),
+            _ if a != b => {
+                self.tally.cables_pulled += 1;
+                self.cable(a, b, false);
+            }
             _ => {}
         }
     }
@@ -134,6 +143,7 @@ impl World {
     fn split(&mut self) {
         let sides: Vec<_> = self.machines.iter().map(|_| self.random.permille(500)).collect();
         self.say(&format!("split {sides:?}"));
+        self.tally.splits += 1;
         for a in 0..sides.len() {
             for b in a + 1..sides.len() {
                 self.cable(a, b, sides[a] == sides[b]);
@@ -143,9 +153,7 @@ impl World {
 
     fn mend_something(&mut self) {
         let index = self.random.index(self.machines.len());
-        if !self.machines[index].up && !self.machines[index].destroyed {
-            self.boot(index);
-        }
+        self.boot_if_off(index);
         for other in 0..self.machines.len() {
             if other != index {
                 self.cable(index, other, true);
@@ -157,25 +165,31 @@ impl World {
         self.say("all is mended");
         self.weather = Weather::FINE;
         for index in 0..self.machines.len() {
-            if !self.machines[index].up && !self.machines[index].destroyed {
-                self.boot(index);
-            }
+            self.make_good(index);
+            self.boot_if_off(index);
             for other in 0..index {
                 self.cable(other, index, true);
             }
+        }
+        self.bury_all();
+    }
+
+    fn boot_if_off(&mut self, index: usize) {
+        let machine = &self.machines[index];
+        if !machine.up && !machine.destroyed && machine.joined {
+            self.boot(index);
         }
     }
 }
 
 fn edit(
     ledger: &mut Ledger,
-    now: u64,
+    now: Now,
     choice: u64,
     name: &str,
     other: &str,
     content: Vec<u8>,
 ) -> Result<(), ledger::LedgerError> {
-    let now = wall(now);
     let node = |kind| NewNode { kind, mode: 0o644, uid: 1, gid: 1, rdev: 0, target: b"" };
     let found = ledger.lookup(ROOT, name.as_bytes())?;
     match (choice, found) {

@@ -1,28 +1,22 @@
 //! The clock and all that happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use chunkstore::ChunkId;
+use ledger::identity::DeviceId;
+use ledger::keys::{DeviceKey, DevicePublicKey};
 use swarm::{Input, Job, JobResult, Lane, Member, Output, Settings, Urgency};
 
-use crate::cast::{CAST, wall};
+use crate::cast::CAST;
 use crate::log::{Log, decided};
 use crate::machine::{Kind, Machine};
 use crate::network::{Frame, Weather, Wire};
 use crate::random::Random;
+use crate::tally::Tally;
 
 /// More jobs of one machine at a time would be a leak.
 const JOBS_MAX: usize = 20_000;
-
-/// Says which seed it was when a test fails in it.
-impl Drop for World {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("seed {} failed: PEERDRIVE_SEED={} tells more", self.seed, self.seed);
-        }
-    }
-}
 
 pub enum Event {
     Deliver(Frame),
@@ -47,6 +41,11 @@ pub struct World {
     pub least_target: usize,
     /// Devices that are no longer on the roster.
     pub removed: Vec<usize>,
+    /// Chunks that were lost with a machine before anybody called them safe.
+    pub spoiled: BTreeSet<ChunkId>,
+    pub tally: Tally,
+    /// Bytes of the good copies that faults took: they have to be sent again.
+    pub taken_bytes: usize,
     trace: blake3::Hasher,
     loud: bool,
     pub disconnects: Vec<&'static str>,
@@ -58,7 +57,7 @@ impl World {
         let mut random = Random::new(seed);
         let make = |index: usize, kind: &Kind, random: &mut Random| {
             let log = match (index, kind.blind) {
-                (0, _) => Log::found(kinds.len()),
+                (0, _) => Log::found(&first_devices(kinds)[1..]),
                 (_, true) => Log::blind(),
                 (_, false) => Log::join(index),
             };
@@ -81,8 +80,11 @@ impl World {
             least_target: usize::from(settings.copies.target),
             settings,
             removed: Vec::new(),
+            spoiled: BTreeSet::new(),
+            taken_bytes: 0,
+            tally: Tally { seeds: 1, hosts: kinds.len() as u64, ..Tally::default() },
             trace: blake3::Hasher::new(),
-            loud: std::env::var_os("PEERDRIVE_SEED").is_some(),
+            loud: std::env::var("PEERDRIVE_SEED").is_ok_and(|loud| loud == seed.to_string()),
             disconnects: Vec::new(),
             events_done: 0,
         };
@@ -106,15 +108,35 @@ impl World {
         self.events.insert((self.now + after, self.counter), event);
     }
 
-    pub fn members(&self) -> Vec<Member> {
-        let on_roster = self.machines.iter().filter(|machine| !self.removed.contains(&machine.index));
-        let member = |machine: &Machine| Member {
-            device: machine.device(),
-            key: CAST.devices[machine.index].public(),
-            holds_keys: !machine.kind.blind,
+    /// Who is a member as this machine knows it. Before its roster came, it knows what it was told at its pairing.
+    pub fn members(&self, index: usize) -> Vec<Member> {
+        let holds_keys = |device: &DeviceId| {
+            self.machines.iter().all(|machine| machine.device() != *device || !machine.kind.blind)
+        };
+        let member = |device: DeviceId, key: DevicePublicKey| Member {
+            device,
+            key,
+            holds_keys: holds_keys(&device),
             may_host: true,
         };
-        on_roster.map(member).collect()
+        let present = self.machines[index].log.roster().devices().filter(|device| !device.removed);
+        let told: Vec<_> = present.map(|device| member(device.id(), device.key)).collect();
+        if !told.is_empty() {
+            return told;
+        }
+        let first = self.machines.iter().filter(|machine| !machine.kind.joins);
+        let key = |machine: &Machine| CAST.devices[machine.index].public();
+        first.map(|machine| member(machine.device(), key(machine))).collect()
+    }
+
+    /// Tells a node who is a member if that changed, and calls those that are new.
+    fn tell_members(&mut self, index: usize) {
+        let members = self.members(index);
+        if members != self.machines[index].members {
+            self.machines[index].members.clone_from(&members);
+            self.feed(index, Input::Members(members));
+            self.dial_all(index);
+        }
     }
 
     /// Gives one event to a node and does what it asks for.
@@ -171,8 +193,11 @@ impl World {
             }
             Output::SafeThrough { sequence } => {
                 self.say(&format!("{index} is safe through {sequence}"));
-                self.machines[index].safe_through = sequence;
+                let machine = &mut self.machines[index];
+                machine.safe_through = sequence;
                 self.check_safe(index, sequence);
+                let machine = &mut self.machines[index];
+                machine.safe_ever = machine.safe_ever.max(sequence);
             }
             Output::CopiesPlaced(copies) => self.machines[index].placed_for = copies,
             Output::Copied { ticket, done } => self.machines[index].copied.push((ticket, done)),
@@ -180,7 +205,7 @@ impl World {
         }
     }
 
-    pub fn index_of(&self, device: &ledger::identity::DeviceId) -> usize {
+    pub fn index_of(&self, device: &DeviceId) -> usize {
         self.machines.iter().position(|machine| machine.device() == *device).unwrap()
     }
 
@@ -196,7 +221,10 @@ impl World {
         self.trace.update(&[from as u8, to as u8, lane as u8]);
         self.trace.update(blake3::hash(&bytes).as_bytes());
         let epoch = wire.epoch;
-        for at in wire.arrivals(self.now, lane, bytes.len(), self.weather, &mut self.random) {
+        let arrivals = wire.arrivals(self.now, lane, bytes.len(), self.weather, &mut self.random);
+        self.tally.frames_lost += u64::from(arrivals.is_empty());
+        self.tally.frames_doubled += u64::from(arrivals.len() == 2);
+        for at in arrivals {
             let frame = Frame { from, to, epoch, lane, bytes: bytes.clone() };
             self.schedule(at - self.now, Event::Deliver(frame));
         }
@@ -259,24 +287,37 @@ impl World {
         let now = self.now;
         let machine = &mut self.machines[index];
         machine.jobs -= 1;
+        let bad = machine.disk.damaged.len();
         let result = machine.work(now, job);
+        let stumbled = machine.disk.damaged.len() > bad;
         let ran_full = matches!(result, JobResult::Stored(Err(swarm::StoreRefusal::Full))) && !machine.full;
         machine.full |= ran_full;
+        machine.was_full |= ran_full;
         self.feed(index, Input::Done { job: id, result });
         if accepting {
             self.commit_soon(index);
             self.tell_roster(index);
         }
-        if ran_full {
-            let facts = self.machines[index].facts(now);
-            self.feed(index, Input::OwnFacts(facts));
+        if stumbled {
+            self.feed(index, Input::Damaged);
         }
+        if ran_full {
+            self.tally.disks_full += 1;
+            self.tell_facts(index);
+        }
+    }
+
+    /// A machine says anew what it gives.
+    pub fn tell_facts(&mut self, index: usize) {
+        let facts = self.machines[index].facts(self.now);
+        self.feed(index, Input::OwnFacts(facts));
     }
 
     pub fn tell_roster(&mut self, index: usize) {
         let log = &self.machines[index].log;
         let (copies, digest) = (log.roster().policy().copies, log.roster_digest());
         self.feed(index, Input::Copies(copies));
+        self.tell_members(index);
         self.feed(index, Input::RosterDigest(digest));
     }
 
@@ -284,7 +325,8 @@ impl World {
     pub fn decide(&mut self, index: usize, target: u8) {
         self.say(&format!("{index} decides for {target} copies"));
         self.least_target = self.least_target.min(usize::from(target));
-        let now = wall(self.now);
+        self.tally.decisions_for_copies += 1;
+        let now = self.machines[index].wall(self.now);
         self.machines[index].log.ledger().unwrap().change_roster(now, decided(target)).unwrap();
         self.tell_roster(index);
         self.commit_soon(index);
@@ -301,6 +343,7 @@ impl World {
 
     /// Puts a chunk on a machine's disk, as writing a file there does.
     pub fn put_chunk(&mut self, index: usize, bytes: Bytes) -> ChunkId {
+        self.tally.chunks += 1;
         let id = self.machines[index].disk.put(bytes);
         self.machines[index].fresh.push(id);
         self.feed(index, Input::Fresh { ids: vec![id], overflowed: false });
@@ -315,8 +358,20 @@ impl World {
         self.feed(index, Input::Fetch { ticket, id, urgency });
     }
 
+    /// What it lived through so far.
+    pub fn tally(&self) -> Tally {
+        let (events, bytes_sent) = (self.events_done, self.traffic());
+        Tally { events, bytes_sent, virtual_minutes: self.now / 60_000, ..self.tally }
+    }
+
     /// Bytes sent so far by anybody.
     pub fn traffic(&self) -> u64 {
         self.wires.iter().flatten().map(|wire| wire.bytes).sum()
     }
+}
+
+/// Keys of those that are members from the start.
+fn first_devices(kinds: &[Kind]) -> Vec<DeviceKey> {
+    let first = kinds.iter().zip(&CAST.devices).filter(|(kind, _)| !kind.joins);
+    first.map(|(_, device)| device.clone()).collect()
 }
