@@ -30,6 +30,7 @@ mod host;
 mod identity;
 mod idle;
 mod joining;
+mod leaving;
 mod logging;
 mod moment;
 mod offline;

@@ -29,7 +29,7 @@ use crate::identity::{IdentityError, Opener, Workspace};
 use crate::settings::{Settings, Value, first_contribution};
 use crate::stopping::{Reason, Stop, Stopped};
 use crate::web::Web;
-use crate::{drive, group, identity, idle, joining, logging, offline, stopping, web};
+use crate::{drive, group, identity, idle, joining, leaving, logging, offline, stopping, web};
 
 /// How long the drive may take to answer through its mount.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
@@ -70,11 +70,22 @@ fn run_until_ended(
         let Some(begun) = Begun::begin(folder, arguments, stopped, stop.clone(), shows_start)? else {
             return Ok(());
         };
-        if begun.run(runtime, stopped, &mut web, output)? != Reason::Joined {
-            return Ok(());
+        match begun.run(runtime, stopped, &mut web, output)? {
+            Reason::Joined => {}
+            Reason::Left => return put_aside(folder, output),
+            _ => return Ok(()),
         }
         shows_start = false;
     }
+}
+
+/// The drive is not this computer's any more.
+fn put_aside(folder: &DataFolder, output: &mut Output) -> Result<(), Failure> {
+    let _lock = folder.lock().map_err(failed)?;
+    if let Some(aside) = leaving::complete(folder).map_err(failed)? {
+        output.hint(format!("This computer has left the drive. What it held lies in {}.", aside.display()));
+    }
+    Ok(())
 }
 
 fn runtime() -> std::io::Result<Runtime> {
@@ -126,6 +137,7 @@ impl Begun {
         let passphrase = arguments.passphrase_file.as_deref().map(ui::cli::secret::first_line).transpose()?;
         folder.prepare().map_err(failed)?;
         let lock = folder.lock().map_err(failed)?;
+        leaving::complete(folder).map_err(failed)?;
         joining::complete(folder).map_err(failed)?;
         let device = identity::device_key(folder).map_err(failed)?;
         let is_new = !folder.user_key().exists();

@@ -24,6 +24,9 @@ pub const ADDRESSES_MAX: usize = 16;
 
 /// In a device's capabilities: it passes packets on between two others that do not reach each other.
 pub const RELAYS: u32 = 1;
+/// Likewise: it is leaving. It gives no room any more (its contribution is 0, which older releases understand too), and still holds
+/// what the others have not taken over.
+pub const LEAVES: u32 = 2;
 
 const MAGIC: &[u8; 4] = b"PDfc";
 const VERSION: u8 = 1;

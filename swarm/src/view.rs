@@ -29,8 +29,21 @@ pub struct View {
     pub surplus: bool,
     /// What copies are made for now.
     pub copies: Copies,
+    /// What would be lost if this device went now.
+    pub parting: Parting,
     /// What went wrong so far.
     pub counters: Counters,
+}
+
+/// Whether this device may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Parting {
+    /// Other hosts that count.
+    pub hosts: usize,
+    /// Every chunk and every log that is here is known to be on one other host at least.
+    pub elsewhere: bool,
+    /// This device owns nothing, all it holds is on as many others as are wanted, and nobody counts on its copies.
+    pub given_over: bool,
 }
 
 /// One peer.

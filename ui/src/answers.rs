@@ -51,6 +51,9 @@ pub struct Status {
     /// Chunks that should be on this computer and are being fetched from others.
     #[serde(default)]
     pub mending_chunks: u64,
+    /// This computer is leaving the drive.
+    #[serde(default)]
+    pub leaving: bool,
 }
 
 /// What this computer passes on between others that do not reach each other, in [`Status`].
@@ -201,6 +204,9 @@ pub struct Device {
     pub contributed: u64,
     /// What is stored there.
     pub used: u64,
+    /// It is leaving the drive: others take over what it holds.
+    #[serde(default)]
+    pub leaving: bool,
 }
 
 /// `devices rename`, `revoke`, `lost` and `found`: the request.
@@ -211,6 +217,39 @@ pub struct DeviceChange {
     /// The new name.
     #[serde(default)]
     pub name: Option<String>,
+}
+
+/// `leave`: the request. Without any of these: leave when the others have taken over what is here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeaveRequest {
+    /// At once, if nothing is lost by it.
+    #[serde(default)]
+    pub now: bool,
+    /// With `now`: whatever is lost by it.
+    #[serde(default)]
+    pub lose: bool,
+    /// Stay after all.
+    #[serde(default)]
+    pub cancel: bool,
+}
+
+/// `leave`: how far it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Leave {
+    /// `member`: it does not leave; `leaving`; `left`: it is out of the drive, and the daemon ends.
+    pub state: String,
+    /// Chunks here that others have still to take over, as far as they are counted.
+    pub chunks: u64,
+    /// Whether that is all of them.
+    pub counted: bool,
+    /// Other computers that keep copies.
+    pub hosts: u64,
+    /// Everything here is on another computer too: going now would lose nothing, though copies may be missing.
+    pub nothing_lost: bool,
+    /// What it waits for.
+    pub waits_for: Option<String>,
+    /// Where what is here is put when it has left.
+    pub aside: Option<String>,
 }
 
 /// `invite`: the request.

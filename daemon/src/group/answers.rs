@@ -8,8 +8,8 @@ use ledger::identity::DeviceId;
 use ledger::roster::Role;
 use swarm::{PeerState, View};
 use ui::answers::{
-    Audit, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, PolicyChange,
-    Relaying, WaitFor, Waited,
+    Audit, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest, Joined, Leave, LeaveRequest,
+    Peer, PolicyChange, Relaying, WaitFor, Waited,
 };
 use ui::api::Refusal;
 use vfs::Drive;
@@ -120,6 +120,14 @@ impl ui::api::Group for Group {
         Ok(())
     }
 
+    fn leave(&self, asked: LeaveRequest) -> Result<Leave, Refusal> {
+        self.leave_now(asked)
+    }
+
+    fn leaving(&self) -> Leave {
+        self.leaver.told(&self.view().0)
+    }
+
     fn policy(&self) -> ui::answers::Policy {
         policy::shown(self.shared.with(|known| known.members.policy))
     }
@@ -187,7 +195,7 @@ impl Group {
     }
 
     /// The swarm's own view, and how peers are reached. Empty while the group ends.
-    fn view(&self) -> (View, BTreeMap<DeviceId, PeerPath>) {
+    pub(super) fn view(&self) -> (View, BTreeMap<DeviceId, PeerPath>) {
         let (answer, answered) = tokio::sync::oneshot::channel();
         self.tell.tell(Told::View(answer));
         let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
@@ -237,6 +245,7 @@ impl Group {
             role: device.role.map_or("", Role::word).into(),
             contributed: facts.map_or(0, |facts| facts.contributed_bytes),
             used: facts.map_or(0, |facts| facts.used_bytes),
+            leaving: facts.is_some_and(|facts| facts.capabilities & swarm::LEAVES != 0),
         }
     }
 
@@ -389,7 +398,7 @@ fn caught(peer: &Peer) -> Finding {
 }
 
 /// Settles and stores what is still in memory; an answer if that fails.
-fn store_everything(drive: &Drive) -> Option<Waited> {
+pub(super) fn store_everything(drive: &Drive) -> Option<Waited> {
     let stored = vfs::wait(|reply| drive.sync_all(reply));
     stored
         .err()
@@ -404,7 +413,7 @@ fn no(why: impl Into<String>) -> Waited {
     Waited { done: false, why: Some(why.into()), missing: None }
 }
 
-fn name_of(device: &MemberDevice) -> String {
+pub(super) fn name_of(device: &MemberDevice) -> String {
     let unnamed = || device.id.to_text().split('-').next().unwrap_or_default().to_string();
     device.name.clone().unwrap_or_else(unnamed)
 }

@@ -81,6 +81,8 @@ pub enum Told {
     External(Option<SocketAddr>),
     /// Whether this computer passes packets on for others.
     Relays(bool),
+    /// This computer leaves the drive, or stays after all.
+    Leaves(bool),
     /// What this computer gives changed.
     Given { contribute_bytes: u64 },
     /// Somebody wants to know who holds these chunks.
@@ -102,6 +104,8 @@ pub struct Parts {
     pub workers: Workers,
     pub contribute_bytes: u64,
     pub site: String,
+    /// This computer is leaving the drive.
+    pub leaves: bool,
     pub seed: u64,
     /// Where the driver itself is told things.
     pub tell: super::Tell,
@@ -225,6 +229,10 @@ impl Driver {
         self.tell_damage();
         self.log_advanced();
         self.own_facts_due = None;
+        // That it leaves must make a difference to the first tables: what it means may not have been done before the last stop.
+        let leaves = std::mem::take(&mut self.parts.leaves);
+        self.renew_own_facts();
+        self.parts.leaves = leaves;
         self.renew_own_facts();
         // After the first tables were made: what the loss means may not have been done before the last stop.
         for device in lost {
@@ -332,6 +340,11 @@ impl Driver {
             Told::Relays(relays) => {
                 self.is_relay = relays;
                 self.own_facts_due.get_or_insert(Instant::now());
+            }
+            Told::Leaves(leaves) => {
+                self.parts.leaves = leaves;
+                self.own_facts_due = None;
+                self.renew_own_facts();
             }
             Told::Given { contribute_bytes } => {
                 self.parts.contribute_bytes = contribute_bytes;
@@ -497,7 +510,7 @@ impl Driver {
         let facts = Facts {
             device: self.me,
             issued_ms: 0,
-            contributed_bytes: self.parts.contribute_bytes,
+            contributed_bytes: if self.parts.leaves { 0 } else { self.parts.contribute_bytes },
             used_bytes: usage.pack_bytes,
             full: usage.can_store_bytes < FULL_BELOW_BYTES,
             site: self.parts.site.clone(),
@@ -507,7 +520,10 @@ impl Driver {
                 .chain(addresses::own(self.parts.endpoint.address()))
                 .collect(),
             safe_through: self.parts.shared.own_safe_through(),
-            capabilities: if self.is_relay { swarm::RELAYS } else { 0 },
+            capabilities: [(self.is_relay, swarm::RELAYS), (self.parts.leaves, swarm::LEAVES)]
+                .into_iter()
+                .filter_map(|(is_so, bit)| is_so.then_some(bit))
+                .sum(),
         };
         if self.own_facts.as_ref().is_some_and(|before| is_as_good(before, &facts)) {
             return;

@@ -9,6 +9,7 @@
 //!    ├──── sightings, addresses, peers_file         where others are
 //!    ├──── silence                                  for how long they were not heard
 //!    ├──── outside                                  the router's port, relaying for others
+//!    ├──── leaving                                  this computer's way out
 //!    └──── answers, policy, shared                  what people and the drive ask
 //! ```
 
@@ -21,6 +22,7 @@ mod driver;
 mod entering;
 mod inviting;
 mod jobs;
+mod leaving;
 mod links;
 pub mod logs;
 mod messages;
@@ -58,6 +60,7 @@ use self::driver::{Driver, Parts, Told};
 use self::entering::{Joiner, With};
 use self::inviting::Inviter;
 use self::jobs::Workers;
+use self::leaving::Leaver;
 pub use self::logs::Kept;
 pub use self::of_host::SealedHost;
 use self::outside::Outside;
@@ -181,6 +184,7 @@ pub struct Group {
     inviter: Arc<Inviter>,
     joiner: Arc<Joiner>,
     joining: tokio::sync::Mutex<()>,
+    leaver: Arc<Leaver>,
     keys: Keys,
     device: DeviceKey,
     name: String,
@@ -231,6 +235,7 @@ impl Group {
             workers,
             contribute_bytes: start.contribute_bytes,
             site: start.site.clone(),
+            leaves: crate::leaving::is_begun(&start.workspace_folder),
             seed: u64::from_le_bytes(seed),
             tell: tell.clone(),
         });
@@ -267,6 +272,14 @@ impl Group {
             endpoint: endpoint.clone(),
             sightings,
         });
+        let leaver = Arc::new(Leaver::new(
+            (start.keys.clone(), start.device.id()),
+            (Arc::clone(&shared), tell.clone(), start.stop.clone()),
+            start.workspace_folder,
+        ));
+        if leaver.is_begun() {
+            handle.spawn(Arc::clone(&leaver).watch());
+        }
         let group = Arc::new(Self {
             runtime: Mutex::new(Some(runtime)),
             driving: Mutex::new(Some(driving)),
@@ -277,6 +290,7 @@ impl Group {
             inviter,
             joiner,
             joining: tokio::sync::Mutex::default(),
+            leaver,
             keys: start.keys,
             device: start.device,
             name: start.name,

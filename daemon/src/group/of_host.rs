@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chunkstore::ChunkStore;
+use ledger::identity::DeviceId;
+use ledger::keys::UserKeys;
 use ledger::{AcceptedAll, Frontier, LedgerError, OutlineCounters, SealedLogs};
 use parking_lot::Mutex;
 
@@ -49,6 +51,18 @@ impl SealedHost {
             refused: count(all.refused.len()),
             held: all.held.iter().map(|(_, number)| number).sum(),
         })
+    }
+
+    /// Takes this device off the roster: a user may do so with his own.
+    ///
+    /// # Errors
+    /// In words: it is not his, or the store failed.
+    pub fn leave(&self, user: &UserKeys, device: DeviceId) -> Result<(), String> {
+        let mut logs = self.logs.lock();
+        let record =
+            logs.roster().clone().remove_device(user, device, 0).map_err(|error| error.to_string())?;
+        logs.accept_records(&[record.as_bytes().to_vec()]).map_err(|error| error.to_string())?;
+        logs.commit().map_err(|error| error.to_string())
     }
 
     fn told(&self) {

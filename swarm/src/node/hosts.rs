@@ -173,8 +173,9 @@ impl Node {
         let kept = self.hosts.baseline.then(|| self.hosts.kept());
         if self.hosts.baseline {
             let gained = firm.gained(&self.hosts.firm);
-            // What was confirmed by the owners of before and is not called safe yet needs the new ones too.
-            if !gained.is_empty() && self.safety.is_waiting() {
+            if !gained.is_empty() {
+                // What was confirmed by the owners of before and is not called safe yet needs the new ones too. The log that
+                // names it may not be durable yet, so that nothing seems to wait for it.
                 self.walk.owe_later();
             }
             if !gained.is_empty() && self.hosts.requeue.is_empty() {

@@ -11,6 +11,7 @@
 //! surplus.rs   copies that may be given up      status.rs    what a person sees
 //! timers.rs    what is due                      holders.rs   who holds what
 //! unreadable.rs  chunks of the outbox that are damaged here
+//! parting.rs   whether this device may go
 //! comparing.rs  what others keep and this device lacks    auditing.rs  whether others hold what they should
 //! mending.rs   chunks that should be here, whole
 //! ```
@@ -31,6 +32,7 @@ mod mending;
 mod outbox;
 mod outlines;
 mod pace;
+mod parting;
 mod peer;
 mod push;
 mod safety;

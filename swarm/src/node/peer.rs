@@ -11,7 +11,7 @@ use super::comparing::{CarePace, Comparing};
 use super::log_sync::LogFlow;
 use super::pace::Pace;
 use super::push::PushFlow;
-use crate::facts::{Facts, SignedFacts};
+use crate::facts::{Facts, LEAVES, SignedFacts};
 use crate::input::{Member, Millis};
 use crate::settings::Settings;
 use crate::view::PeerState;
@@ -216,6 +216,12 @@ impl Peer {
     pub(super) fn hosts(&self) -> bool {
         let may = self.member.is_some_and(|member| member.may_host);
         may && self.facts().is_some_and(|facts| facts.contributed_bytes > 0)
+    }
+
+    /// Whether it may hold chunks that others want: it hosts, or did until it began to leave.
+    pub(super) fn may_hold(&self) -> bool {
+        let leaves = self.facts().is_some_and(|facts| facts.capabilities & LEAVES != 0);
+        self.hosts() || (self.member.is_some() && leaves)
     }
 
     /// Whether it said, or showed, that it has no room.

@@ -21,6 +21,7 @@ impl Node {
             hosts: self.hosts.slots().len(),
             surplus: !self.surplus.is_empty(),
             copies: self.settings.copies,
+            parting: self.parting(),
             counters: self.counters,
         }
     }

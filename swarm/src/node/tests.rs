@@ -16,6 +16,7 @@ use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
 use crate::wire::{Answer, CAPABILITIES, Digests, GROUPS, Message, Said};
 
+mod fewest;
 mod ordering;
 mod pace;
 

@@ -17,6 +17,8 @@ impl World {
         machine.node = Node::new(machine.device(), CAST.keyring.workspace, settings, seed);
         let copies = machine.log.roster().policy().copies;
         let known = machine.known.values().cloned().collect();
+        // As a driver does: that it leaves must make a difference to the first tables.
+        let leaves = std::mem::take(&mut machine.leaves);
         let facts = machine.facts(self.now);
         let (digest, frontier) = (machine.log.roster_digest(), machine.log.frontier());
         let outlines = machine.log.outline_counters();
@@ -30,6 +32,11 @@ impl World {
             Input::Outlined(outlines),
         ];
         first.into_iter().for_each(|input| self.feed(index, input));
+        if leaves {
+            self.machines[index].leaves = true;
+            let facts = self.machines[index].facts(self.now);
+            self.feed(index, Input::OwnFacts(facts));
+        }
         self.dial_all(index);
     }
 

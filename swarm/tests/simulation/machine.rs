@@ -44,6 +44,8 @@ pub struct Machine {
     pub copied: Vec<(u64, bool)>,
     issued: u64,
     pub full: bool,
+    /// It says that it leaves.
+    pub leaves: bool,
     /// Chunks put since the last commit.
     pub fresh: Vec<ChunkId>,
     /// Own transactions and the chunks put for them, as they became durable.
@@ -77,6 +79,7 @@ impl Machine {
             copied: Vec::new(),
             issued: 0,
             full: false,
+            leaves: false,
             fresh: Vec::new(),
             committed: Vec::new(),
             commit_due: false,
@@ -94,24 +97,29 @@ impl Machine {
         CAST.devices[self.index].id()
     }
 
+    /// What it gives to the others, bytes.
+    pub fn gives(&self) -> u64 {
+        if self.leaves { 0 } else { self.kind.contributed }
+    }
+
     pub fn facts(&mut self, now: u64) -> SignedFacts {
         self.issued = (self.issued + 1).max(START_MS + now);
         let facts = Facts {
             device: self.device(),
             issued_ms: self.issued,
-            contributed_bytes: self.kind.contributed,
+            contributed_bytes: self.gives(),
             used_bytes: self.disk.used as u64,
             full: self.full,
             site: self.kind.site.clone(),
             addresses: Vec::new(),
             safe_through: self.safe_through,
-            capabilities: 0,
+            capabilities: if self.leaves { swarm::LEAVES } else { 0 },
         };
         SignedFacts::sign(&CAST.devices[self.index], CAST.keyring.workspace, facts)
     }
 
     pub fn weight(&self) -> HostWeight {
-        let weight = weight_of(self.kind.contributed);
+        let weight = weight_of(self.gives());
         HostWeight { device: self.device(), weight, site: self.kind.site.clone(), full: self.full }
     }
 

@@ -33,7 +33,7 @@ impl World {
     /// Machines that host and are not gone for good.
     pub fn hosts(&self) -> Vec<usize> {
         let hosts = self.machines.iter().filter(|machine| {
-            machine.kind.contributed > 0 && !machine.destroyed && !self.removed.contains(&machine.index)
+            machine.gives() > 0 && !machine.destroyed && !self.removed.contains(&machine.index)
         });
         hosts.map(|machine| machine.index).collect()
     }

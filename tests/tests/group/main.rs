@@ -6,6 +6,7 @@
 mod computers;
 mod healing;
 mod hosting;
+mod leaving;
 mod pairing;
 mod parting;
 mod policy;

@@ -21,6 +21,8 @@ use crate::answers::TreeChanged;
         routes::status::found,
         routes::policy::show,
         routes::policy::change,
+        routes::leave::show,
+        routes::leave::change,
         routes::status::invite,
         routes::status::join,
         routes::status::log,

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::answers::{
     Contribution, ContributionChange, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest,
-    Joined, Keys, Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
+    Joined, Keys, Leave, LeaveRequest, Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
 };
 
 struct TestHost {
@@ -128,6 +128,7 @@ impl Group for Alone {
             role: "owner".into(),
             contributed: 1,
             used: 5,
+            leaving: false,
         }]
     }
 
@@ -155,6 +156,17 @@ impl Group for Alone {
 
     fn declare_found(&self, _device: &str) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    fn leave(&self, asked: LeaveRequest) -> Result<Leave, Refusal> {
+        if asked.now && !asked.lose {
+            return Err(Refusal::Refused("2 chunks are here alone".into()));
+        }
+        Ok(Leave { state: if asked.cancel { "member" } else { "leaving" }.into(), ..Leave::default() })
+    }
+
+    fn leaving(&self) -> Leave {
+        Leave { state: "member".into(), ..Leave::default() }
     }
 
     fn policy(&self) -> Policy {
@@ -358,6 +370,9 @@ fn those_in_charge_decide_and_declare() {
     assert_eq!(served.post("/workspace/policy", &json!({"copies": 500})).0, 422);
     assert_eq!(served.post("/devices/lost", &json!({"device": "attic"})).0, 200);
     assert_eq!(served.post("/devices/lost", &json!({"device": "cellar"})).0, 409);
+    assert_eq!(served.post("/leave", &json!({})).1["state"], "leaving");
+    assert_eq!(served.post("/leave", &json!({"cancel": true})).1["state"], "member");
+    assert_eq!(served.post("/leave", &json!({"now": true})).0, 409);
     assert_eq!(served.post("/devices/found", &json!({"device": "attic"})).0, 200);
 }
 

@@ -90,6 +90,24 @@ pub enum Command {
         #[arg(long, value_name = "ADDR")]
         peer: Option<SocketAddr>,
     },
+    /// Take this computer out of the drive, when the others have taken over what it holds
+    #[command(after_help = "Examples:\n  peerdrive leave             hand everything over, then go\n  \
+                            peerdrive leave --cancel    stay after all\n  \
+                            peerdrive leave --now       go at once; refused if something would be lost\n\n\
+                            The others make the copies that this computer had; that takes a while, and everything goes on \
+                            working meanwhile. After Ctrl+C it goes on, and `peerdrive leave` watches it again. Then the daemon \
+                            ends, and what was here is put aside in the data folder: nothing is deleted.")]
+    Leave {
+        /// Go at once, if everything is on another computer too
+        #[arg(long, conflicts_with = "cancel")]
+        now: bool,
+        /// With --now: go though something is on this computer alone; the others then lose it
+        #[arg(long, requires = "now")]
+        lose: bool,
+        /// Stay after all
+        #[arg(long)]
+        cancel: bool,
+    },
     /// Show what changed in the drive, newest first
     #[command(after_help = "Example:\n  peerdrive log --limit 200")]
     Log {
@@ -475,6 +493,8 @@ mod tests {
             &["up", "/mnt", "--no-mount"],
             &["wait", "--safe", "--synced"],
             &["join"],
+            &["leave", "--lose"],
+            &["leave", "--now", "--cancel"],
             &["join", "--phrase-file", "f"],
             &["invite", "--role", "king"],
             &[],

@@ -6,6 +6,7 @@ pub(super) mod daemon;
 pub(super) mod entries;
 pub(super) mod files;
 pub(super) mod keys;
+pub(super) mod leave;
 pub(super) mod panel;
 pub(super) mod policy;
 pub(super) mod sessions;
@@ -95,6 +96,7 @@ fn routes(guard: &Arc<Guard>) -> Router<Api> {
         .route("/devices/lost", post(status::lost))
         .route("/devices/found", post(status::found))
         .route("/workspace/policy", get(policy::show).post(policy::change))
+        .route("/leave", get(leave::show).post(leave::change))
         .route("/invite", post(status::invite))
         .route("/join", post(status::join))
         .route("/log", get(status::log))

@@ -58,6 +58,7 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
         damaged_chunks: facts.damaged_chunks,
         healed_chunks: facts.healed_chunks,
         mending_chunks: api.host.group().mending_chunks(),
+        leaving: api.host.group().leaving().state == "leaving",
     }
 }
 

@@ -7,6 +7,7 @@ mod down;
 mod files;
 mod group;
 mod keys;
+mod leave;
 mod panel;
 mod policy;
 mod state;
@@ -35,6 +36,9 @@ pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output
         Command::Invite { role, ticket } => group::invite(&mut asked, role, ticket),
         Command::Join { code, phrase_file, peer } => {
             group::join(&mut asked, code, phrase_file.as_deref(), peer)
+        }
+        Command::Leave { now, lose, cancel } => {
+            leave::leave(&mut asked, crate::answers::LeaveRequest { now, lose, cancel })
         }
         Command::Log { limit } => state::log(&mut asked, limit),
         Command::History { path } => files::history(&mut asked, &path),

@@ -72,6 +72,9 @@ fn about_drive(drive: &Workspace, status: &Status) -> Vec<Vec<String>> {
     if let Some(why) = &drive.read_only {
         rows.push(row("READ-ONLY", plain(why)));
     }
+    rows.extend(status.leaving.then(|| {
+        row("LEAVING", "others take over what this computer holds: `peerdrive leave` shows how far")
+    }));
     rows.extend(drive.policy.as_ref().map(|policy| row("copies", copies(policy))));
     if drive.fsyncs_too_late > 0 {
         let late = count(drive.fsyncs_too_late, "fsync was", "fsyncs were");
