@@ -31,8 +31,19 @@ pub struct View {
     pub copies: Copies,
     /// What would be lost if this device went now.
     pub parting: Parting,
+    /// What a host without keys gave up since nothing names it.
+    pub garbage: GarbageView,
     /// What went wrong so far.
     pub counters: Counters,
+}
+
+/// Garbage on a host without keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GarbageView {
+    /// Chunks given up since the start.
+    pub collected_chunks: u64,
+    /// Members that must be heard before more is given up.
+    pub unheard: Vec<DeviceId>,
 }
 
 /// Whether this device may go.

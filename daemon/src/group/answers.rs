@@ -172,7 +172,26 @@ impl Group {
         let mut findings = self.examine_clocks();
         let peers = ui::api::Group::peers(self);
         findings.extend(peers.iter().filter(|peer| peer.audit.wrong > 0).map(caught));
+        findings.extend(self.examine_garbage());
         findings
+    }
+
+    /// Who holds up that room is made of what nothing names any more, on a host without keys.
+    fn examine_garbage(&self) -> Option<Finding> {
+        let unheard = self.view().0.garbage.unheard;
+        let names: Vec<String> = self.shared.with(|known| {
+            unheard.iter().filter_map(|device| known.members.device(device)).map(name_of).collect()
+        });
+        (!names.is_empty()).then(|| {
+            let what = format!(
+                "what was deleted still takes room here until these were online: {}",
+                names.join(", ")
+            );
+            Finding::warning(
+                what,
+                "start them; one that will not come back: `peerdrive devices lost` or `revoke`, on a member",
+            )
+        })
     }
 
     fn examine_clocks(&self) -> Vec<Finding> {

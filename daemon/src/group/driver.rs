@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use ledger::identity::DeviceId;
 use ledger::keys::{DeviceKey, DevicePublicKey};
@@ -30,6 +30,7 @@ use super::logs::{Kept, Members};
 use super::peers_file::{self, KeptPeer, PeersFile};
 use super::shared::{PeerPath, Shared};
 use super::silence::{self, Silence};
+use crate::moment::wall_ms;
 
 /// Jobs under way at which no more chunks are taken in.
 const JOBS_MAX: usize = 512;
@@ -717,12 +718,6 @@ impl Driver {
 fn is_as_good(before: &Facts, now: &Facts) -> bool {
     let close = before.used_bytes.abs_diff(now.used_bytes) < (now.contributed_bytes / 100).max(16 << 20);
     close && Facts { used_bytes: now.used_bytes, issued_ms: now.issued_ms, ..before.clone() } == *now
-}
-
-/// Milliseconds since 1970.
-fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn sleep_until(at: Instant) {

@@ -4,7 +4,8 @@
 //!  Group ─▶ driver     one task: owns the swarm's state machine, does what it says
 //!    │        ├─ links, calling, dialer, doors      who is connected, who is called, who is let in
 //!    │        ├─ jobs                               the disk work, on threads
-//!    │        └─ logs                               of a drive, or sealed on a host
+//!    │        ├─ logs                               of a drive, or sealed on a host
+//!    │        └─ garbage_log                        on whose word a host gave chunks up
 //!    ├──── inviting, entering, messages             pairing: both sides, and what they say
 //!    ├──── sightings, addresses, peers_file         where others are
 //!    ├──── silence                                  for how long they were not heard
@@ -20,6 +21,7 @@ mod dialer;
 mod doors;
 mod driver;
 mod entering;
+mod garbage_log;
 mod inviting;
 mod jobs;
 mod leaving;
@@ -104,10 +106,11 @@ impl Keys {
         }
     }
 
-    fn kept(&self, workspace: WorkspaceId, folder: &Path) -> Kept {
+    fn kept(&self, workspace: WorkspaceId, device: &DeviceKey, folder: &Path) -> Kept {
         match self {
             Self::Drive { drive, user } => {
-                let logs = of_drive::DriveLogs::new(Arc::clone(drive), user.clone(), folder.into());
+                let parties = (user.clone(), device.clone(), workspace);
+                let logs = of_drive::DriveLogs::new(Arc::clone(drive), parties, folder.into());
                 Kept { workspace, logs: Arc::new(logs), store: drive.store() }
             }
             Self::Host { host, .. } => Kept { workspace, logs: host.clone(), store: host.store() },
@@ -218,7 +221,7 @@ impl Group {
             Keys::Drive { drive, user } => policy::found(drive, user, start.target),
             Keys::Host { .. } => None,
         };
-        let kept = start.keys.kept(start.workspace, &start.workspace_folder);
+        let kept = start.keys.kept(start.workspace, &start.device, &start.workspace_folder);
         let results = tell.clone();
         let done: Arc<dyn Fn(u64, swarm::JobResult) + Send + Sync> =
             Arc::new(move |job, result| results.tell(Told::Done(job, result)));

@@ -1,5 +1,6 @@
 //! What a host without keys keeps: sealed logs and chunks.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,19 +9,25 @@ use ledger::identity::DeviceId;
 use ledger::keys::UserKeys;
 use ledger::{AcceptedAll, Frontier, LedgerError, OutlineCounters, SealedLogs};
 use parking_lot::Mutex;
+use swarm::{Deed, ProofRecord, SignedJudgement};
 
+use super::garbage_log::GarbageLog;
 use super::logs::{Logs, Members, Taken};
+use crate::moment::wall_ms;
 
 /// The logs, sealed, and the chunks.
 pub struct SealedHost {
     logs: Mutex<SealedLogs>,
     store: Arc<ChunkStore>,
+    garbage: GarbageLog,
     advanced: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
 }
 
 impl SealedHost {
-    pub fn new(logs: SealedLogs, store: Arc<ChunkStore>) -> Self {
-        Self { logs: Mutex::new(logs), store, advanced: Mutex::default() }
+    /// `folder`: the workspace's.
+    pub fn new(logs: SealedLogs, store: Arc<ChunkStore>, folder: &Path) -> Self {
+        let garbage = GarbageLog::in_folder(folder);
+        Self { logs: Mutex::new(logs), store, garbage, advanced: Mutex::default() }
     }
 
     pub fn store(&self) -> Arc<ChunkStore> {
@@ -111,6 +118,16 @@ impl Logs for SealedHost {
 
     fn roster_digest(&self) -> [u8; 32] {
         self.logs.lock().roster().digest()
+    }
+
+    fn keep_proof(&self, deed: Deed, proof: &[u8]) -> Result<(), String> {
+        let judgement = SignedJudgement::decode(proof).ok_or("it is no judgement")?;
+        let record = ProofRecord { deed, at_ms: wall_ms(), judgement };
+        self.garbage.append(&record).map_err(|error| error.to_string())
+    }
+
+    fn reads(&self) -> bool {
+        false
     }
 
     fn members(&self) -> Members {

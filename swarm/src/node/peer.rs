@@ -70,6 +70,8 @@ pub(super) struct Peer {
     pub auditing: Auditing,
     /// How far its logs are durable there, as it told.
     pub told: Frontier,
+    /// When it last told so.
+    pub told_at: Option<Millis>,
     pub link: Option<Link>,
 }
 
@@ -121,6 +123,8 @@ pub(super) struct Guest {
     pub sums: usize,
     pub lists: usize,
     pub proofs: usize,
+    /// Chunks it wants judged: questions that are worked on.
+    pub judging: usize,
     /// Chunks asked of it that have not come, about so many bytes.
     pub asked_bytes: usize,
     /// Sizes of the chunks it sent, smoothed, bytes.
@@ -200,6 +204,7 @@ impl Peer {
             comparing: Comparing::new(now),
             auditing: Auditing::new(now),
             told: Frontier::default(),
+            told_at: None,
             link: None,
         }
     }

@@ -22,6 +22,7 @@ impl Node {
             surplus: !self.surplus.is_empty(),
             copies: self.settings.copies,
             parting: self.parting(),
+            garbage: self.garbage_view(),
             counters: self.counters,
         }
     }

@@ -1,7 +1,8 @@
 //! One computer of the group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use chunkstore::ChunkId;
 use ledger::identity::DeviceId;
 use ledger::roster::Copies;
@@ -59,6 +60,12 @@ pub struct Machine {
     /// Answers to who holds what.
     pub holders: Vec<Answer>,
     pub jobs: usize,
+    /// What it was told is dead, as signed.
+    pub proofs: Vec<Bytes>,
+    /// What it gave up itself, since nothing names it.
+    pub swept: BTreeSet<ChunkId>,
+    /// What it gave up on that.
+    pub collected: BTreeSet<ChunkId>,
 }
 
 impl Machine {
@@ -90,6 +97,9 @@ impl Machine {
             fetched: Vec::new(),
             holders: Vec::new(),
             jobs: 0,
+            proofs: Vec::new(),
+            swept: BTreeSet::new(),
+            collected: BTreeSet::new(),
         }
     }
 
@@ -157,6 +167,31 @@ impl Machine {
             }
             Job::Lacking { ids } => JobResult::Ids(self.lacking(&ids)),
             Job::Damaged { after, max } => JobResult::Ids(self.disk.bad(after, max)),
+            Job::Doomed { after, max } => JobResult::Ids(self.disk.doomed(after, max)),
+            Job::Doom { ids, proof } => {
+                self.proofs.push(proof);
+                self.disk.doomed.extend(ids);
+                JobResult::Ok
+            }
+            Job::Collect { dead, alive, proof } => {
+                self.proofs.push(proof);
+                self.disk.doomed.retain(|id| !alive.contains(id));
+                let gone = self.disk.give_up(&dead);
+                self.collected.extend(&gone);
+                JobResult::Collected(gone.len() as u64)
+            }
+            Job::Judge { asker, ids } => {
+                let (logs, live) = (self.log.frontier(), live_chunks(self));
+                let dead = ids.into_iter().filter(|id| !live.contains(id)).collect();
+                let parties = (CAST.keyring.workspace, asker);
+                JobResult::Judgement(swarm::judge(
+                    &CAST.devices[self.index],
+                    parties,
+                    START_MS + now,
+                    logs,
+                    dead,
+                ))
+            }
             Job::Prove { id, .. } if self.disk.damaged.contains(&id) => JobResult::Failed,
             Job::Prove { id, nonce } => JobResult::Proof(self.disk.proof(&id, &nonce)),
             Job::LogSince { frontier, max_bytes } => {
@@ -183,7 +218,8 @@ impl Machine {
 
     /// What is wanted here of what another owner has. A blind host cannot tell what nothing names any more.
     fn lacking(&mut self, ids: &[ChunkId]) -> Vec<ChunkId> {
-        let have = self.disk.have(ids);
+        // What is doomed here is not wanted because another keeps it still.
+        let have = if self.kind.blind { self.disk.count(ids) } else { self.disk.have(ids) };
         let mut lacking: Vec<_> = ids.iter().zip(have).filter(|(_, have)| !have).map(|(id, _)| *id).collect();
         if !self.kind.blind {
             let live = live_chunks(self);

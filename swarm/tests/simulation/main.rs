@@ -8,7 +8,7 @@
 //!  disk.rs      chunks, flushed or not, and what is known of them
 //!  network.rs   latency, bandwidth, loss, duplication, reordering, partition
 //!  workload.rs  what people do, and what goes wrong
-//!  scenarios.rs, holders.rs, damage.rs, healing.rs, leaving.rs, audits.rs   groups in which one thing happens
+//!  scenarios.rs, holders.rs, damage.rs, healing.rs, leaving.rs, garbage.rs, audits.rs   groups in which one thing happens
 //!  verdict.rs   what must hold while it runs, and after it became quiet
 //!  cast.rs      keys
 //! ```
@@ -23,6 +23,7 @@ mod cables;
 mod cast;
 mod damage;
 mod disk;
+mod garbage;
 mod healing;
 mod holders;
 mod leaving;

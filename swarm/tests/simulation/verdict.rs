@@ -54,7 +54,11 @@ impl World {
             "seed {seed}: log of {author} through {sequence} on {logs} hosts"
         );
         let committed = self.machines[author].committed.iter().filter(|(number, _)| *number <= sequence);
-        for id in committed.flat_map(|(_, ids)| ids) {
+        // What was called safe before may be dead by now.
+        let given_up = |id: &&ChunkId| {
+            self.machines.iter().any(|machine| machine.swept.contains(id) || machine.collected.contains(id))
+        };
+        for id in committed.flat_map(|(_, ids)| ids).filter(|id| !given_up(id)) {
             // What rotted elsewhere after its receipt is not the author's to know.
             let counts = |host: &&usize| {
                 let disk = &self.machines[**host].disk;

@@ -302,6 +302,10 @@ impl World {
     /// Puts a chunk on a machine's disk, as writing a file there does.
     pub fn put_chunk(&mut self, index: usize, bytes: Bytes) -> ChunkId {
         let id = self.machines[index].disk.put(bytes);
+        for machine in &mut self.machines {
+            machine.swept.remove(&id);
+            machine.collected.remove(&id);
+        }
         self.machines[index].fresh.push(id);
         self.feed(index, Input::Fresh { ids: vec![id], overflowed: false });
         id
