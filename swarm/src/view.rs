@@ -78,6 +78,8 @@ pub struct PeerView {
     pub sync_lag: u64,
     /// What it says of itself.
     pub facts: Option<Facts>,
+    /// Bytes a second at which chunks came from it, one at a time; none where none came over this link.
+    pub chunk_rate: Option<u64>,
     /// Whether it could show that it holds what it should.
     pub audit: Audit,
 }

@@ -252,6 +252,43 @@ pub struct Leave {
     pub aside: Option<String>,
 }
 
+/// `status --if-lost`: the request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IfLostRequest {
+    /// The devices: ids, beginnings of them, or names.
+    pub devices: Vec<String>,
+}
+
+/// `status --if-lost`: what these computers would take with them if they died now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IfLost {
+    /// The devices meant, by id.
+    pub devices: Vec<String>,
+    /// Files of which something would be gone.
+    pub gone: ConcernedFiles,
+    /// Files of which something would be down to one copy.
+    pub single: ConcernedFiles,
+    /// Every file was looked at; otherwise the numbers are the least.
+    pub complete: bool,
+    /// Bytes that would have to be copied again, about.
+    pub heal_bytes: u64,
+    /// How long that would take, seconds at most, about; none where nobody is here to copy it, or too few are left.
+    pub heal_s: Option<u64>,
+    /// Computers that keep copies and would be left.
+    pub hosts_left: u64,
+}
+
+/// Some files, counted, and the first of them named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConcernedFiles {
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Paths of the first 100.
+    pub paths: Vec<String>,
+}
+
 /// `invite`: the request.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct InviteRequest {

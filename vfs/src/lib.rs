@@ -45,7 +45,9 @@ mod tree_file;
 mod write;
 
 pub use attr::{Attr, AttrChange, NewNode, Ownership, StatFs, TimeChange};
-pub use by_path::{Listed, ListedPage, PARTIAL_SUFFIX, Removed, Search, SearchFound, Wanted};
+pub use by_path::{
+    Concerned, Listed, ListedPage, LossAsked, LossTold, PARTIAL_SUFFIX, Removed, Search, SearchFound, Wanted,
+};
 #[doc(hidden)]
 pub use content::page::decode_any as decode_page_for_fuzzing;
 pub use drive::{Drive, Open, OpenError, Settings, WorkspaceFiles};

@@ -8,8 +8,8 @@ use ledger::identity::DeviceId;
 use ledger::roster::Role;
 use swarm::{PeerState, View};
 use ui::answers::{
-    Audit, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest, Joined, Leave, LeaveRequest,
-    Peer, PolicyChange, Relaying, WaitFor, Waited,
+    Audit, Device, Finding, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave,
+    LeaveRequest, Peer, PolicyChange, Relaying, WaitFor, Waited,
 };
 use ui::api::Refusal;
 use vfs::Drive;
@@ -120,6 +120,10 @@ impl ui::api::Group for Group {
         Ok(())
     }
 
+    fn if_lost(&self, devices: &[String]) -> Result<IfLost, Refusal> {
+        self.if_lost_now(devices)
+    }
+
     fn leave(&self, asked: LeaveRequest) -> Result<Leave, Refusal> {
         self.leave_now(asked)
     }
@@ -221,7 +225,7 @@ impl Group {
         answered.ok().and_then(Result::ok).unwrap_or_default()
     }
 
-    fn drive(&self) -> Result<(&Drive, &ledger::keys::UserKeys), Refusal> {
+    pub(super) fn drive(&self) -> Result<(&Drive, &ledger::keys::UserKeys), Refusal> {
         match &self.keys {
             Keys::Drive { drive, user } => Ok((drive, user)),
             Keys::Host { .. } => Err(Refusal::Refused(
@@ -231,7 +235,7 @@ impl Group {
     }
 
     /// The device that a person means: by its id, the beginning of it, or its name.
-    fn named(&self, text: &str) -> Result<MemberDevice, Refusal> {
+    pub(super) fn named(&self, text: &str) -> Result<MemberDevice, Refusal> {
         let wanted = text.trim();
         let symbols = |text: &str| text.to_ascii_uppercase().replace('-', "");
         let prefix = symbols(wanted);

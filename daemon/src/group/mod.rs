@@ -11,7 +11,7 @@
 //!    ├──── silence                                  for how long they were not heard
 //!    ├──── outside                                  the router's port, relaying for others
 //!    ├──── leaving                                  this computer's way out
-//!    └──── answers, policy, shared                  what people and the drive ask
+//!    └──── answers, policy, loss, shared            what people and the drive ask
 //! ```
 
 mod addresses;
@@ -27,6 +27,7 @@ mod jobs;
 mod leaving;
 mod links;
 pub mod logs;
+mod loss;
 mod messages;
 mod of_drive;
 mod of_host;

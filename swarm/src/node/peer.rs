@@ -127,10 +127,19 @@ pub(super) struct Guest {
     pub judging: usize,
     /// Chunks asked of it that have not come, about so many bytes.
     pub asked_bytes: usize,
+    /// Chunks that were asked of it and came.
+    pub chunks: u64,
     /// Sizes of the chunks it sent, smoothed, bytes.
     pub usual_bytes: usize,
     /// How long it took for one, smoothed, milliseconds.
     pub usual_ms: Millis,
+}
+
+impl Guest {
+    /// Bytes a second at which chunks came, one at a time.
+    pub(super) fn chunk_rate(&self) -> Option<u64> {
+        (self.chunks > 0).then(|| self.usual_bytes as u64 * 1000 / self.usual_ms.max(1))
+    }
 }
 
 impl Peers {

@@ -7,6 +7,7 @@ mod computers;
 mod healing;
 mod hosting;
 mod leaving;
+mod loss;
 mod pairing;
 mod parting;
 mod policy;

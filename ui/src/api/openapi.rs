@@ -14,6 +14,7 @@ use crate::answers::TreeChanged;
     servers((url = "/api/v1")),
     paths(
         routes::status::status,
+        routes::status::if_lost,
         routes::status::devices,
         routes::status::rename,
         routes::status::revoke,

@@ -20,8 +20,8 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::answers::{
-    Contribution, ContributionChange, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest,
-    Joined, Keys, Leave, LeaveRequest, Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
+    Contribution, ContributionChange, Device, Finding, Holding, IfLost, Invitation, InviteRequest,
+    JoinRequest, Joined, Keys, Leave, LeaveRequest, Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
 };
 
 struct TestHost {
@@ -156,6 +156,10 @@ impl Group for Alone {
 
     fn declare_found(&self, _device: &str) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    fn if_lost(&self, devices: &[String]) -> Result<IfLost, Refusal> {
+        Ok(IfLost { devices: devices.to_vec(), complete: true, ..IfLost::default() })
     }
 
     fn leave(&self, asked: LeaveRequest) -> Result<Leave, Refusal> {
@@ -370,6 +374,8 @@ fn those_in_charge_decide_and_declare() {
     assert_eq!(served.post("/workspace/policy", &json!({"copies": 500})).0, 422);
     assert_eq!(served.post("/devices/lost", &json!({"device": "attic"})).0, 200);
     assert_eq!(served.post("/devices/lost", &json!({"device": "cellar"})).0, 409);
+    assert_eq!(served.post("/status/if_lost", &json!({"devices": ["attic"]})).1["devices"][0], "attic");
+    assert_eq!(served.post("/status/if_lost", &json!({"devices": []})).0, 400);
     assert_eq!(served.post("/leave", &json!({})).1["state"], "leaving");
     assert_eq!(served.post("/leave", &json!({"cancel": true})).1["state"], "member");
     assert_eq!(served.post("/leave", &json!({"now": true})).0, 409);

@@ -43,8 +43,14 @@ pub enum Command {
     Up(UpArguments),
     /// Stop the daemon: store everything, unmount
     Down,
-    /// Show how the drive and this computer are
-    Status,
+    /// Show how the drive and this computer are, or what would be lost with some computers
+    #[command(after_help = "Examples:\n  peerdrive status\n  peerdrive status --if-lost attic\n  \
+                            peerdrive status --if-lost attic laptop    (both at once)")]
+    Status {
+        /// Which files would be gone, or down to one copy, if these devices died now
+        #[arg(long, value_name = "DEVICE", num_args = 1..)]
+        if_lost: Vec<String>,
+    },
     /// List the devices of the drive, rename one, take one out, or say that one is lost
     #[command(after_help = "Examples:\n  peerdrive devices\n  peerdrive devices rename X3K9QRT attic\n  \
                             peerdrive devices revoke attic\n  peerdrive devices lost attic\n\nA device is named by its id, \
@@ -494,6 +500,7 @@ mod tests {
             &["wait", "--safe", "--synced"],
             &["join"],
             &["leave", "--lose"],
+            &["status", "--if-lost"],
             &["leave", "--now", "--cancel"],
             &["join", "--phrase-file", "f"],
             &["invite", "--role", "king"],

@@ -3,6 +3,7 @@
 //! ```text
 //! list      a folder in pages, each entry with its safety          search    names that hold words, files that are not safe
 //! folder    make, with what lies above it                          relocate  move and copy
+//! loss      which files some computers would take with them
 //! remove    delete with all that is in it, and undo that           partial   what is being uploaded, until it is whole
 //! ```
 //!
@@ -11,12 +12,14 @@
 
 mod folder;
 mod list;
+mod loss;
 mod partial;
 mod relocate;
 mod remove;
 mod search;
 
 pub use list::{Listed, ListedPage};
+pub use loss::{Concerned, LossAsked, LossTold};
 pub use partial::PARTIAL_SUFFIX;
 pub use remove::Removed;
 pub use search::{Search, SearchFound, Wanted};

@@ -9,10 +9,14 @@ use ledger::Entry;
 
 use super::list::Listed;
 use super::relocate::STEP_ENTRIES;
+use crate::core::Core;
 use crate::{Drive, Error, FileSafety, Ino, Kind};
 
 /// Folders that wait to be looked into at most; beyond that the search is not complete.
 const FOLDERS_WAITING_MAX: usize = 1 << 16;
+
+/// Takes the folder and entry of a name; false: no more of them.
+pub(super) type Visit<'a> = dyn FnMut(&[u8], &Entry) -> Result<bool, Error> + 'a;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -60,27 +64,53 @@ impl Drive {
         if words.as_ref().is_some_and(Vec::is_empty) {
             return Ok(SearchFound { found: Vec::new(), complete: true });
         }
-        let mut walk = Walk { words, found: Vec::new(), folders: VecDeque::from([start]), whole: true };
-        let (began, view) = (Instant::now(), core.safety_view());
+        let (mut walk, view) = (Walk { words, found: Vec::new() }, core.safety_view());
+        let complete = core.each_name(start, asked.patience, &mut |folder, entry| {
+            walk.step(folder, entry, &mut |ino, name| core.listed(&view, ino, name))?;
+            Ok(walk.found.len() < asked.limit)
+        })?;
+        walk.found.truncate(asked.limit);
+        Ok(SearchFound { found: walk.found, complete })
+    }
+}
+
+impl Core {
+    /// Calls `visit` with the folder and entry of every name below `start`, as long as it says so, it is not too late, and there are not
+    /// too many folders. Whether every name was visited.
+    pub(super) fn each_name(
+        &self,
+        start: (Ino, Vec<u8>),
+        patience: Duration,
+        visit: &mut Visit<'_>,
+    ) -> Result<bool, Error> {
+        let (began, mut whole) = (Instant::now(), true);
+        let mut folders = VecDeque::from([start]);
         let mut names: Vec<Entry> = Vec::with_capacity(STEP_ENTRIES);
-        while let Some((dir, path)) = walk.folders.pop_front() {
+        while let Some((dir, path)) = folders.pop_front() {
             let mut after = 0;
             loop {
                 names.clear();
-                let listed = core.ledger.read().list(dir, after, STEP_ENTRIES, &mut names);
-                listed.map_err(|error| core.ledger_error(&error))?;
+                let listed = self.ledger.read().list(dir, after, STEP_ENTRIES, &mut names);
+                listed.map_err(|error| self.ledger_error(&error))?;
                 let Some(last) = names.last() else { break };
                 after = last.cookie;
                 for entry in names.drain(..) {
-                    walk.step(&path, &entry, &mut |ino, name| core.listed(&view, ino, name))?;
+                    if !visit(&path, &entry)? {
+                        return Ok(false);
+                    }
+                    if entry.kind == Kind::Directory {
+                        whole &= folders.len() < FOLDERS_WAITING_MAX;
+                        if whole {
+                            folders.push_back((entry.ino, [&path[..], b"/", &entry.name].concat()));
+                        }
+                    }
                 }
-                if walk.found.len() >= asked.limit || began.elapsed() >= asked.patience {
-                    walk.found.truncate(asked.limit);
-                    return Ok(SearchFound { found: walk.found, complete: false });
+                if began.elapsed() >= patience {
+                    return Ok(false);
                 }
             }
         }
-        Ok(SearchFound { found: walk.found, complete: walk.whole })
+        Ok(whole)
     }
 }
 
@@ -88,8 +118,6 @@ struct Walk {
     /// None: files that are not safe.
     words: Option<Vec<String>>,
     found: Vec<(Vec<u8>, Listed)>,
-    folders: VecDeque<(Ino, Vec<u8>)>,
-    whole: bool,
 }
 
 impl Walk {
@@ -105,14 +133,8 @@ impl Walk {
         };
         if is_looked_at {
             match listed(entry.ino, entry.name.clone()) {
-                Err(Error::NotFound) => return Ok(()),
+                Err(Error::NotFound) => {}
                 listed => self.found.extend(self.is_wanted(listed?).map(|listed| (folder.to_vec(), listed))),
-            }
-        }
-        if entry.kind == Kind::Directory {
-            self.whole &= self.folders.len() < FOLDERS_WAITING_MAX;
-            if self.whole {
-                self.folders.push_back((entry.ino, [folder, b"/", &entry.name].concat()));
             }
         }
         Ok(())

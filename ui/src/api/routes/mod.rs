@@ -90,6 +90,7 @@ fn routes(guard: &Arc<Guard>) -> Router<Api> {
         .with_state(Arc::clone(guard));
     Router::new()
         .route("/status", get(status::status))
+        .route("/status/if_lost", post(status::if_lost))
         .route("/devices", get(status::devices))
         .route("/devices/rename", post(status::rename))
         .route("/devices/revoke", post(status::revoke))

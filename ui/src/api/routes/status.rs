@@ -7,8 +7,8 @@ use vfs::Health;
 
 use super::files::parsed;
 use crate::answers::{
-    Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Policy, Problem,
-    Status, Workspace,
+    Device, DeviceChange, Done, IfLost, IfLostRequest, Invitation, InviteRequest, JoinRequest, Joined,
+    LogLine, Policy, Problem, Status, Workspace,
 };
 use crate::api::host::Facts;
 use crate::api::problem::ApiError;
@@ -16,6 +16,8 @@ use crate::api::query;
 use crate::api::work::{Answer, Api};
 use crate::moment;
 
+/// Devices in one question for what would be lost with them, at most.
+const MAX_LOST_DEVICES: usize = 64;
 /// Lines of the log when nobody says how many.
 const LOG_LINES: u64 = 50;
 /// Lines of the log at most.
@@ -84,6 +86,22 @@ fn workspace(drive: Option<&vfs::Status>, facts: &Facts, policy: Policy) -> Work
         read_only: drive.read_only.clone(),
         fsyncs_too_late: drive.fsyncs_too_late,
     }
+}
+
+#[utoipa::path(post,
+    path = "/status/if_lost",
+    tag = "devices",
+    request_body = IfLostRequest,
+    responses((status = 200, description = "Done", body = IfLost), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn if_lost(
+    State(api): State<Api>,
+    body: Result<Json<IfLostRequest>, JsonRejection>,
+) -> Answer<IfLost> {
+    let asked = parsed(body)?;
+    if asked.devices.is_empty() || asked.devices.len() > MAX_LOST_DEVICES {
+        return Err(ApiError::bad(format!("name 1 to {MAX_LOST_DEVICES} devices")));
+    }
+    api.run(move |api| Ok(api.host.group().if_lost(&asked.devices)?)).await
 }
 
 #[utoipa::path(get,
