@@ -34,6 +34,7 @@ mod leaving;
 mod logging;
 mod moment;
 mod offline;
+mod only_here;
 mod settings;
 mod stopping;
 mod up;

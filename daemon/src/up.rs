@@ -29,7 +29,7 @@ use crate::identity::{IdentityError, Opener, Workspace};
 use crate::settings::{Settings, Value, first_contribution};
 use crate::stopping::{Reason, Stop, Stopped};
 use crate::web::Web;
-use crate::{drive, group, identity, idle, joining, leaving, logging, offline, stopping, web};
+use crate::{drive, group, identity, idle, joining, leaving, logging, offline, only_here, stopping, web};
 
 /// How long the drive may take to answer through its mount.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
@@ -231,6 +231,11 @@ impl Begun {
         let (awake, asleep) = channel();
         shown.idle = Some(awake);
         idle::start(self.store(), asleep).map_err(failed)?;
+        if let Some(drive) = self.drive() {
+            let (awake, asleep) = channel();
+            shown.only_here = Some(awake);
+            only_here::start(drive, self.settings.only_here.duration(), asleep).map_err(failed)?;
+        }
         if let Some(mounted) = &shown.mounted {
             watch_mount(Arc::clone(mounted), self.stop.clone(), Arc::clone(&shown.ends)).map_err(failed)?;
         }
@@ -299,6 +304,7 @@ impl Begun {
             given: Mutex::new(self.given),
             traffic: self.settings.traffic.clone(),
             keeps_replicas: self.settings.replicas,
+            only_here_after: self.settings.only_here.duration(),
             stop: self.stop.clone(),
             keys: Mutex::new(()),
         })
@@ -334,7 +340,7 @@ impl Begun {
             // Nobody listens any more if the server has ended.
             let _ = api.send(true);
         }
-        drop(shown.idle);
+        drop((shown.idle, shown.only_here));
         shown.ends.store(true, Ordering::Relaxed);
         let unmounted = shown.mounted.as_ref().map_or(Ok(()), |mounted| mounted.unmount());
         if let Some(serving) = shown.serving {
@@ -365,6 +371,7 @@ struct Shown {
     /// The daemon itself unmounts.
     ends: Arc<AtomicBool>,
     idle: Option<Sender<()>>,
+    only_here: Option<Sender<()>>,
 }
 
 /// The passphrase at a start: from the command, or from a person at a terminal.

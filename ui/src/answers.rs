@@ -91,6 +91,12 @@ pub struct Workspace {
     pub pending_files: u64,
     /// Files on this computer alone.
     pub only_here_files: u64,
+    /// When the oldest of them was written, where there are other computers that should have it too.
+    #[serde(default)]
+    pub only_here_since: Option<String>,
+    /// That is longer ago than the setting `only_here` allows.
+    #[serde(default)]
+    pub only_here_too_long: bool,
     /// Files with versions that await a decision.
     pub conflicts: u64,
     /// What was decided about copies.

@@ -46,6 +46,7 @@ impl Host for TestHost {
             workspace: "WORKSPACE".into(),
             mountpoint: None,
             resident_bytes: Some(7),
+            only_here_after: std::time::Duration::from_secs(3600),
             damaged_chunks: 0,
             healed_chunks: 0,
         }

@@ -81,6 +81,8 @@ fn workspace(drive: Option<&vfs::Status>, facts: &Facts, policy: Policy) -> Work
         safe_files: drive.safe_files,
         pending_files: drive.pending_files,
         only_here_files: drive.only_here_files,
+        only_here_since: drive.only_here_since.map(moment::to_text),
+        only_here_too_long: moment::is_over(drive.only_here_since, facts.only_here_after),
         conflicts: drive.conflicts,
         policy,
         read_only: drive.read_only.clone(),
