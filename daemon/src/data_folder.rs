@@ -9,6 +9,7 @@
 //!   chunks/                    index and packs of the chunk store
 //!   workspaces/<id>/           keyring, tree.redb; on a host logs.redb; peers
 //!   joining/                   a join being prepared
+//!   left-<id>/                 a drive that this computer left, put aside
 //! ```
 
 use std::fs;

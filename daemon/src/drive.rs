@@ -93,7 +93,7 @@ pub fn open_host(
     let path = place.join(identity::LOGS_FILE);
     let logs = SealedLogs::open(logs_database(&path)?, id)
         .map_err(|error| format!("the sealed logs {} cannot be used: {error}", path.display()))?;
-    Ok(SealedHost::new(logs, Arc::new(store)))
+    Ok(SealedHost::new(logs, Arc::new(store), place))
 }
 
 /// Makes the tree of a drive that is being joined: its roster is there, everything else comes from the others.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chunkstore::{ChunkStore, Limits};
 use ui::answers::{Contribution, ContributionChange, Finding, Keys, Setting, SettingChange};
@@ -31,6 +32,8 @@ pub struct Running {
     pub traffic: Traffic,
     /// Whether what is given holds copies for others, or only a cache.
     pub keeps_replicas: bool,
+    /// A file that is on this computer alone for so long is warned of.
+    pub only_here_after: Duration,
     pub stop: Stop,
     /// One passphrase at a time: each costs 64 MiB.
     pub keys: Mutex<()>,
@@ -94,6 +97,7 @@ impl Host for Running {
             name: self.name.clone(),
             mountpoint: self.mountpoint.clone(),
             resident_bytes: platform::memory::resident_bytes(),
+            only_here_after: self.only_here_after,
             damaged_chunks: usage.damaged_chunks,
             healed_chunks: usage.healed_chunks,
         }

@@ -26,6 +26,8 @@ pub enum Reason {
     Unmounted,
     /// This computer joined another drive: the daemon opens that one now.
     Joined,
+    /// This computer left the drive: what it held is put aside.
+    Left,
 }
 
 /// Asks the daemon to end.

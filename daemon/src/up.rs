@@ -30,7 +30,7 @@ use crate::identity::{IdentityError, Opener, Workspace};
 use crate::settings::{Settings, Value, first_contribution};
 use crate::stopping::{Reason, Stop, Stopped};
 use crate::web::Web;
-use crate::{drive, group, identity, idle, joining, logging, offline, stopping, web};
+use crate::{drive, group, identity, idle, joining, leaving, logging, offline, only_here, stopping, web};
 
 /// How long the drive may take to answer through its mount.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
@@ -71,11 +71,22 @@ fn run_until_ended(
         let Some(begun) = Begun::begin(folder, arguments, stopped, stop.clone(), shows_start)? else {
             return Ok(());
         };
-        if begun.run(runtime, stopped, &mut web, output)? != Reason::Joined {
-            return Ok(());
+        match begun.run(runtime, stopped, &mut web, output)? {
+            Reason::Joined => {}
+            Reason::Left => return put_aside(folder, output),
+            _ => return Ok(()),
         }
         shows_start = false;
     }
+}
+
+/// The drive is not this computer's any more.
+fn put_aside(folder: &DataFolder, output: &mut Output) -> Result<(), Failure> {
+    let _lock = folder.lock().map_err(failed)?;
+    if let Some(aside) = leaving::complete(folder).map_err(failed)? {
+        output.hint(format!("This computer has left the drive. What it held lies in {}.", aside.display()));
+    }
+    Ok(())
 }
 
 fn runtime() -> std::io::Result<Runtime> {
@@ -127,6 +138,7 @@ impl Begun {
         let passphrase = arguments.passphrase_file.as_deref().map(ui::cli::secret::first_line).transpose()?;
         folder.prepare().map_err(failed)?;
         let lock = folder.lock().map_err(failed)?;
+        leaving::complete(folder).map_err(failed)?;
         joining::complete(folder).map_err(failed)?;
         let device = identity::device_key(folder).map_err(failed)?;
         let is_new = !folder.user_key().exists();
@@ -221,6 +233,11 @@ impl Begun {
         let (awake, asleep) = channel();
         shown.idle = Some(awake);
         idle::start(self.store(), asleep).map_err(failed)?;
+        if let Some(drive) = self.drive() {
+            let (awake, asleep) = channel();
+            shown.only_here = Some(awake);
+            only_here::start(drive, self.settings.only_here.duration(), asleep).map_err(failed)?;
+        }
         if let Some(mounted) = &shown.mounted {
             watch_mount(Arc::clone(mounted), self.stop.clone(), Arc::clone(&shown.ends)).map_err(failed)?;
         }
@@ -289,6 +306,7 @@ impl Begun {
             given: Mutex::new(self.given),
             traffic: self.settings.traffic.clone(),
             keeps_replicas: self.settings.replicas,
+            only_here_after: self.settings.only_here.duration(),
             stop: self.stop.clone(),
             keys: Mutex::new(()),
         })
@@ -324,7 +342,7 @@ impl Begun {
             // Nobody listens any more if the server has ended.
             let _ = api.send(true);
         }
-        drop(shown.idle);
+        drop((shown.idle, shown.only_here));
         shown.ends.store(true, Ordering::Relaxed);
         let unmounted = shown.mounted.as_ref().map_or(Ok(()), |mounted| mounted.unmount());
         if let Some(serving) = shown.serving {
@@ -355,6 +373,7 @@ struct Shown {
     /// The daemon itself unmounts.
     ends: Arc<AtomicBool>,
     idle: Option<Sender<()>>,
+    only_here: Option<Sender<()>>,
 }
 
 /// The passphrase at a start: from the command, or from a person at a terminal.

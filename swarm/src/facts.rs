@@ -1,19 +1,14 @@
-//! What a device says of itself: its room, its site, where it can be reached. Signed, so that others can pass it on.
-//!
-//! ```text
-//!   0   4  magic "PDfc"
-//!   4   1  version
-//!   5   n  body          postcard: workspace, Facts
-//!   …  64  signature     Ed25519 by the device over: context ‖ magic, version and body
-//! ```
+//! What a device says of itself: its room, its site, where it can be reached. Signed, so that others can pass it on: `signed.rs`.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use ledger::identity::{DeviceId, WorkspaceId};
-use ledger::keys::{DeviceKey, DevicePublicKey, Signature};
+use ledger::keys::{DeviceKey, DevicePublicKey};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::signed::{Form, FormError};
 
 /// Most bytes of encoded facts.
 pub const FACTS_MAX_BYTES: usize = 2048;
@@ -24,12 +19,17 @@ pub const ADDRESSES_MAX: usize = 16;
 
 /// In a device's capabilities: it passes packets on between two others that do not reach each other.
 pub const RELAYS: u32 = 1;
+/// Likewise: it is leaving. It gives no room any more (its contribution is 0, which older releases understand too), and still holds
+/// what the others have not taken over.
+pub const LEAVES: u32 = 2;
 
-const MAGIC: &[u8; 4] = b"PDfc";
 const VERSION: u8 = 1;
-const HEAD_BYTES: usize = 5;
-const SIGNATURE_BYTES: usize = 64;
-const CONTEXT: &[u8] = b"peerdrive 2026 facts signature v1\0";
+const FORM: Form = Form {
+    magic: b"PDfc",
+    version: VERSION,
+    context: b"peerdrive 2026 facts signature v1\0",
+    max_bytes: FACTS_MAX_BYTES,
+};
 
 /// What a device says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,11 +91,8 @@ impl SignedFacts {
             facts.site.pop();
         }
         facts.addresses.truncate(ADDRESSES_MAX);
-        let body = postcard::to_stdvec(&(workspace, &facts)).expect("facts can always be written to memory");
-        let mut bytes = [&MAGIC[..], &[VERSION], &body].concat();
-        let signature = key.sign(&signed(&bytes)).to_bytes();
-        bytes.extend_from_slice(&signature);
-        Self { workspace, facts, bytes: bytes.into() }
+        let bytes = FORM.sign(key, workspace, &facts);
+        Self { workspace, facts, bytes }
     }
 
     /// Reads what [`SignedFacts::as_bytes`] gave. Not yet believed: [`SignedFacts::verify`] comes next.
@@ -103,20 +100,12 @@ impl SignedFacts {
     /// # Errors
     /// [`FactsError::Malformed`] or [`FactsError::Newer`].
     pub fn decode(bytes: &[u8]) -> Result<Self, FactsError> {
-        if bytes.len() > FACTS_MAX_BYTES || !bytes.starts_with(MAGIC) {
-            return Err(FactsError::Malformed);
-        }
-        match bytes.get(4) {
-            None | Some(0) => return Err(FactsError::Malformed),
-            Some(&VERSION) => {}
-            Some(&found) => return Err(FactsError::Newer { found }),
-        }
-        let end = bytes.len().checked_sub(SIGNATURE_BYTES).filter(|end| *end >= HEAD_BYTES);
-        let body = bytes.get(HEAD_BYTES..end.ok_or(FactsError::Malformed)?).ok_or(FactsError::Malformed)?;
-        let ((workspace, facts), rest): ((WorkspaceId, Facts), &[u8]) =
-            postcard::take_from_bytes(body).map_err(|_| FactsError::Malformed)?;
+        let (workspace, facts): (_, Facts) = FORM.decode(bytes).map_err(|error| match error {
+            FormError::Malformed => FactsError::Malformed,
+            FormError::Newer(found) => FactsError::Newer { found },
+        })?;
         let bounded = facts.site.len() <= SITE_MAX_BYTES && facts.addresses.len() <= ADDRESSES_MAX;
-        if !rest.is_empty() || !bounded {
+        if !bounded {
             return Err(FactsError::Malformed);
         }
         Ok(Self { workspace, facts, bytes: Bytes::copy_from_slice(bytes) })
@@ -127,9 +116,8 @@ impl SignedFacts {
     /// # Errors
     /// [`FactsError::Signature`].
     pub fn verify(&self, key: &DevicePublicKey, workspace: &WorkspaceId) -> Result<(), FactsError> {
-        let (body, signature) = self.bytes.split_last_chunk().ok_or(FactsError::Malformed)?;
         let ours = self.workspace == *workspace && DeviceId::of(key) == self.facts.device;
-        let valid = ours && key.verify(&signed(body), &Signature::from_bytes(signature)).is_ok();
+        let valid = ours && FORM.is_by(key, &self.bytes);
         if valid { Ok(()) } else { Err(FactsError::Signature) }
     }
 
@@ -144,10 +132,6 @@ impl SignedFacts {
     pub fn as_bytes(&self) -> &Bytes {
         &self.bytes
     }
-}
-
-fn signed(message: &[u8]) -> Vec<u8> {
-    [CONTEXT, message].concat()
 }
 
 #[cfg(test)]

@@ -14,19 +14,27 @@
 
 mod facts;
 mod input;
+mod judgement;
 mod node;
 mod output;
 pub mod placement;
 mod settings;
+mod signed;
 mod view;
 mod wire;
 
-pub use facts::{ADDRESSES_MAX, FACTS_MAX_BYTES, Facts, FactsError, RELAYS, SITE_MAX_BYTES, SignedFacts};
+pub use facts::{
+    ADDRESSES_MAX, FACTS_MAX_BYTES, Facts, FactsError, LEAVES, RELAYS, SITE_MAX_BYTES, SignedFacts,
+};
 pub use input::{Input, Lane, Member, Millis, Urgency};
+pub use judgement::{
+    Deed, JUDGED_MAX_IDS, JUDGED_MAX_LOGS, JUDGEMENT_MAX_BYTES, Judgement, ProofRecord, SignedJudgement,
+    judge,
+};
 pub use node::Node;
 pub use output::{
     FetchError, HOLDERS_MAX_IDS, Job, JobResult, Keep, Output, Priority, Reason, StoreRefusal, audit_proof,
 };
 pub use settings::{COPIES_MAX, Settings};
-pub use view::{Audit, Counters, PeerState, PeerView, View};
+pub use view::{Audit, Counters, GarbageView, Parting, PeerState, PeerView, View};
 pub use wire::{WIRE_VERSION, decode_message_for_fuzzing};

@@ -209,6 +209,39 @@ pub enum Job {
         /// For this audit only.
         nonce: [u8; 32],
     },
+    /// Chunks that were doomed, in order of ids, after this one → [`JobResult::Ids`].
+    Doomed {
+        /// Where to go on.
+        after: Option<ChunkId>,
+        /// Most ids.
+        max: usize,
+    },
+    /// Nothing names these, says a member: keep its word durably, then doom them → [`JobResult::Ok`]. Doomed chunks stay, are not
+    /// among [`Job::Kept`], and are so no more when they are stored again or found by [`Job::Have`].
+    Doom {
+        /// Which.
+        ids: Vec<ChunkId>,
+        /// The signed judgement.
+        proof: Bytes,
+    },
+    /// The same was said again: keep that word durably, then give up what of `dead` is doomed still, and spare `alive` →
+    /// [`JobResult::Collected`].
+    Collect {
+        /// What nothing names.
+        dead: Vec<ChunkId>,
+        /// What something names after all.
+        alive: Vec<ChunkId>,
+        /// The signed judgement.
+        proof: Bytes,
+    },
+    /// A host without keys asks which of these no version names that is retained here: read how far the logs are, then look, then
+    /// sign that with [`judge`](crate::judge) → [`JobResult::Judgement`].
+    Judge {
+        /// Who asks.
+        asker: DeviceId,
+        /// Which.
+        ids: Vec<ChunkId>,
+    },
     /// Durable transactions that `frontier` lacks → [`JobResult::Transactions`]: about `max_bytes`, at least one if there is any.
     LogSince {
         /// What the peer has.
@@ -298,12 +331,16 @@ pub enum JobResult {
     Flushed(bool),
     /// Of `Have` and `Count`: one answer for each id.
     Have(Vec<bool>),
-    /// Of `Unreplicated`, `Replicated`, `Kept`, `Lacking` and `Damaged`.
+    /// Of `Unreplicated`, `Replicated`, `Kept`, `Lacking`, `Damaged` and `Doomed`.
     Ids(Vec<ChunkId>),
     /// Of `Sums`: one for each partition.
     Sums(Vec<PartitionSum>),
     /// Of `Prove`; `None` when it is not here.
     Proof(Option<[u8; 32]>),
+    /// Of `Collect`: so many chunks were given up.
+    Collected(u64),
+    /// Of `Judge`; `None` when it cannot be told.
+    Judgement(Option<Bytes>),
     /// Of `LogSince`.
     Transactions(Vec<Bytes>),
     /// Of `OutlinesSince`.
@@ -319,7 +356,7 @@ pub enum JobResult {
     },
     /// Of `RosterRecords`.
     Records(Vec<Bytes>),
-    /// Of `Requeue`, `RequeueSurplus`, `Doubt`, `AcceptRecords`.
+    /// Of `Requeue`, `RequeueSurplus`, `Doubt`, `Doom`, `AcceptRecords`.
     Ok,
     /// Of any job: the disk failed. What it was for is tried again later.
     Failed,

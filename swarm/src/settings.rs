@@ -22,6 +22,8 @@ pub struct Settings {
     pub copies_deadline_ms: Millis,
     /// So long a fetch waits for somebody who may have the chunk.
     pub fetch_deadline_ms: Millis,
+    /// On a host without keys a chunk that nothing names is kept so long, and then until every member was heard.
+    pub garbage_grace_ms: Millis,
     /// Most chunk bytes on their way to one peer without its receipt.
     pub push_window_bytes: usize,
     /// Most chunk bytes asked of one peer at a time, about.
@@ -37,6 +39,7 @@ impl Default for Settings {
             lost_after_ms: 24 * 60 * 60_000,
             copies_deadline_ms: 30_000,
             fetch_deadline_ms: 10_000,
+            garbage_grace_ms: 7 * 24 * 60 * 60_000,
             push_window_bytes: 32 << 20,
             fetch_window_bytes: 16 << 20,
         }

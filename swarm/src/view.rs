@@ -29,8 +29,32 @@ pub struct View {
     pub surplus: bool,
     /// What copies are made for now.
     pub copies: Copies,
+    /// What would be lost if this device went now.
+    pub parting: Parting,
+    /// What a host without keys gave up since nothing names it.
+    pub garbage: GarbageView,
     /// What went wrong so far.
     pub counters: Counters,
+}
+
+/// Garbage on a host without keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GarbageView {
+    /// Chunks given up since the start.
+    pub collected_chunks: u64,
+    /// Members that must be heard before more is given up.
+    pub unheard: Vec<DeviceId>,
+}
+
+/// Whether this device may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Parting {
+    /// Other hosts that count.
+    pub hosts: usize,
+    /// Every chunk and every log that is here is known to be on one other host at least.
+    pub elsewhere: bool,
+    /// This device owns nothing, all it holds is on as many others as are wanted, and nobody counts on its copies.
+    pub given_over: bool,
 }
 
 /// One peer.
@@ -54,6 +78,8 @@ pub struct PeerView {
     pub sync_lag: u64,
     /// What it says of itself.
     pub facts: Option<Facts>,
+    /// Bytes a second at which chunks came from it, one at a time; none where none came over this link.
+    pub chunk_rate: Option<u64>,
     /// Whether it could show that it holds what it should.
     pub audit: Audit,
 }

@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use crate::facts::FACTS_MAX_BYTES;
 use crate::input::{Lane, Urgency};
+use crate::judgement::{JUDGED_MAX_IDS, JUDGEMENT_MAX_BYTES};
 
 /// The version of all messages.
 pub const WIRE_VERSION: u8 = 1;
@@ -43,8 +44,10 @@ pub(crate) const CAN_FIND: u32 = 2;
 pub(crate) const CAN_OUTLINE: u32 = 4;
 /// It answers [`Message::Compare`], [`Message::List`] and [`Message::Audit`].
 pub(crate) const CAN_COMPARE: u32 = 8;
+/// It answers [`Message::Judge`], where it holds keys.
+pub(crate) const CAN_JUDGE: u32 = 16;
 /// What this release can do.
-pub(crate) const CAPABILITIES: u32 = CAN_COUNT | CAN_FIND | CAN_OUTLINE | CAN_COMPARE;
+pub(crate) const CAPABILITIES: u32 = CAN_COUNT | CAN_FIND | CAN_OUTLINE | CAN_COMPARE | CAN_JUDGE;
 /// Partitions that are compared at once.
 pub(crate) const GROUP_PARTITIONS: u16 = 256;
 /// So many groups there are.
@@ -125,6 +128,10 @@ pub(crate) enum Message {
     Audit { question: u32, id: RawId, nonce: [u8; 32] },
     /// The proof; `None`: it is not here.
     Audited { question: u32, proof: Option<[u8; 32]> },
+    /// Which of these does nothing name that the receiver retains? Only to who says [`CAN_JUDGE`].
+    Judge { question: u32, ids: Vec<RawId> },
+    /// That, signed; `None`: it cannot be told.
+    Judged { question: u32, judgement: Option<Vec<u8>> },
 }
 
 /// Whether two keep the same.
@@ -228,6 +235,10 @@ impl Message {
             }
             Self::List { partitions, .. } => partitions.len() <= usize::from(GROUP_PARTITIONS),
             Self::Listed { ids, .. } => ids.len() <= LISTED_MAX_IDS,
+            Self::Judge { ids, .. } => ids.len() <= JUDGED_MAX_IDS,
+            Self::Judged { judgement, .. } => {
+                judgement.as_ref().is_none_or(|judgement| judgement.len() <= JUDGEMENT_MAX_BYTES)
+            }
             _ => true,
         }
     }

@@ -275,9 +275,19 @@ impl Daemon {
     /// # Panics
     /// When the program cannot be started.
     pub fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+        let begun = self.begin_command(args);
+        begun.wait_with_output().expect("our own child")
+    }
+
+    /// The same, while it runs.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    pub fn begin_command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Child {
         let mut command = self.start.command();
         command.args(args).arg("--data").arg(self.data()).env_remove("PEERDRIVE_DATA").stdin(Stdio::null());
-        command.output().expect("the program under test starts")
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the program under test starts")
     }
 
     /// The answer of a command with `--json`.

@@ -53,6 +53,9 @@ pub struct Status {
     /// Chunks that should be on this computer and are being fetched from others.
     #[serde(default)]
     pub mending_chunks: u64,
+    /// This computer is leaving the drive.
+    #[serde(default)]
+    pub leaving: bool,
 }
 
 /// What this computer passes on between others that do not reach each other, in [`Status`].
@@ -90,6 +93,12 @@ pub struct Workspace {
     pub pending_files: u64,
     /// Files on this computer alone.
     pub only_here_files: u64,
+    /// When the oldest of them was written, where there are other computers that should have it too.
+    #[serde(default)]
+    pub only_here_since: Option<String>,
+    /// That is longer ago than the setting `only_here` allows.
+    #[serde(default)]
+    pub only_here_too_long: bool,
     /// Files with versions that await a decision.
     pub conflicts: u64,
     /// What was decided about copies.
@@ -203,6 +212,9 @@ pub struct Device {
     pub contributed: u64,
     /// What is stored there.
     pub used: u64,
+    /// It is leaving the drive: others take over what it holds.
+    #[serde(default)]
+    pub leaving: bool,
 }
 
 /// `devices rename`, `revoke`, `lost` and `found`: the request.
@@ -213,6 +225,76 @@ pub struct DeviceChange {
     /// The new name.
     #[serde(default)]
     pub name: Option<String>,
+}
+
+/// `leave`: the request. Without any of these: leave when the others have taken over what is here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeaveRequest {
+    /// At once, if nothing is lost by it.
+    #[serde(default)]
+    pub now: bool,
+    /// With `now`: whatever is lost by it.
+    #[serde(default)]
+    pub lose: bool,
+    /// Stay after all.
+    #[serde(default)]
+    pub cancel: bool,
+}
+
+/// `leave`: how far it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Leave {
+    /// `member`: it does not leave; `leaving`; `left`: it is out of the drive, and the daemon ends.
+    pub state: String,
+    /// Chunks here that others have still to take over, as far as they are counted.
+    pub chunks: u64,
+    /// Whether that is all of them.
+    pub counted: bool,
+    /// Other computers that keep copies.
+    pub hosts: u64,
+    /// Everything here is on another computer too: going now would lose nothing, though copies may be missing.
+    pub nothing_lost: bool,
+    /// What it waits for.
+    pub waits_for: Option<String>,
+    /// Where what is here is put when it has left.
+    pub aside: Option<String>,
+}
+
+/// `status --if-lost`: the request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IfLostRequest {
+    /// The devices: ids, beginnings of them, or names.
+    pub devices: Vec<String>,
+}
+
+/// `status --if-lost`: what these computers would take with them if they died now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IfLost {
+    /// The devices meant, by id.
+    pub devices: Vec<String>,
+    /// Files of which something would be gone.
+    pub gone: ConcernedFiles,
+    /// Files of which something would be down to one copy.
+    pub single: ConcernedFiles,
+    /// Every file was looked at; otherwise the numbers are the least.
+    pub complete: bool,
+    /// Bytes that would have to be copied again, about.
+    pub heal_bytes: u64,
+    /// How long that would take, seconds at most, about; none where nobody is here to copy it, or too few are left.
+    pub heal_s: Option<u64>,
+    /// Computers that keep copies and would be left.
+    pub hosts_left: u64,
+}
+
+/// Some files, counted, and the first of them named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConcernedFiles {
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Paths of the first 100.
+    pub paths: Vec<String>,
 }
 
 /// `invite`: the request.

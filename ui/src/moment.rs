@@ -1,5 +1,7 @@
 //! Times: RFC 3339 between programs, local and rounded for people.
 
+use std::time::{Duration, SystemTime};
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Unit, Zoned};
@@ -103,6 +105,17 @@ fn time(exact: Timestamp) -> Time {
     }
 }
 
+/// Whether so much time has passed since then; never where `after` is zero.
+pub fn is_over(since: Option<Time>, after: Duration) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    is_over_at(now, since, after)
+}
+
+fn is_over_at(now: Duration, since: Option<Time>, after: Duration) -> bool {
+    let long = |since: Time| now.saturating_sub(Duration::from_millis(since.millis())) >= after;
+    !after.is_zero() && since.is_some_and(long)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -169,5 +182,15 @@ mod tests {
             let exact = Time { secs, nanos };
             prop_assert_eq!(from_text(&to_text(exact)), Ok(exact));
         }
+    }
+
+    #[test]
+    fn it_is_over_after_the_time_set_and_never_where_none_is() {
+        let (now, hour) = (Duration::from_secs(10_000), Duration::from_secs(3600));
+        let since = |secs| Some(Time { secs, nanos: 0 });
+        assert!(is_over_at(now, since(6_400), hour));
+        assert!(!is_over_at(now, since(6_401), hour));
+        assert!(!is_over_at(now, since(20_000), hour), "a clock that was set back");
+        assert!(!is_over_at(now, None, hour) && !is_over_at(now, since(0), Duration::ZERO));
     }
 }

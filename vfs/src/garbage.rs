@@ -78,18 +78,20 @@ impl LiveSweep {
 }
 
 impl crate::Drive {
-    /// Which of these chunks a kept version names. All of them when that cannot be known, since pages of long lists are elsewhere.
+    /// Which of these chunks a kept version names, or a file that is open. All of them when that cannot be known, since pages of long lists are elsewhere.
     ///
     /// # Errors
     /// [`Error::Io`] when the tree cannot be read.
     pub fn named_chunks(&self, ids: &[ChunkId]) -> Result<Vec<ChunkId>, Error> {
         let asked: HashSet<&ChunkId> = ids.iter().collect();
         let mut named = HashSet::new();
-        let lacking = self.core.mark_versions(&mut |id| {
+        let mut note = |id: &ChunkId| {
             if asked.contains(id) {
                 named.insert(*id);
             }
-        })?;
+        };
+        let mut lacking = self.core.mark_versions(&mut note)?;
+        lacking.extend(self.core.mark_open_files(&mut note)?);
         let unknown = !lacking.is_empty();
         Ok(ids.iter().filter(|id| unknown || named.contains(*id)).copied().collect())
     }
@@ -130,7 +132,7 @@ impl Core {
         Ok(true)
     }
 
-    /// Answers pages that are not here, the first few of them.
+    /// Answers pages that are not here, up to [`PAGES_WISHED_MAX`] of them.
     fn mark_versions(&self, mark: &mut dyn FnMut(&ChunkId)) -> Result<Vec<ChunkId>, Error> {
         let mut lacking = Vec::new();
         let mut cursor = Cursor::default();

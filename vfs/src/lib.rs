@@ -46,8 +46,8 @@ mod write;
 
 pub use attr::{Attr, AttrChange, NewNode, Ownership, StatFs, TimeChange};
 pub use by_path::{
-    ABANDONED_MAX, Filter, Listed, ListedPage, PARTIAL_SUFFIX, Removed, Search, SearchFound, VersionContent,
-    Wanted, is_partial_name,
+    ABANDONED_MAX, Concerned, Filter, Listed, ListedPage, LossAsked, LossTold, PARTIAL_SUFFIX, Removed,
+    Search, SearchFound, VersionContent, Wanted, is_partial_name,
 };
 #[doc(hidden)]
 pub use content::page::decode_any as decode_page_for_fuzzing;

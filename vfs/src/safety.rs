@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ledger::identity::DeviceTag;
-use ledger::{Cursor, Kind, VersionId};
+use ledger::{Cursor, Kind, Time, VersionId};
 use parking_lot::Mutex;
 
 use crate::core::Core;
@@ -71,6 +71,8 @@ impl SafetyView {
 pub(crate) struct SafetyCounts {
     pub(crate) safe: u64,
     pub(crate) only_here: u64,
+    /// When the oldest of those was written that wait for other computers.
+    pub(crate) only_here_since: Option<Time>,
 }
 
 /// What was said last, and the count under way.
@@ -174,10 +176,10 @@ impl Core {
         self.renew_safety();
         let told = self.safety.told.lock().clone();
         if !told.safety.peers {
-            return Ok(SafetyCounts { safe: 0, only_here: files });
+            return Ok(SafetyCounts { only_here: files, ..SafetyCounts::default() });
         }
         if told.all {
-            return Ok(SafetyCounts { safe: files, only_here: 0 });
+            return Ok(SafetyCounts { safe: files, ..SafetyCounts::default() });
         }
         let mut count = self.safety.count.lock();
         let rested = count.finished.is_none_or(|at| at.elapsed() >= COUNT_PAUSE);
@@ -202,6 +204,8 @@ impl Core {
                 let is_own = version.is_none_or(|version| version.0.device == own);
                 sums.safe += u64::from(is_safe);
                 sums.only_here += u64::from(!is_safe && is_own);
+                let waits = version.filter(|_| !is_safe && is_own).map(|version| version.0.time());
+                sums.only_here_since = sums.only_here_since.into_iter().chain(waits).min();
             });
             next = step.map_err(|error| self.ledger_error(&error))?;
         }

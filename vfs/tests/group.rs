@@ -369,13 +369,16 @@ fn a_file_is_safe_once_its_transaction_is() {
     wait_until_settled(&drive);
     let counts = || drive.status().map(|status| (status.safe_files, status.only_here_files)).unwrap();
     assert_eq!(counts(), (0, 2), "alone");
+    let since = || drive.status().unwrap().only_here_since;
+    assert_eq!(since(), None, "nobody else is there who could have it");
     drive.set_safety(peers(&[]));
     assert_eq!(counts(), (0, 2));
+    assert!(since().is_some());
     drive.set_safety(peers(&[own]));
     assert!(drive.is_safe(b"a").unwrap() && !drive.is_safe(b"b").unwrap());
     drive.set_safety(peers(&[(own.0, u64::MAX)]));
     assert!(drive.is_safe(b"b").unwrap());
-    assert_eq!(counts(), (2, 0));
+    assert_eq!((counts(), since()), ((2, 0), None));
     let (_, handle) = create(&drive, ROOT, "c");
     write(&drive, handle, 0, b"not yet");
     assert!(!drive.is_safe(b"c").unwrap());

@@ -15,7 +15,7 @@ impl ChunkState {
     pub const UNREPLICATED: Self = Self(1 << 3);
     /// Its bytes did not verify: it is not served, and the next copy that comes along replaces it.
     pub const DAMAGED: Self = Self(1 << 4);
-    /// [`ChunkState::PLACED`], and nothing named it when a sweep looked: a later sweep gives it up if that is still so.
+    /// Nothing named it when a sweep looked, or somebody who knows said so: it is given up if that is still so a grace later.
     pub const DOOMED: Self = Self(1 << 5);
 
     /// Whether all these bits are set.

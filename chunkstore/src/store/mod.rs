@@ -18,6 +18,7 @@ mod behind;
 mod cache;
 mod checkpoint;
 mod compact;
+mod doom;
 mod evict;
 mod flush;
 mod fresh;

@@ -119,8 +119,9 @@ impl Inner {
         }
         let Some(entry) = self.index.get(id)? else { return Ok(false) };
         drop(sweep);
-        if entry.state.has(ChunkState::DOOMED) {
-            self.reprieve(id)?;
+        // It may have been given up this very moment: then it is not here.
+        if entry.state.has(ChunkState::DOOMED) && !self.reprieve(id)? {
+            return Ok(false);
         }
         Ok(!entry.state.has(ChunkState::DAMAGED))
     }

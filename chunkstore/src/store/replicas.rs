@@ -113,13 +113,14 @@ impl Inner {
         Ok(())
     }
 
-    /// What a sweep doomed is wanted again.
-    pub(super) fn reprieve(&self, id: &ChunkId) -> Result<(), StoreError> {
-        self.change_states(&[*id], &|state| state.without(ChunkState::DOOMED)).map(drop)
+    /// What was doomed is wanted again. Whether it is still here.
+    pub(super) fn reprieve(&self, id: &ChunkId) -> Result<bool, StoreError> {
+        self.change_states(&[*id], &|state| state.without(ChunkState::DOOMED))?;
+        Ok(self.index.get(id)?.is_some())
     }
 
     /// Changes the states of these chunks under one hold of the gate; answers how many are others now.
-    fn change_states(
+    pub(super) fn change_states(
         &self,
         ids: &[ChunkId],
         change: &dyn Fn(ChunkState) -> ChunkState,

@@ -8,8 +8,8 @@ use ledger::identity::DeviceId;
 use ledger::roster::Role;
 use swarm::{PeerState, View};
 use ui::answers::{
-    Audit, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, PolicyChange,
-    Relaying, WaitFor, Waited,
+    Audit, Device, Finding, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave,
+    LeaveRequest, Peer, PolicyChange, Relaying, WaitFor, Waited,
 };
 use ui::api::Refusal;
 use vfs::Drive;
@@ -120,6 +120,18 @@ impl ui::api::Group for Group {
         Ok(())
     }
 
+    fn if_lost(&self, devices: &[String]) -> Result<IfLost, Refusal> {
+        self.if_lost_now(devices)
+    }
+
+    fn leave(&self, asked: LeaveRequest) -> Result<Leave, Refusal> {
+        self.leave_now(asked)
+    }
+
+    fn leaving(&self) -> Leave {
+        self.leaver.told(&self.view().0)
+    }
+
     fn policy(&self) -> ui::answers::Policy {
         policy::shown(self.shared.with(|known| known.members.policy))
     }
@@ -164,7 +176,26 @@ impl Group {
         let mut findings = self.examine_clocks();
         let peers = ui::api::Group::peers(self);
         findings.extend(peers.iter().filter(|peer| peer.audit.wrong > 0).map(caught));
+        findings.extend(self.examine_garbage());
         findings
+    }
+
+    /// Who holds up that room is made of what nothing names any more, on a host without keys.
+    fn examine_garbage(&self) -> Option<Finding> {
+        let unheard = self.view().0.garbage.unheard;
+        let names: Vec<String> = self.shared.with(|known| {
+            unheard.iter().filter_map(|device| known.members.device(device)).map(name_of).collect()
+        });
+        (!names.is_empty()).then(|| {
+            let what = format!(
+                "what was deleted still takes room here until these were online: {}",
+                names.join(", ")
+            );
+            Finding::warning(
+                what,
+                "start them; one that will not come back: `peerdrive devices lost` or `revoke`, on a member",
+            )
+        })
     }
 
     fn examine_clocks(&self) -> Vec<Finding> {
@@ -187,14 +218,14 @@ impl Group {
     }
 
     /// The swarm's own view, and how peers are reached. Empty while the group ends.
-    fn view(&self) -> (View, BTreeMap<DeviceId, PeerPath>) {
+    pub(super) fn view(&self) -> (View, BTreeMap<DeviceId, PeerPath>) {
         let (answer, answered) = tokio::sync::oneshot::channel();
         self.tell.tell(Told::View(answer));
         let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
         answered.ok().and_then(Result::ok).unwrap_or_default()
     }
 
-    fn drive(&self) -> Result<(&Drive, &ledger::keys::UserKeys), Refusal> {
+    pub(super) fn drive(&self) -> Result<(&Drive, &ledger::keys::UserKeys), Refusal> {
         match &self.keys {
             Keys::Drive { drive, user } => Ok((drive, user)),
             Keys::Host { .. } => Err(Refusal::Refused(
@@ -204,7 +235,7 @@ impl Group {
     }
 
     /// The device that a person means: by its id, the beginning of it, or its name.
-    fn named(&self, text: &str) -> Result<MemberDevice, Refusal> {
+    pub(super) fn named(&self, text: &str) -> Result<MemberDevice, Refusal> {
         let wanted = text.trim();
         let symbols = |text: &str| text.to_ascii_uppercase().replace('-', "");
         let prefix = symbols(wanted);
@@ -237,6 +268,7 @@ impl Group {
             role: device.role.map_or("", Role::word).into(),
             contributed: facts.map_or(0, |facts| facts.contributed_bytes),
             used: facts.map_or(0, |facts| facts.used_bytes),
+            leaving: facts.is_some_and(|facts| facts.capabilities & swarm::LEAVES != 0),
         }
     }
 
@@ -389,7 +421,7 @@ fn caught(peer: &Peer) -> Finding {
 }
 
 /// Settles and stores what is still in memory; an answer if that fails.
-fn store_everything(drive: &Drive) -> Option<Waited> {
+pub(super) fn store_everything(drive: &Drive) -> Option<Waited> {
     let stored = vfs::wait(|reply| drive.sync_all(reply));
     stored
         .err()
@@ -404,7 +436,7 @@ fn no(why: impl Into<String>) -> Waited {
     Waited { done: false, why: Some(why.into()), missing: None }
 }
 
-fn name_of(device: &MemberDevice) -> String {
+pub(super) fn name_of(device: &MemberDevice) -> String {
     let unnamed = || device.id.to_text().split('-').next().unwrap_or_default().to_string();
     device.name.clone().unwrap_or_else(unnamed)
 }

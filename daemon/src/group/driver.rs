@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use ledger::identity::DeviceId;
 use ledger::keys::{DeviceKey, DevicePublicKey};
@@ -30,6 +30,7 @@ use super::logs::{Kept, Members};
 use super::peers_file::{self, KeptPeer, PeersFile};
 use super::shared::{PeerPath, Shared};
 use super::silence::{self, Silence};
+use crate::moment::wall_ms;
 
 /// Jobs under way at which no more chunks are taken in.
 const JOBS_MAX: usize = 512;
@@ -83,6 +84,8 @@ pub enum Told {
     External(Option<SocketAddr>),
     /// Whether this computer passes packets on for others.
     Relays(bool),
+    /// This computer leaves the drive, or stays after all.
+    Leaves(bool),
     /// What this computer gives changed.
     Given { contribute_bytes: u64 },
     /// Somebody wants to know who holds these chunks.
@@ -104,6 +107,8 @@ pub struct Parts {
     pub workers: Workers,
     pub contribute_bytes: u64,
     pub site: String,
+    /// This computer is leaving the drive.
+    pub leaves: bool,
     pub seed: u64,
     /// Where the driver itself is told things.
     pub tell: super::Tell,
@@ -229,6 +234,10 @@ impl Driver {
         self.tell_damage();
         self.log_advanced();
         self.own_facts_due = None;
+        // That it leaves must make a difference to the first tables: what it means may not have been done before the last stop.
+        let leaves = std::mem::take(&mut self.parts.leaves);
+        self.renew_own_facts();
+        self.parts.leaves = leaves;
         self.renew_own_facts();
         // After the first tables were made: what the loss means may not have been done before the last stop.
         for device in lost {
@@ -342,6 +351,11 @@ impl Driver {
             Told::Relays(relays) => {
                 self.is_relay = relays;
                 self.own_facts_due.get_or_insert(Instant::now());
+            }
+            Told::Leaves(leaves) => {
+                self.parts.leaves = leaves;
+                self.own_facts_due = None;
+                self.renew_own_facts();
             }
             Told::Given { contribute_bytes } => {
                 self.parts.contribute_bytes = contribute_bytes;
@@ -507,7 +521,7 @@ impl Driver {
         let facts = Facts {
             device: self.me,
             issued_ms: 0,
-            contributed_bytes: self.parts.contribute_bytes,
+            contributed_bytes: if self.parts.leaves { 0 } else { self.parts.contribute_bytes },
             used_bytes: usage.pack_bytes,
             full: usage.can_store_bytes < FULL_BELOW_BYTES,
             site: self.parts.site.clone(),
@@ -517,7 +531,10 @@ impl Driver {
                 .chain(addresses::own(self.parts.endpoint.address()))
                 .collect(),
             safe_through: self.parts.shared.own_safe_through(),
-            capabilities: if self.is_relay { swarm::RELAYS } else { 0 },
+            capabilities: [(self.is_relay, swarm::RELAYS), (self.parts.leaves, swarm::LEAVES)]
+                .into_iter()
+                .filter_map(|(is_so, bit)| is_so.then_some(bit))
+                .sum(),
         };
         if self.own_facts.as_ref().is_some_and(|before| is_as_good(before, &facts)) {
             return;
@@ -712,12 +729,6 @@ impl Driver {
 fn is_as_good(before: &Facts, now: &Facts) -> bool {
     let close = before.used_bytes.abs_diff(now.used_bytes) < (now.contributed_bytes / 100).max(16 << 20);
     close && Facts { used_bytes: now.used_bytes, issued_ms: now.issued_ms, ..before.clone() } == *now
-}
-
-/// Milliseconds since 1970.
-fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn sleep_until(at: Instant) {

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use chunkstore::{ChunkId, ChunkState, ChunkStore, StoreError};
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
-use swarm::{Job, JobResult, Keep, Priority, Reason, StoreRefusal};
+use swarm::{Deed, Job, JobResult, Keep, Priority, Reason, StoreRefusal};
 
 use super::logs::{Kept, Taken};
 
@@ -26,6 +26,8 @@ const CHUNK_THREADS: usize = 2;
 /// Results of short jobs that are told together at most, and their bytes: the driver is woken once for many small chunks.
 const TOGETHER_MAX: usize = 64;
 const TOGETHER_MAX_BYTES: usize = 64 << 10;
+/// Bytes of packs rewritten after some garbage was given up.
+const COMPACT_BUDGET_BYTES: u64 = 256 << 20;
 /// Stack of each.
 const STACK_BYTES: usize = 512 << 10;
 
@@ -83,6 +85,10 @@ impl Workers {
             | Job::Lacking { .. }
             | Job::Damaged { .. }
             | Job::Doubt { .. }
+            | Job::Doomed { .. }
+            | Job::Doom { .. }
+            | Job::Collect { .. }
+            | Job::Judge { .. }
             | Job::Prove { .. } => &self.care,
             // A count is short, and a person waits for it.
             Job::Read { for_whom: Priority::Reader, .. }
@@ -236,6 +242,19 @@ fn run(kept: &Kept, job: Job) -> JobResult {
         Job::Lacking { ids } => lacking(kept, &ids),
         Job::Damaged { .. } if store.usage().damaged_chunks == 0 => JobResult::Ids(Vec::new()),
         Job::Damaged { after, max } => listed("what is damaged", store.damaged(after, max)),
+        Job::Doomed { after, max } => listed("what is doomed", store.doomed(after, max)),
+        Job::Doom { ids, proof } => match kept.logs.keep_proof(Deed::Doomed, &proof) {
+            Ok(()) => told(store.doom(&ids).map(drop)),
+            Err(error) => failed("the word that chunks are dead cannot be kept", &error),
+        },
+        Job::Collect { dead, alive, proof } => match kept.logs.keep_proof(Deed::GivenUp, &proof) {
+            Ok(()) => collect(store, &dead, &alive),
+            Err(error) => failed("the word that chunks are dead cannot be kept", &error),
+        },
+        Job::Judge { asker, ids } => match kept.logs.judge(asker, ids) {
+            Ok(judgement) => JobResult::Judgement(judgement),
+            Err(error) => failed("what is named cannot be told to a host", &error),
+        },
         Job::Prove { id, nonce } => prove(store, &id, &nonce),
         Job::LogSince { frontier, max_bytes } => match kept.logs.since(&frontier, max_bytes) {
             Ok(sealed) => JobResult::Transactions(sealed),
@@ -302,9 +321,25 @@ fn held(store: &ChunkStore, ids: &[ChunkId]) -> Result<Vec<bool>, StoreError> {
     Ok(held)
 }
 
+/// Gives up what is dead, and makes room of it.
+fn collect(store: &ChunkStore, dead: &[ChunkId], alive: &[ChunkId]) -> JobResult {
+    let given_up = store.spare(alive).and_then(|()| store.give_up_doomed(dead));
+    match given_up {
+        Ok(report) => {
+            match store.compact(COMPACT_BUDGET_BYTES) {
+                Ok(compacted) => tracing::info!(?report, ?compacted, "garbage was given up"),
+                // What is given up stays so; the next time makes the room.
+                Err(error) => tracing::warn!(%error, "the room of garbage could not be freed"),
+            }
+            JobResult::Collected(report.dead_chunks)
+        }
+        Err(error) => failed("garbage could not be given up", &error),
+    }
+}
+
 /// What another owner keeps and this computer lacks, of what anything names.
 fn lacking(kept: &Kept, ids: &[ChunkId]) -> JobResult {
-    let held = match held(&kept.store, ids) {
+    let held = match held_of_others(kept, ids) {
         Ok(held) => held,
         Err(error) => return failed("what is held cannot be told", &error),
     };
@@ -316,6 +351,22 @@ fn lacking(kept: &Kept, ids: &[ChunkId]) -> JobResult {
         Ok(named) => JobResult::Ids(named),
         Err(error) => failed("what is named cannot be told", &error),
     }
+}
+
+/// That another host keeps it says nothing of whether anything names it: who cannot look for himself leaves doomed what is.
+fn held_of_others(kept: &Kept, ids: &[ChunkId]) -> Result<Vec<bool>, StoreError> {
+    if kept.logs.reads() {
+        return held(&kept.store, ids);
+    }
+    kept.store.flush()?;
+    let mut cached = Vec::new();
+    for id in ids {
+        if kept.store.state(id)?.is_some_and(|state| state.has(ChunkState::CACHED)) {
+            cached.push(*id);
+        }
+    }
+    kept.store.set_states(&cached, ChunkState::PLACED, ChunkState::CACHED)?;
+    kept.store.look_for(ids)
 }
 
 fn read(store: &ChunkStore, id: &ChunkId) -> JobResult {
@@ -364,8 +415,12 @@ mod tests {
 
     use chunkstore::disk::MemoryDisk;
     use chunkstore::{DedupSecret, Limits};
+    use ledger::identity::WorkspaceId;
+    use ledger::keys::DeviceKey;
+    use ledger::{Frontier, MemoryBacking, SealedLogs};
 
     use super::*;
+    use crate::group::SealedHost;
 
     fn store() -> ChunkStore {
         ChunkStore::open(Arc::new(MemoryDisk::default()), Path::new("/c"), Limits::default()).unwrap()
@@ -398,5 +453,41 @@ mod tests {
             let marked = if how == Keep::Placed { 2 } else { surplus.len() as u64 };
             assert_eq!(store.requeue_placed(&partitions).unwrap(), marked, "{how:?}");
         }
+    }
+
+    /// What a host without keys keeps, with its proofs in this folder, and the word of a member that these are dead.
+    fn blind(folder: &Path, dead: &[ChunkId]) -> (Kept, Bytes) {
+        let workspace = WorkspaceId::from_bytes([5; 16]);
+        let logs = SealedLogs::create(Box::new(MemoryBacking::default()), workspace).unwrap();
+        let host = Arc::new(SealedHost::new(logs, Arc::new(store()), folder));
+        let key = DeviceKey::generate(&mut |buffer: &mut [u8]| buffer.fill(1));
+        let word = swarm::judge(&key, (workspace, key.id()), 1, Frontier::default(), dead.to_vec()).unwrap();
+        (Kept { workspace, store: host.store(), logs: host }, word)
+    }
+
+    #[test]
+    fn garbage_is_given_up_on_a_word_that_was_kept_before_and_never_without() {
+        let dir = tempfile::tempdir().unwrap();
+        let ids = two(&store());
+        let (kept, proof) = blind(dir.path(), &ids);
+        two(&kept.store);
+        let doom = |kept: &Kept| run(kept, Job::Doom { ids: ids.to_vec(), proof: proof.clone() });
+        let collect = |kept: &Kept| {
+            run(kept, Job::Collect { dead: ids.to_vec(), alive: Vec::new(), proof: proof.clone() })
+        };
+        assert!(matches!(doom(&kept), JobResult::Ok));
+        // What another host keeps is no reason to want it; what is offered is.
+        assert!(
+            matches!(run(&kept, Job::Lacking { ids: ids.to_vec() }), JobResult::Ids(none) if none.is_empty())
+        );
+        assert!(matches!(run(&kept, Job::Have { ids: vec![ids[0]] }), JobResult::Have(_)));
+        assert!(matches!(collect(&kept), JobResult::Collected(1)));
+        assert_eq!(kept.store.look_for(&ids).unwrap(), [true, false]);
+        assert!(dir.path().join("garbage.log").metadata().unwrap().len() > 2 * proof.len() as u64);
+        // Without a place for the proof nothing is done.
+        assert!(matches!(doom(&kept), JobResult::Ok));
+        drop(dir);
+        assert!(matches!(doom(&kept), JobResult::Failed) && matches!(collect(&kept), JobResult::Failed));
+        assert_eq!(kept.store.look_for(&ids).unwrap(), [true, false]);
     }
 }

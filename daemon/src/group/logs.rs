@@ -9,6 +9,7 @@ use ledger::identity::{DeviceId, WorkspaceId};
 use ledger::keys::{DevicePublicKey, UserPublicKeys};
 use ledger::roster::{Policy, Role, Roster};
 use ledger::{Frontier, OutlineCounters};
+use swarm::Deed;
 
 /// What became of transactions that were taken in.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +81,27 @@ pub trait Logs: Send + Sync {
     /// In words: the tree cannot be read.
     fn named(&self, ids: Vec<ChunkId>) -> Result<Vec<ChunkId>, String> {
         Ok(ids)
+    }
+
+    /// Which of these chunks no version names that is retained here, signed for the host that asks. `None`: that cannot be told here.
+    ///
+    /// # Errors
+    /// In words: the tree cannot be read.
+    fn judge(&self, _asker: DeviceId, _ids: Vec<ChunkId>) -> Result<Option<Bytes>, String> {
+        Ok(None)
+    }
+
+    /// Keeps the word of a member on which chunks are doomed or given up; durable when this returns.
+    ///
+    /// # Errors
+    /// In words: the disk failed, or this computer acts on nobody's word. Then nothing may be done.
+    fn keep_proof(&self, _deed: Deed, _proof: &[u8]) -> Result<(), String> {
+        Err("a computer with keys looks for itself".into())
+    }
+
+    /// Whether this computer can look for itself what is named.
+    fn reads(&self) -> bool {
+        true
     }
 
     /// Up to where each device's log is safe.

@@ -4,12 +4,14 @@
 //!  Group ─▶ driver     one task: owns the swarm's state machine, does what it says
 //!    │        ├─ links, calling, dialer, doors      who is connected, who is called, who is let in
 //!    │        ├─ jobs                               the disk work, on threads
-//!    │        └─ logs                               of a drive, or sealed on a host
+//!    │        ├─ logs                               of a drive, or sealed on a host
+//!    │        └─ garbage_log                        on whose word a host gave chunks up
 //!    ├──── inviting, entering, messages             pairing: both sides, and what they say
 //!    ├──── sightings, addresses, peers_file         where others are
 //!    ├──── silence                                  for how long they were not heard
 //!    ├──── outside                                  the router's port, relaying for others
-//!    └──── answers, policy, shared                  what people and the drive ask
+//!    ├──── leaving                                  this computer's way out
+//!    └──── answers, policy, loss, shared            what people and the drive ask
 //! ```
 
 mod addresses;
@@ -19,10 +21,13 @@ mod dialer;
 mod doors;
 mod driver;
 mod entering;
+mod garbage_log;
 mod inviting;
 mod jobs;
+mod leaving;
 mod links;
 pub mod logs;
+mod loss;
 mod messages;
 mod of_drive;
 mod of_host;
@@ -58,6 +63,7 @@ use self::driver::{Driver, Parts, Told};
 use self::entering::{Joiner, With};
 use self::inviting::Inviter;
 use self::jobs::Workers;
+use self::leaving::Leaver;
 pub use self::logs::Kept;
 pub use self::of_host::SealedHost;
 use self::outside::Outside;
@@ -101,10 +107,11 @@ impl Keys {
         }
     }
 
-    fn kept(&self, workspace: WorkspaceId, folder: &Path) -> Kept {
+    fn kept(&self, workspace: WorkspaceId, device: &DeviceKey, folder: &Path) -> Kept {
         match self {
             Self::Drive { drive, user } => {
-                let logs = of_drive::DriveLogs::new(Arc::clone(drive), user.clone(), folder.into());
+                let parties = (user.clone(), device.clone(), workspace);
+                let logs = of_drive::DriveLogs::new(Arc::clone(drive), parties, folder.into());
                 Kept { workspace, logs: Arc::new(logs), store: drive.store() }
             }
             Self::Host { host, .. } => Kept { workspace, logs: host.clone(), store: host.store() },
@@ -181,6 +188,7 @@ pub struct Group {
     inviter: Arc<Inviter>,
     joiner: Arc<Joiner>,
     joining: tokio::sync::Mutex<()>,
+    leaver: Arc<Leaver>,
     keys: Keys,
     device: DeviceKey,
     name: String,
@@ -214,7 +222,7 @@ impl Group {
             Keys::Drive { drive, user } => policy::found(drive, user, start.target),
             Keys::Host { .. } => None,
         };
-        let kept = start.keys.kept(start.workspace, &start.workspace_folder);
+        let kept = start.keys.kept(start.workspace, &start.device, &start.workspace_folder);
         let results = tell.clone();
         let done: Arc<jobs::Done> = Arc::new(move |done| results.tell(Told::Done(done)));
         let workers = Workers::start(&kept, &done)?;
@@ -230,6 +238,7 @@ impl Group {
             workers,
             contribute_bytes: start.contribute_bytes,
             site: start.site.clone(),
+            leaves: crate::leaving::is_begun(&start.workspace_folder),
             seed: u64::from_le_bytes(seed),
             tell: tell.clone(),
         });
@@ -266,6 +275,14 @@ impl Group {
             endpoint: endpoint.clone(),
             sightings,
         });
+        let leaver = Arc::new(Leaver::new(
+            (start.keys.clone(), start.device.id()),
+            (Arc::clone(&shared), tell.clone(), start.stop.clone()),
+            start.workspace_folder,
+        ));
+        if leaver.is_begun() {
+            handle.spawn(Arc::clone(&leaver).watch());
+        }
         let group = Arc::new(Self {
             runtime: Mutex::new(Some(runtime)),
             driving: Mutex::new(Some(driving)),
@@ -276,6 +293,7 @@ impl Group {
             inviter,
             joiner,
             joining: tokio::sync::Mutex::default(),
+            leaver,
             keys: start.keys,
             device: start.device,
             name: start.name,

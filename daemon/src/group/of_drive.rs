@@ -1,19 +1,20 @@
 //! The logs of a drive that is open here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chunkstore::ChunkId;
-use ledger::identity::DeviceId;
-use ledger::keys::UserKeys;
+use ledger::identity::{DeviceId, WorkspaceId};
+use ledger::keys::{DeviceKey, UserKeys};
 use ledger::{Frontier, OutlineCounters};
 use vfs::{Drive, RemoteOutcome, Safety};
 
 use super::logs::{Logs, Members, Taken};
 use crate::identity;
+use crate::moment::wall_ms;
 
 /// With peers, changes are sealed and sent within this time.
 const PACE: Duration = Duration::from_millis(25);
@@ -22,13 +23,19 @@ const PACE: Duration = Duration::from_millis(25);
 pub struct DriveLogs {
     drive: Arc<Drive>,
     user: UserKeys,
+    device: DeviceKey,
+    workspace: WorkspaceId,
     /// The workspace's folder.
     folder: PathBuf,
 }
 
 impl DriveLogs {
-    pub fn new(drive: Arc<Drive>, user: UserKeys, folder: PathBuf) -> Self {
-        Self { drive, user, folder }
+    pub fn new(
+        drive: Arc<Drive>,
+        (user, device, workspace): (UserKeys, DeviceKey, WorkspaceId),
+        folder: PathBuf,
+    ) -> Self {
+        Self { drive, user, device, workspace, folder }
     }
 }
 
@@ -91,6 +98,15 @@ impl Logs for DriveLogs {
 
     fn named(&self, ids: Vec<ChunkId>) -> Result<Vec<ChunkId>, String> {
         self.drive.named_chunks(&ids).map_err(|error| error.to_string())
+    }
+
+    fn judge(&self, asker: DeviceId, ids: Vec<ChunkId>) -> Result<Option<Bytes>, String> {
+        // Before the look: what becomes known meanwhile is not promised.
+        let logs = self.drive.frontier();
+        let named: HashSet<ChunkId> =
+            self.drive.named_chunks(&ids).map_err(|error| error.to_string())?.into_iter().collect();
+        let dead = ids.into_iter().filter(|id| !named.contains(id)).collect();
+        Ok(swarm::judge(&self.device, (self.workspace, asker), wall_ms(), logs, dead))
     }
 
     fn roster_changed(&self) {

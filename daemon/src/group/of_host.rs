@@ -1,24 +1,33 @@
 //! What a host without keys keeps: sealed logs and chunks.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chunkstore::ChunkStore;
+use ledger::identity::DeviceId;
+use ledger::keys::UserKeys;
 use ledger::{AcceptedAll, Frontier, LedgerError, OutlineCounters, SealedLogs};
 use parking_lot::Mutex;
+use swarm::{Deed, ProofRecord, SignedJudgement};
 
+use super::garbage_log::GarbageLog;
 use super::logs::{Logs, Members, Taken};
+use crate::moment::wall_ms;
 
 /// The logs, sealed, and the chunks.
 pub struct SealedHost {
     logs: Mutex<SealedLogs>,
     store: Arc<ChunkStore>,
+    garbage: GarbageLog,
     advanced: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
 }
 
 impl SealedHost {
-    pub fn new(logs: SealedLogs, store: Arc<ChunkStore>) -> Self {
-        Self { logs: Mutex::new(logs), store, advanced: Mutex::default() }
+    /// `folder`: the workspace's.
+    pub fn new(logs: SealedLogs, store: Arc<ChunkStore>, folder: &Path) -> Self {
+        let garbage = GarbageLog::in_folder(folder);
+        Self { logs: Mutex::new(logs), store, garbage, advanced: Mutex::default() }
     }
 
     pub fn store(&self) -> Arc<ChunkStore> {
@@ -49,6 +58,18 @@ impl SealedHost {
             refused: count(all.refused.len()),
             held: all.held.iter().map(|(_, number)| number).sum(),
         })
+    }
+
+    /// Takes this device off the roster: a user may do so with his own.
+    ///
+    /// # Errors
+    /// In words: it is not his, or the store failed.
+    pub fn leave(&self, user: &UserKeys, device: DeviceId) -> Result<(), String> {
+        let mut logs = self.logs.lock();
+        let record =
+            logs.roster().clone().remove_device(user, device, 0).map_err(|error| error.to_string())?;
+        logs.accept_records(&[record.as_bytes().to_vec()]).map_err(|error| error.to_string())?;
+        logs.commit().map_err(|error| error.to_string())
     }
 
     fn told(&self) {
@@ -97,6 +118,16 @@ impl Logs for SealedHost {
 
     fn roster_digest(&self) -> [u8; 32] {
         self.logs.lock().roster().digest()
+    }
+
+    fn keep_proof(&self, deed: Deed, proof: &[u8]) -> Result<(), String> {
+        let judgement = SignedJudgement::decode(proof).ok_or("it is no judgement")?;
+        let record = ProofRecord { deed, at_ms: wall_ms(), judgement };
+        self.garbage.append(&record).map_err(|error| error.to_string())
+    }
+
+    fn reads(&self) -> bool {
+        false
     }
 
     fn members(&self) -> Members {

@@ -87,6 +87,7 @@ mod tests {
             connected: *silent_ms == 0,
             rtt_ms: None,
             copies_outstanding: 0,
+            chunk_rate: None,
             audit: swarm::Audit::default(),
             sync_lag: 0,
             facts: None,

@@ -68,6 +68,8 @@ pub struct Settings {
     pub site: String,
     /// How long superseded versions and deleted files are kept.
     pub history: Span,
+    /// A file that is on this computer alone for so long is warned of; zero: none is.
+    pub only_here: Span,
     /// Memory for caches and write buffers.
     pub cache: ByteSize,
     /// Address for other computers.
@@ -107,6 +109,7 @@ impl Default for Settings {
             target: None,
             site: String::new(),
             history: Span(30 * 86_400),
+            only_here: Span(3600),
             cache: ByteSize(64 << 20),
             listen: None,
             discovery: true,

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::{Metered, Settings, hours};
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 24] = [
+pub(super) const KEYS: [&str; 25] = [
     "name",
     "mountpoint",
     "contribute",
@@ -23,6 +23,7 @@ pub(super) const KEYS: [&str; 24] = [
     "target",
     "site",
     "history",
+    "only_here",
     "cache",
     "listen",
     "discovery",
@@ -72,6 +73,7 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "target" => settings.target = Some(target(value)?),
         "site" => settings.site = site(value)?,
         "history" => settings.history = written(value)?,
+        "only_here" => settings.only_here = written(value)?,
         "cache" => settings.cache = cache(value)?,
         "listen" => settings.listen = Some(written(value)?),
         "discovery" => settings.discovery = truth(value)?,
@@ -211,6 +213,7 @@ mod tests {
             target = 2
             site = "cellar"
             history = "7d"
+            only_here = "2h"
             cache = "128M"
             listen = "0.0.0.0:4001"
             discovery = false
@@ -240,6 +243,7 @@ mod tests {
             target: Some(2),
             site: "cellar".into(),
             history: Span(7 * 86_400),
+            only_here: Span(7200),
             cache: ByteSize(128 << 20),
             listen: Some("0.0.0.0:4001".parse().unwrap()),
             discovery: false,

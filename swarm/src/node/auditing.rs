@@ -14,6 +14,7 @@
 use chunkstore::ChunkId;
 
 use super::Node;
+use super::garbage::Lacking;
 use super::jobs::{At, Waiting};
 use super::peer::Slot;
 use crate::input::Millis;
@@ -203,7 +204,7 @@ impl Node {
 
     pub(super) fn audit_lacking(&mut self, result: JobResult) {
         if let JobResult::Ids(ids) = result {
-            self.mend(ids);
+            self.ask_what_lacks(Lacking::Audited, ids);
         }
     }
 }

@@ -68,6 +68,7 @@ impl Node {
         peer.declared_lost = false;
         peer.lost_said_at = None;
         peer.told = ledger::Frontier::default();
+        peer.told_at = None;
         peer.seen_at = now;
     }
 
@@ -107,6 +108,7 @@ impl Node {
         self.outbox.unassigned = true;
         self.fetch_peer_gone(slot);
         self.holders_peer_gone(slot);
+        self.judge_gone(slot);
         self.recall_lost(slot);
         let peer = self.peers.get_mut(slot);
         peer.comparing.hang_up();
@@ -174,6 +176,8 @@ impl Node {
             Message::Listed { question, ids } => self.take_listed(slot, question, &ids),
             Message::Audit { question, id, nonce } => self.take_audit(slot, question, id, nonce),
             Message::Audited { question, proof } => self.take_audited(slot, question, proof),
+            Message::Judge { question, ids } => self.take_judge(slot, question, &ids),
+            Message::Judged { question, judgement } => self.take_judged(slot, question, judgement.as_deref()),
         }
     }
 

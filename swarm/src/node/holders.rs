@@ -114,7 +114,8 @@ impl Node {
 
     /// Connected hosts.
     fn hosts_here(&self) -> Vec<Slot> {
-        let here = self.peers.iter().filter(|(slot, peer)| *slot != ME && peer.is_greeted() && peer.hosts());
+        let here =
+            self.peers.iter().filter(|(slot, peer)| *slot != ME && peer.is_greeted() && peer.may_hold());
         here.map(|(slot, _)| slot).collect()
     }
 

@@ -177,8 +177,9 @@ impl Node {
             if slots != self.hosts.slots {
                 gained.extend(current.gained(&self.hosts.current));
             }
-            // What was confirmed by the owners of before and is not called safe yet needs the new ones too.
-            if !gained.is_empty() && self.safety.is_waiting() {
+            if !gained.is_empty() {
+                // What was confirmed by the owners of before and is not called safe yet needs the new ones too. The log that
+                // names it may not be durable yet, so that nothing seems to wait for it.
                 self.walk.owe_later();
             }
             if !gained.is_empty() && self.hosts.requeue.is_empty() {

@@ -117,6 +117,14 @@ pub(super) enum Waiting {
         question: u32,
         id: ChunkId,
     },
+    GarbageListed,
+    GarbageDone {
+        last: Option<ChunkId>,
+    },
+    JudgeFor {
+        at: At,
+        question: u32,
+    },
     /// Of a chunk that could not be proven.
     AuditLacking,
     RosterCompare {
@@ -177,6 +185,9 @@ impl Node {
             Waiting::AuditPick { at } => self.audit_picked(at, &result),
             Waiting::AuditOwn { at, id, nonce } => self.audit_own(at, id, nonce, &result),
             Waiting::ProofFor { at, question, id } => self.answer_audit(at, question, id, &result),
+            Waiting::GarbageListed => self.garbage_listed(result),
+            Waiting::GarbageDone { last } => self.garbage_done(last, &result),
+            Waiting::JudgeFor { at, question } => self.answer_judge(at, question, result),
             Waiting::AuditLacking => self.audit_lacking(result),
             Waiting::RosterMarks { at } => self.tell_roster_marks(at, result),
             Waiting::RosterCompare { at, theirs } => self.send_missing_records(at, theirs, result),

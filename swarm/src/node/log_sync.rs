@@ -172,6 +172,7 @@ impl Node {
     pub(super) fn take_frontier(&mut self, slot: Slot, whole: bool, logs: Vec<(DeviceId, u64)>) {
         let now = self.now;
         let peer = self.peers.get_mut(slot);
+        peer.told_at = Some(now);
         if whole {
             peer.told = Frontier::default();
         }

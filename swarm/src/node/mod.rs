@@ -11,8 +11,9 @@
 //! surplus.rs   copies that may be given up      status.rs    what a person sees
 //! timers.rs    what is due                      holders.rs   who holds what
 //! unreadable.rs  chunks of the outbox that are damaged here
+//! parting.rs   whether this device may go
 //! comparing.rs  what others keep and this device lacks    auditing.rs  whether others hold what they should
-//! mending.rs   chunks that should be here, whole
+//! mending.rs   chunks that should be here, whole   garbage.rs   what a host without keys gives up
 //! ```
 
 mod auditing;
@@ -20,6 +21,7 @@ mod backoff;
 mod comparing;
 mod copied;
 mod fetch;
+mod garbage;
 mod gossip;
 mod greeting;
 mod holders;
@@ -31,6 +33,7 @@ mod mending;
 mod outbox;
 mod outlines;
 mod pace;
+mod parting;
 mod peer;
 mod push;
 mod safety;
@@ -51,6 +54,7 @@ use ledger::{Frontier, OutlineCounters};
 
 use self::copied::Copied;
 use self::fetch::Fetches;
+use self::garbage::Garbage;
 use self::holders::Holders;
 use self::hosting::Hosting;
 use self::hosts::Hosts;
@@ -96,6 +100,7 @@ pub struct Node {
     fetches: Fetches,
     holders: Holders,
     mending: Mending,
+    garbage: Garbage,
     /// When chunks last came or went: what hosts keep differs meanwhile.
     moved_at: Option<Millis>,
     /// What nonces are drawn from.
@@ -133,6 +138,7 @@ impl Node {
             fetches: Fetches::default(),
             holders: Holders::default(),
             mending: Mending::default(),
+            garbage: Garbage::default(),
             moved_at: None,
             secret: blake3::derive_key(DRAW_CONTEXT, &seed.to_le_bytes()),
             drawn: 0,

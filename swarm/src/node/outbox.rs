@@ -100,6 +100,22 @@ impl Outbox {
         (!entry.confirmed().contains(&slot)).then_some(entry.id)
     }
 
+    /// How many others have confirmed the chunk at a position.
+    pub(super) fn copies(&self, position: u64) -> usize {
+        self.entries.get(&position).map_or(0, |entry| entry.confirmed().len())
+    }
+
+    /// Nothing lacks copies, and the disk knows of all that has them.
+    pub(super) fn is_done(&self) -> bool {
+        self.entries.is_empty() && self.replicated.is_empty() && self.clearing == 0
+    }
+
+    /// Whether each chunk is on one of these hosts at least.
+    pub(super) fn all_on_one_of(&self, hosts: &[Slot]) -> bool {
+        let confirmed = |entry: &Entry| entry.confirmed().iter().any(|slot| hosts.contains(slot));
+        self.entries.values().all(confirmed)
+    }
+
     /// The chunk is not in the store any more: there is nothing to copy.
     pub(super) fn forget(&mut self, position: u64) {
         if let Some(entry) = self.entries.remove(&position) {

@@ -11,7 +11,7 @@ use super::comparing::{CarePace, Comparing};
 use super::log_sync::LogFlow;
 use super::pace::Pace;
 use super::push::PushFlow;
-use crate::facts::{Facts, SignedFacts};
+use crate::facts::{Facts, LEAVES, SignedFacts};
 use crate::input::{Member, Millis};
 use crate::settings::Settings;
 use crate::view::PeerState;
@@ -70,6 +70,8 @@ pub(super) struct Peer {
     pub auditing: Auditing,
     /// How far its logs are durable there, as it told.
     pub told: Frontier,
+    /// When it last told so.
+    pub told_at: Option<Millis>,
     pub link: Option<Link>,
 }
 
@@ -121,12 +123,23 @@ pub(super) struct Guest {
     pub sums: usize,
     pub lists: usize,
     pub proofs: usize,
+    /// Chunks it wants judged: questions that are worked on.
+    pub judging: usize,
     /// Chunks asked of it that have not come, about so many bytes.
     pub asked_bytes: usize,
+    /// Chunks that were asked of it and came.
+    pub chunks: u64,
     /// Sizes of the chunks it sent, smoothed, bytes.
     pub usual_bytes: usize,
     /// How long it took for one, smoothed, milliseconds.
     pub usual_ms: Millis,
+}
+
+impl Guest {
+    /// Bytes a second at which chunks came, one at a time.
+    pub(super) fn chunk_rate(&self) -> Option<u64> {
+        (self.chunks > 0).then(|| self.usual_bytes as u64 * 1000 / self.usual_ms.max(1))
+    }
 }
 
 impl Peers {
@@ -200,6 +213,7 @@ impl Peer {
             comparing: Comparing::new(now),
             auditing: Auditing::new(now),
             told: Frontier::default(),
+            told_at: None,
             link: None,
         }
     }
@@ -216,6 +230,12 @@ impl Peer {
     pub(super) fn hosts(&self) -> bool {
         let may = self.member.is_some_and(|member| member.may_host);
         may && self.facts().is_some_and(|facts| facts.contributed_bytes > 0)
+    }
+
+    /// Whether it may hold chunks that others want: it hosts, or did until it began to leave.
+    pub(super) fn may_hold(&self) -> bool {
+        let leaves = self.facts().is_some_and(|facts| facts.capabilities & LEAVES != 0);
+        self.hosts() || (self.member.is_some() && leaves)
     }
 
     /// Whether it said, or showed, that it has no room.

@@ -21,6 +21,8 @@ impl Node {
             hosts: self.hosts.slots().len(),
             surplus: !self.surplus.is_empty(),
             copies: self.settings.copies,
+            parting: self.parting(),
+            garbage: self.garbage_view(),
             counters: self.counters,
         }
     }
@@ -40,6 +42,7 @@ impl Node {
             copies_outstanding: self.outstanding(slot),
             sync_lag: self.mine.0.iter().map(lag).sum(),
             facts: peer.facts().cloned(),
+            chunk_rate: peer.link.as_ref().and_then(|link| link.guest.chunk_rate()),
             audit: peer.auditing.told,
         }
     }

@@ -16,6 +16,7 @@ use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
 use crate::wire::{Answer, CAPABILITIES, Digests, GROUPS, Message, Said};
 
+mod fewest;
 mod ordering;
 mod pace;
 
@@ -55,16 +56,21 @@ fn hello(number: u8) -> Message {
     Message::Hello { workspace: workspace(), capabilities: CAPABILITIES, heard: true, digests, facts }
 }
 
-fn node() -> Node {
-    let settings = Settings { push_window_bytes: 5_000, fetch_window_bytes: 5_000, ..Settings::default() };
-    let mut node = Node::new(key(0).id(), workspace(), settings, 7);
+/// All of them; whether this device is a host without keys.
+fn members(blind: bool) -> Input {
     let member = |number| Member {
         device: key(number).id(),
         key: key(number).public(),
-        holds_keys: true,
+        holds_keys: number > 0 || !blind,
         may_host: true,
     };
-    node.handle(0, Input::Members((0..=PEERS).map(member).collect()));
+    Input::Members((0..=PEERS).map(member).collect())
+}
+
+fn node() -> Node {
+    let settings = Settings { push_window_bytes: 5_000, fetch_window_bytes: 5_000, ..Settings::default() };
+    let mut node = Node::new(key(0).id(), workspace(), settings, 7);
+    node.handle(0, members(false));
     node.handle(0, Input::OwnFacts(facts(0, 1, false)));
     node.handle(0, Input::KnownFacts(Vec::new()));
     node
@@ -88,6 +94,7 @@ enum Step {
     Decide(u8),
     Await(u64, usize),
     Damaged,
+    Blind(bool),
 }
 
 fn chunk(number: u8) -> Bytes {
@@ -181,6 +188,13 @@ fn care() -> impl Strategy<Value = Message> {
         }),
         (question(), prop::option::of(any::<[u8; 32]>()))
             .prop_map(|(question, proof)| Message::Audited { question, proof }),
+        (question(), prop::collection::vec(0..20_u8, 0..6)).prop_map(|(question, ids)| {
+            Message::Judge { question, ids: ids.iter().map(|number| id(*number).0).collect() }
+        }),
+        (question(), 1..=PEERS, prop::collection::vec(0..20_u8, 0..6)).prop_map(|(question, judge, ids)| {
+            let ids: Vec<_> = ids.iter().map(|number| id(*number)).collect();
+            Message::Judged { question, judgement: judged(judge, 0, &ids).map(|bytes| bytes.to_vec()) }
+        }),
     ]
 }
 
@@ -202,6 +216,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => peer().prop_map(Step::Lost),
         1 => peer().prop_map(Step::Found),
         1 => Just(Step::Damaged),
+        2 => any::<bool>().prop_map(Step::Blind),
         1 => prop::collection::vec(0..20_u8, 0..6).prop_map(Step::WhoHas),
         1 => any::<u8>().prop_map(Step::Decide),
         1 => (0..9_u64, 0..9_usize).prop_map(|(sequence, copies)| Step::Await(sequence, copies)),
@@ -229,6 +244,12 @@ fn filled(message: Message, chunks: &[u8]) -> (Message, Vec<Bytes>) {
     }
 }
 
+/// What a device says of these chunks to another: that all are dead.
+fn judged(judge: u8, asker: u8, ids: &[ChunkId]) -> Option<Bytes> {
+    let parties = (workspace(), key(asker).id());
+    crate::judge(key(judge), parties, 1, Frontier::default(), ids.to_vec())
+}
+
 fn work(job: &Job, fails: bool) -> JobResult {
     match job {
         _ if fails => JobResult::Failed,
@@ -245,9 +266,15 @@ fn work(job: &Job, fails: bool) -> JobResult {
             JobResult::Have(ids.iter().map(|id| id.0[0] % 2 == 0).collect())
         }
         Job::Replicated { ids, .. } => JobResult::Ids(ids.clone()),
-        Job::Requeue { .. } | Job::RequeueSurplus { .. } | Job::Doubt { .. } | Job::AcceptRecords { .. } => {
-            JobResult::Ok
-        }
+        Job::Requeue { .. }
+        | Job::RequeueSurplus { .. }
+        | Job::Doubt { .. }
+        | Job::Doom { .. }
+        | Job::AcceptRecords { .. } => JobResult::Ok,
+        Job::Doomed { after: Some(_), .. } => JobResult::Ids(Vec::new()),
+        Job::Doomed { .. } => JobResult::Ids((0..5).map(id).collect()),
+        Job::Collect { dead, .. } => JobResult::Collected(dead.len() as u64),
+        Job::Judge { ids, .. } => JobResult::Judgement(judged(0, 0, ids)),
         Job::Sums { partitions } => JobResult::Sums(vec![PartitionSum::default(); partitions.len()]),
         Job::Kept { max, .. } => JobResult::Ids((0..15).map(id).take(*max).collect()),
         Job::Damaged { .. } => JobResult::Ids((0..5).map(id).collect()),
@@ -323,6 +350,7 @@ impl Driver {
                 self.feed(Input::Connected { peer: key(peer).id(), rtt_ms: 3 });
                 self.step(Step::Say(peer, hello(peer), Vec::new()));
             }
+            Step::Blind(blind) => self.feed(members(blind)),
             Step::Disconnect(peer) => self.feed(Input::Disconnected { peer: key(peer).id() }),
             Step::Say(peer, message, chunks) => {
                 let (message, parts) = filled(message, &chunks);

@@ -66,6 +66,8 @@ fn all() -> Vec<(Message, Vec<Bytes>)> {
         (Message::Listed { question: 300, ids: vec![[6; 32], [7; 32]] }, vec![]),
         (Message::Audit { question: 300, id: [6; 32], nonce: [7; 32] }, vec![]),
         (Message::Audited { question: 300, proof: Some([8; 32]) }, vec![]),
+        (Message::Judge { question: 300, ids: vec![[6; 32], [7; 32]] }, vec![]),
+        (Message::Judged { question: 300, judgement: Some(vec![1, 2]) }, vec![]),
     ]
 }
 
@@ -117,6 +119,8 @@ const GOLDEN: &[&str] = &[
     "011aac0202[06x32][07x32]",
     "011bac02[06x32][07x32]",
     "011cac0201[08x32]",
+    "011dac0202[06x32][07x32]",
+    "011eac0201020102",
 ];
 
 #[test]

@@ -63,8 +63,12 @@ fn who_claims_what_he_dropped_is_found_and_passed_over_until_he_shows_something(
 
 #[test]
 fn who_lost_a_chunk_and_says_so_gets_it_again() {
-    // A blind host cannot tell that nothing names them.
     let (mut world, ids) = with_chunks(&[host(10), Kind { blind: true, ..host(10) }]);
+    // A host without keys asks whether anything names what it lacks.
+    for (number, some) in ids.chunks(6).enumerate() {
+        world.publish(0, &format!("file{number}"), some);
+    }
+    world.settle(MINUTE_MS);
     // Again and again, so that it is asked before it finds out by comparing.
     for _ in 0..240 {
         for id in &ids[..20] {

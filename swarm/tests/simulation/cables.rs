@@ -20,6 +20,8 @@ impl World {
         machine.node = Node::new(machine.device(), CAST.keyring.workspace, settings, seed);
         let copies = machine.log.roster().policy().copies;
         let known = machine.known.values().cloned().collect();
+        // As a driver does: that it leaves must make a difference to the first tables.
+        let leaves = std::mem::take(&mut machine.leaves);
         let facts = machine.facts(self.now);
         let (digest, frontier) = (machine.log.roster_digest(), machine.log.frontier());
         let outlines = machine.log.outline_counters();
@@ -36,6 +38,11 @@ impl World {
         self.feed(index, Input::Damaged);
         for device in self.dead() {
             self.feed(index, Input::DeclareLost { device });
+        }
+        if leaves {
+            self.machines[index].leaves = true;
+            let facts = self.machines[index].facts(self.now);
+            self.feed(index, Input::OwnFacts(facts));
         }
         self.dial_all(index);
     }

@@ -24,6 +24,8 @@ pub struct Disk {
     pub rotten: BTreeSet<ChunkId>,
     /// Durable copies until a fault took them: nobody can know that at once.
     pub taken: BTreeSet<ChunkId>,
+    /// Nothing names them, somebody said.
+    pub doomed: BTreeSet<ChunkId>,
     /// Not here, though it says so.
     pub claimed: BTreeSet<ChunkId>,
 }
@@ -50,6 +52,7 @@ impl Disk {
     }
 
     fn insert(&mut self, id: ChunkId, bytes: Bytes, unreplicated: bool, placed: bool) {
+        self.doomed.remove(&id);
         if let Some(held) = self.chunks.get_mut(&id) {
             held.placed |= placed;
             held.unreplicated |= unreplicated;
@@ -76,6 +79,7 @@ impl Disk {
         self.flush();
         let mut have = Vec::new();
         for id in ids {
+            self.doomed.remove(id);
             let held = self.chunks.get_mut(id);
             let good = held.is_some() && !self.damaged.contains(id);
             have.push(good || self.claimed.contains(id));
@@ -134,6 +138,7 @@ impl Disk {
     ) -> impl Iterator<Item = ChunkId> {
         let good = self.chunks.iter().filter(move |(id, held)| {
             !self.damaged.contains(id)
+                && !self.doomed.contains(id)
                 && if confirmed {
                     held.placed && !held.unreplicated
                 } else {
@@ -155,6 +160,18 @@ impl Disk {
 
     pub fn bad(&self, after: Option<ChunkId>, max: usize) -> Vec<ChunkId> {
         self.damaged.iter().copied().filter(|id| Some(*id) > after).take(max).collect()
+    }
+
+    pub fn doomed(&self, after: Option<ChunkId>, max: usize) -> Vec<ChunkId> {
+        self.doomed.iter().copied().filter(|id| Some(*id) > after).take(max).collect()
+    }
+
+    /// Gives up what is doomed still. What that was.
+    pub fn give_up(&mut self, ids: &[ChunkId]) -> Vec<ChunkId> {
+        let doomed: Vec<_> = ids.iter().copied().filter(|id| self.doomed.remove(id)).collect();
+        self.chunks.retain(|id, _| !doomed.contains(id));
+        self.used = self.chunks.values().map(|held| held.bytes.len()).sum();
+        doomed
     }
 
     /// Of a claimed chunk a made-up one.

@@ -1,7 +1,8 @@
 //! One computer of the group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use chunkstore::ChunkId;
 use ledger::Now;
 use ledger::identity::DeviceId;
@@ -9,7 +10,7 @@ use ledger::roster::Copies;
 use swarm::placement::{HostWeight, weight_of};
 use swarm::{Facts, FetchError, Job, JobResult, Member, Node, Settings, SignedFacts};
 
-use crate::cast::{CAST, wall};
+use crate::cast::{CAST, START_MS, wall};
 use crate::disk::Disk;
 use crate::log::Log;
 use crate::verdict::live_chunks;
@@ -59,6 +60,8 @@ pub struct Machine {
     pub full: bool,
     /// It was full once: what was put then is safe without it.
     pub was_full: bool,
+    /// It says that it leaves.
+    pub leaves: bool,
     /// Chunks put since the last commit.
     pub fresh: Vec<ChunkId>,
     /// Own transactions and the chunks put for them, as they became durable.
@@ -74,6 +77,12 @@ pub struct Machine {
     /// Answers to who holds what.
     pub holders: Vec<Answer>,
     pub jobs: usize,
+    /// What it was told is dead, as signed.
+    pub proofs: Vec<Bytes>,
+    /// What it gave up itself, since nothing names it.
+    pub swept: BTreeSet<ChunkId>,
+    /// What it gave up on that.
+    pub collected: BTreeSet<ChunkId>,
 }
 
 impl Machine {
@@ -99,6 +108,7 @@ impl Machine {
             issued: 0,
             full: false,
             was_full: false,
+            leaves: false,
             fresh: Vec::new(),
             committed: Vec::new(),
             commit_due: false,
@@ -110,6 +120,9 @@ impl Machine {
             fetched: Vec::new(),
             holders: Vec::new(),
             jobs: 0,
+            proofs: Vec::new(),
+            swept: BTreeSet::new(),
+            collected: BTreeSet::new(),
         }
     }
 
@@ -122,24 +135,29 @@ impl Machine {
         wall(now, self.ahead_ms)
     }
 
+    /// What it gives to the others, bytes.
+    pub fn gives(&self) -> u64 {
+        if self.leaves { 0 } else { self.kind.contributed }
+    }
+
     pub fn facts(&mut self, now: u64) -> SignedFacts {
         self.issued = (self.issued + 1).max(self.wall(now).wall.millis());
         let facts = Facts {
             device: self.device(),
             issued_ms: self.issued,
-            contributed_bytes: self.kind.contributed,
+            contributed_bytes: self.gives(),
             used_bytes: self.disk.used as u64,
             full: self.full,
             site: self.kind.site.clone(),
             addresses: Vec::new(),
             safe_through: self.safe_through,
-            capabilities: 0,
+            capabilities: if self.leaves { swarm::LEAVES } else { 0 },
         };
         SignedFacts::sign(&CAST.devices[self.index], CAST.keyring.workspace, facts)
     }
 
     pub fn weight(&self) -> HostWeight {
-        let weight = weight_of(self.kind.contributed);
+        let weight = weight_of(self.gives());
         HostWeight { device: self.device(), weight, site: self.kind.site.clone(), full: self.full }
     }
 
@@ -177,6 +195,31 @@ impl Machine {
             }
             Job::Lacking { ids } => JobResult::Ids(self.lacking(&ids)),
             Job::Damaged { after, max } => JobResult::Ids(self.disk.bad(after, max)),
+            Job::Doomed { after, max } => JobResult::Ids(self.disk.doomed(after, max)),
+            Job::Doom { ids, proof } => {
+                self.proofs.push(proof);
+                self.disk.doomed.extend(ids);
+                JobResult::Ok
+            }
+            Job::Collect { dead, alive, proof } => {
+                self.proofs.push(proof);
+                self.disk.doomed.retain(|id| !alive.contains(id));
+                let gone = self.disk.give_up(&dead);
+                self.collected.extend(&gone);
+                JobResult::Collected(gone.len() as u64)
+            }
+            Job::Judge { asker, ids } => {
+                let (logs, live) = (self.log.frontier(), live_chunks(self));
+                let dead = ids.into_iter().filter(|id| !live.contains(id)).collect();
+                let parties = (CAST.keyring.workspace, asker);
+                JobResult::Judgement(swarm::judge(
+                    &CAST.devices[self.index],
+                    parties,
+                    START_MS + now,
+                    logs,
+                    dead,
+                ))
+            }
             Job::Prove { id, nonce } => JobResult::Proof(self.disk.proof(&id, &nonce)),
             Job::LogSince { frontier, max_bytes } => {
                 JobResult::Transactions(self.log.since(&frontier, max_bytes))
@@ -202,7 +245,8 @@ impl Machine {
 
     /// What is wanted here of what another owner has. A blind host cannot tell what nothing names any more.
     fn lacking(&mut self, ids: &[ChunkId]) -> Vec<ChunkId> {
-        let have = self.disk.have(ids);
+        // What is doomed here is not wanted because another keeps it still.
+        let have = if self.kind.blind { self.disk.count(ids) } else { self.disk.have(ids) };
         let mut lacking: Vec<_> = ids.iter().zip(have).filter(|(_, have)| !have).map(|(id, _)| *id).collect();
         if !self.kind.blind {
             let live = live_chunks(self);

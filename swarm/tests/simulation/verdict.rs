@@ -33,9 +33,10 @@ pub fn live_chunks(machine: &mut Machine) -> BTreeSet<ChunkId> {
 impl World {
     /// Machines that host and are not gone for good.
     pub fn hosts(&self) -> Vec<usize> {
-        let hosts = self.machines.iter().filter(|machine| {
-            machine.kind.contributed > 0 && !machine.destroyed && self.is_member(machine.index)
-        });
+        let hosts = self
+            .machines
+            .iter()
+            .filter(|machine| machine.gives() > 0 && !machine.destroyed && self.is_member(machine.index));
         hosts.map(|machine| machine.index).collect()
     }
 
@@ -68,7 +69,11 @@ impl World {
             if steady { (0, needed) } else { (self.machines[author].safe_ever, needed.min(2)) };
         let newly = before + 1..=sequence;
         let committed = self.machines[author].committed.iter().filter(|(number, _)| newly.contains(number));
-        for id in committed.flat_map(|(_, ids)| ids) {
+        // What was called safe before may be dead by now.
+        let given_up = |id: &&ChunkId| {
+            self.machines.iter().any(|machine| machine.swept.contains(id) || machine.collected.contains(id))
+        };
+        for id in committed.flat_map(|(_, ids)| ids).filter(|id| !given_up(id)) {
             let copies = hosts.iter().filter(|host| self.machines[**host].disk.counts(id)).count();
             assert!(
                 copies >= needed,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use chunkstore::ChunkId;
 use ledger::{Content, Kind as NodeKind, Ledger, NewNode, NewVersion, Now, ROOT, Rename};
 use swarm::Urgency;
 
@@ -15,6 +16,8 @@ use crate::world::World;
 const NAMES: u64 = 24;
 /// Devices that may be added and never start.
 const NEWCOMERS: usize = 20;
+/// Of the choices of an edit: new content.
+const PUBLISH: u64 = 7;
 /// So long the simulated people keep history.
 const RETENTION: Duration = Duration::from_secs(3);
 
@@ -87,6 +90,26 @@ impl World {
         let ledger = self.machines[index].log.ledger().unwrap();
         // Names that are taken or missing are part of life.
         let _ = edit(ledger, now, choice, &format!("n{name}"), &format!("n{other}"), content);
+        self.commit_soon(index);
+    }
+
+    /// A file of this name with these chunks, which were put here just now.
+    pub fn publish(&mut self, index: usize, name: &str, chunks: &[ChunkId]) {
+        let now = self.machines[index].wall(self.now);
+        let content = chunks.iter().flat_map(|id| *id.as_bytes()).collect();
+        let ledger = self.machines[index].log.ledger().unwrap();
+        edit(ledger, now, PUBLISH, name, "", content).unwrap();
+        self.commit_soon(index);
+    }
+
+    /// Everything is deleted that was written at random.
+    pub fn delete_all(&mut self, index: usize) {
+        let now = self.machines[index].wall(self.now);
+        let ledger = self.machines[index].log.ledger().unwrap();
+        for name in 0..NAMES {
+            // Names that are missing, or full folders, are part of life.
+            let _ = ledger.unlink(now, ROOT, format!("n{name}").as_bytes());
+        }
         self.commit_soon(index);
     }
 

@@ -345,6 +345,10 @@ impl World {
     pub fn put_chunk(&mut self, index: usize, bytes: Bytes) -> ChunkId {
         self.tally.chunks += 1;
         let id = self.machines[index].disk.put(bytes);
+        for machine in &mut self.machines {
+            machine.swept.remove(&id);
+            machine.collected.remove(&id);
+        }
         self.machines[index].fresh.push(id);
         self.feed(index, Input::Fresh { ids: vec![id], overflowed: false });
         id

@@ -6,6 +6,8 @@
 mod computers;
 mod healing;
 mod hosting;
+mod leaving;
+mod loss;
 mod pairing;
 mod parting;
 mod policy;

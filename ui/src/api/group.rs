@@ -1,8 +1,8 @@
 //! What the API asks of the group of computers.
 
 use crate::answers::{
-    Device, Holding, Invitation, InviteRequest, JoinRequest, Joined, Peer, Policy, PolicyChange, Relaying,
-    WaitFor, Waited,
+    Device, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave, LeaveRequest, Peer,
+    Policy, PolicyChange, Relaying, WaitFor, Waited,
 };
 
 use super::host::Refusal;
@@ -56,6 +56,21 @@ pub trait Group: Send + Sync {
     /// # Errors
     /// [`Refusal`]: no such device.
     fn declare_found(&self, device: &str) -> Result<(), Refusal>;
+
+    /// What these devices would take with them if they died now.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no such device.
+    fn if_lost(&self, devices: &[String]) -> Result<IfLost, Refusal>;
+
+    /// Leaves the drive, at once or when the others have taken over what is here; or stays after all. Answers how far that is.
+    ///
+    /// # Errors
+    /// [`Refusal`]: something would be lost by it, or it makes no sense.
+    fn leave(&self, asked: LeaveRequest) -> Result<Leave, Refusal>;
+
+    /// How far that is.
+    fn leaving(&self) -> Leave;
 
     /// What was decided about copies.
     fn policy(&self) -> Policy;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use vfs::Drive;
 use zeroize::Zeroizing;
@@ -96,6 +97,8 @@ pub struct Facts {
     pub mountpoint: Option<PathBuf>,
     /// Memory of the process, where the system tells.
     pub resident_bytes: Option<u64>,
+    /// A file that is on this computer alone for so long is warned of; zero: none is.
+    pub only_here_after: Duration,
     /// Chunks that are damaged here.
     pub damaged_chunks: u64,
     /// Damaged chunks that became whole again since the start.

@@ -14,6 +14,7 @@ use crate::answers::TreeChanged;
     servers((url = "/api/v1")),
     paths(
         routes::status::status,
+        routes::status::if_lost,
         routes::status::devices,
         routes::status::rename,
         routes::status::revoke,
@@ -21,6 +22,8 @@ use crate::answers::TreeChanged;
         routes::status::found,
         routes::policy::show,
         routes::policy::change,
+        routes::leave::show,
+        routes::leave::change,
         routes::status::invite,
         routes::status::join,
         routes::status::log,

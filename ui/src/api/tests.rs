@@ -21,8 +21,9 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::answers::{
-    Contribution, ContributionChange, Device, Finding, Holding, Invitation, InviteRequest, JoinRequest,
-    Joined, Keys, Peer, Policy, PolicyChange, Relaying, Scope, Setting, SettingChange, WaitFor, Waited,
+    Contribution, ContributionChange, Device, Finding, Holding, IfLost, Invitation, InviteRequest,
+    JoinRequest, Joined, Keys, Leave, LeaveRequest, Peer, Policy, PolicyChange, Relaying, Scope, Setting,
+    SettingChange, WaitFor, Waited,
 };
 
 struct TestHost {
@@ -47,6 +48,7 @@ impl Host for TestHost {
             workspace: "WORKSPACE".into(),
             mountpoint: None,
             resident_bytes: Some(7),
+            only_here_after: std::time::Duration::from_secs(3600),
             damaged_chunks: 0,
             healed_chunks: 0,
         }
@@ -137,6 +139,7 @@ impl Group for Alone {
             role: "owner".into(),
             contributed: 1,
             used: 5,
+            leaving: false,
         }]
     }
 
@@ -164,6 +167,21 @@ impl Group for Alone {
 
     fn declare_found(&self, _device: &str) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    fn if_lost(&self, devices: &[String]) -> Result<IfLost, Refusal> {
+        Ok(IfLost { devices: devices.to_vec(), complete: true, ..IfLost::default() })
+    }
+
+    fn leave(&self, asked: LeaveRequest) -> Result<Leave, Refusal> {
+        if asked.now && !asked.lose {
+            return Err(Refusal::Refused("2 chunks are here alone".into()));
+        }
+        Ok(Leave { state: if asked.cancel { "member" } else { "leaving" }.into(), ..Leave::default() })
+    }
+
+    fn leaving(&self) -> Leave {
+        Leave { state: "member".into(), ..Leave::default() }
     }
 
     fn policy(&self) -> Policy {
@@ -373,6 +391,11 @@ fn those_in_charge_decide_and_declare() {
     assert_eq!(served.post("/workspace/policy", &json!({"copies": 500})).0, 422);
     assert_eq!(served.post("/devices/lost", &json!({"device": "attic"})).0, 200);
     assert_eq!(served.post("/devices/lost", &json!({"device": "cellar"})).0, 409);
+    assert_eq!(served.post("/status/if_lost", &json!({"devices": ["attic"]})).1["devices"][0], "attic");
+    assert_eq!(served.post("/status/if_lost", &json!({"devices": []})).0, 400);
+    assert_eq!(served.post("/leave", &json!({})).1["state"], "leaving");
+    assert_eq!(served.post("/leave", &json!({"cancel": true})).1["state"], "member");
+    assert_eq!(served.post("/leave", &json!({"now": true})).0, 409);
     assert_eq!(served.post("/devices/found", &json!({"device": "attic"})).0, 200);
 }
 

@@ -44,8 +44,14 @@ pub enum Command {
     Up(UpArguments),
     /// Stop the daemon: store everything, unmount
     Down,
-    /// Show how the drive and this computer are
-    Status,
+    /// Show how the drive and this computer are, or what would be lost with some computers
+    #[command(after_help = "Examples:\n  peerdrive status\n  peerdrive status --if-lost attic\n  \
+                            peerdrive status --if-lost attic laptop    (both at once)")]
+    Status {
+        /// Which files would be gone, or down to one copy, if these devices died now
+        #[arg(long, value_name = "DEVICE", num_args = 1..)]
+        if_lost: Vec<String>,
+    },
     /// List the devices of the drive, rename one, take one out, or say that one is lost
     #[command(after_help = "Examples:\n  peerdrive devices\n  peerdrive devices rename X3K9QRT attic\n  \
                             peerdrive devices revoke attic\n  peerdrive devices lost attic\n\nA device is named by its id, \
@@ -90,6 +96,24 @@ pub enum Command {
         /// Address of the other computer, when it is not found by itself
         #[arg(long, value_name = "ADDR")]
         peer: Option<SocketAddr>,
+    },
+    /// Take this computer out of the drive, when the others have taken over what it holds
+    #[command(after_help = "Examples:\n  peerdrive leave             hand everything over, then go\n  \
+                            peerdrive leave --cancel    stay after all\n  \
+                            peerdrive leave --now       go at once; refused if something would be lost\n\n\
+                            The others make the copies that this computer had; that takes a while, and everything goes on \
+                            working meanwhile. After Ctrl+C it goes on, and `peerdrive leave` watches it again. Then the daemon \
+                            ends, and what was here is put aside in the data folder: nothing is deleted.")]
+    Leave {
+        /// Go at once, if everything is on another computer too
+        #[arg(long, conflicts_with = "cancel")]
+        now: bool,
+        /// With --now: go though something is on this computer alone; the others then lose it
+        #[arg(long, requires = "now")]
+        lose: bool,
+        /// Stay after all
+        #[arg(long)]
+        cancel: bool,
     },
     /// Show what changed in the drive, newest first
     #[command(after_help = "Example:\n  peerdrive log --limit 200")]
@@ -517,6 +541,9 @@ mod tests {
             &["up", "/mnt", "--no-mount"],
             &["wait", "--safe", "--synced"],
             &["join"],
+            &["leave", "--lose"],
+            &["status", "--if-lost"],
+            &["leave", "--now", "--cancel"],
             &["join", "--phrase-file", "f"],
             &["invite", "--role", "king"],
             &[],

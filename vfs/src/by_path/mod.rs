@@ -3,6 +3,7 @@
 //! ```text
 //! list      a folder in pages, each entry with its safety          search    names that hold words, files that are not safe
 //! folder    make, with what lies above it                          relocate  move and copy
+//! loss      which files some computers would take with them
 //! remove    delete with all that is in it, and undo that           partial   what is being uploaded, until it is whole
 //! version   what an earlier version held
 //! ```
@@ -12,6 +13,7 @@
 
 mod folder;
 mod list;
+mod loss;
 mod partial;
 mod relocate;
 mod remove;
@@ -19,6 +21,7 @@ mod search;
 mod version;
 
 pub use list::{Listed, ListedPage};
+pub use loss::{Concerned, LossAsked, LossTold};
 pub use partial::{ABANDONED_MAX, PARTIAL_SUFFIX, is_partial_name};
 pub use remove::Removed;
 pub use search::{Filter, Search, SearchFound, Wanted};

@@ -98,6 +98,8 @@ pub struct Status {
     pub safe_files: u64,
     /// Files that exist on this computer alone.
     pub only_here_files: u64,
+    /// When the oldest of them was written, where there are other computers that should have it too.
+    pub only_here_since: Option<Time>,
     /// Files with more than one head.
     pub conflicts: u64,
     /// What this computer gives at most, bytes.

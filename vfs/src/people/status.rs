@@ -34,6 +34,7 @@ impl Drive {
             pending_files: unsettled + uncommitted,
             safe_files: safety.safe.min(stats.files),
             only_here_files: safety.only_here.min(stats.files),
+            only_here_since: safety.only_here_since,
             conflicts: stats.conflicts,
             contributed_bytes: usage.limit_bytes,
             used_bytes: usage.pack_bytes,

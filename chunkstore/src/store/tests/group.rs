@@ -149,3 +149,55 @@ fn a_sweep_that_does_not_know_all_names_spares_what_others_may_name() {
     assert_eq!(sweep.finish().unwrap().dead_chunks, 1);
     assert_readable(&store, &own[1..]);
 }
+
+#[test]
+fn what_is_doomed_is_given_up_unless_anybody_was_told_that_it_is_here() {
+    let store = open_on(&memory());
+    let theirs = sealed(0..6, 500);
+    import(&store, &theirs, PLACED);
+    let mut ids: Vec<_> = theirs.iter().map(|(chunk, _)| chunk.id).collect();
+    assert_eq!(store.give_up_doomed(&ids).unwrap().dead_chunks, 0, "nobody said that they are dead");
+    store.set_state(&ids[5], ChunkState::PINNED, ChunkState::default()).unwrap();
+    assert_eq!(store.doom(&ids).unwrap(), 5);
+    assert_eq!(store.doom(&ids).unwrap(), 0);
+    // They are offered, imported, written, spared; looking alone changes nothing.
+    assert_eq!(store.have(&ids[..1]).unwrap(), [true]);
+    import(&store, &theirs[1..2], PLACED);
+    fill(&store, 2..3, 500);
+    store.spare(&ids[3..4]).unwrap();
+    assert_eq!(store.look_for(&ids).unwrap(), [true; 6]);
+    assert!(store.export(&ids[4]).is_ok(), "what is doomed can be read");
+    assert_eq!(store.doomed(None, 9).unwrap(), [ids[4]]);
+    let report = store.give_up_doomed(&ids).unwrap();
+    assert_eq!((report.dead_chunks, report.live_chunks), (1, 5));
+    let gone = ids.remove(4);
+    assert_eq!(store.have(&[gone]).unwrap(), [false]);
+    assert_eq!(store.have(&ids).unwrap(), [true; 5]);
+}
+
+#[test]
+fn nobody_is_told_that_a_chunk_is_here_which_is_being_given_up() {
+    let store = open_on(&memory());
+    let theirs = sealed(0..200, 100);
+    import(&store, &theirs, PLACED);
+    let ids: Vec<_> = theirs.iter().map(|(chunk, _)| chunk.id).collect();
+    store.doom(&ids).unwrap();
+    let told = std::thread::scope(|scope| {
+        let asks = scope.spawn(|| store.have(&ids).unwrap());
+        store.give_up_doomed(&ids).unwrap();
+        asks.join().unwrap()
+    });
+    assert_eq!(store.look_for(&ids).unwrap(), told);
+}
+
+#[test]
+fn what_is_doomed_is_so_after_a_restart() {
+    let disk = memory();
+    let store = open_on(&disk);
+    let theirs = sealed(0..3, 500);
+    import(&store, &theirs, PLACED);
+    store.doom(&[theirs[1].0.id]).unwrap();
+    store.checkpoint_index().unwrap();
+    drop(store);
+    assert_eq!(open_on(&disk).doomed(None, 9).unwrap(), [theirs[1].0.id]);
+}

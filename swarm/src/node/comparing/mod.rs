@@ -53,12 +53,16 @@ const LISTS_EVERY_MS: Millis = 250;
 /// And for proofs.
 const PROOFS_AT_ONCE: u64 = 4;
 const PROOFS_EVERY_MS: Millis = 30_000;
+/// And for judgements.
+const JUDGEMENTS_AT_ONCE: u64 = 8;
+const JUDGEMENTS_EVERY_MS: Millis = 3_000;
 
 /// How often a peer may make this device look through what it keeps.
 pub(super) struct CarePace {
     pub sums: Pace,
     pub lists: Pace,
     pub proofs: Pace,
+    pub judgements: Pace,
 }
 
 impl CarePace {
@@ -67,6 +71,7 @@ impl CarePace {
             sums: Pace::new(SUMS_AT_ONCE, SUMS_EVERY_MS),
             lists: Pace::new(LISTS_AT_ONCE, LISTS_EVERY_MS),
             proofs: Pace::new(PROOFS_AT_ONCE, PROOFS_EVERY_MS),
+            judgements: Pace::new(JUDGEMENTS_AT_ONCE, JUDGEMENTS_EVERY_MS),
         }
     }
 }

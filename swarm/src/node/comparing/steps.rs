@@ -8,6 +8,7 @@ use super::{
 };
 use crate::input::Millis;
 use crate::node::Node;
+use crate::node::garbage::Lacking;
 use crate::node::jobs::{At, Waiting};
 use crate::node::peer::Slot;
 use crate::output::{Job, JobResult};
@@ -157,13 +158,30 @@ impl Node {
     }
 
     pub(in crate::node) fn lacking(&mut self, at: At, question: u32, result: JobResult) {
+        if self.peers.link_of(at).is_none() {
+            return;
+        }
+        match result {
+            JobResult::Ids(ids) => self.ask_what_lacks(Lacking::Compared { at, question }, ids),
+            _ => self.compare_again(at, question),
+        }
+    }
+
+    pub(in crate::node) fn compare_again(&mut self, at: At, question: u32) {
         let now = self.now;
+        let comparing = &mut self.peers.get_mut(at.0).comparing;
+        if comparing.take(question).is_some() {
+            comparing.retry(now);
+        }
+    }
+
+    /// These are to be fetched; then the comparison goes on.
+    pub(in crate::node) fn lacking_compared(&mut self, at: At, question: u32, ids: Vec<ChunkId>) {
         if self.peers.link_of(at).is_none() {
             return;
         }
         let comparing = &mut self.peers.get_mut(at.0).comparing;
         let Some(Open { step: Step::Listing(mut listing), .. }) = comparing.take(question) else { return };
-        let JobResult::Ids(ids) = result else { return comparing.retry(now) };
         listing.found += ids.len();
         self.mend(ids);
         if listing.after.is_some() {

@@ -124,7 +124,7 @@ impl Node {
     }
 
     fn all_hosts_here(&self) -> bool {
-        let mut others = self.peers.iter().filter(|(slot, peer)| *slot != ME && peer.hosts());
+        let mut others = self.peers.iter().filter(|(slot, peer)| *slot != ME && peer.may_hold());
         others.all(|(_, peer)| peer.is_greeted())
     }
 

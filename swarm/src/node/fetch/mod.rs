@@ -171,6 +171,7 @@ impl Node {
         let asked = fetch.and_then(|fetch| fetch.asked.iter().find(|ask| ask.slot == slot));
         let (Some(asked_at), Some(link)) = (asked.map(|ask| ask.at), self.peers.link(slot)) else { return };
         let guest = &mut link.guest;
+        guest.chunks += 1;
         guest.usual_bytes = (guest.usual_bytes * 7 + bytes).div_ceil(8).max(1);
         guest.usual_ms = (guest.usual_ms * 7 + (now - asked_at)).div_ceil(8);
     }

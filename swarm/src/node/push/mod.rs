@@ -3,6 +3,7 @@
 //! ```text
 //!  queue ─► Offer (≤ 1024 ids) ─► Want ─┬─ have: confirmed
 //!                                       ├─ want: read ─► Chunks (small ones together) ─► Receipt: confirmed
+//!                                       │        what no other host has goes first
 //!                                       ├─ later: queued again after a while
 //!                                       └─ full: the peer is passed over
 //! ```
@@ -44,6 +45,8 @@ pub(super) struct PushFlow {
     batches: BTreeMap<u32, Batch>,
     next_batch: u32,
     wanted: VecDeque<Place>,
+    /// Of the wanted ones those that another host has already: they come behind the others.
+    copied: VecDeque<Place>,
     reads: usize,
     gathered: Vec<(Place, ChunkId, Bytes)>,
     gathered_bytes: usize,
@@ -76,6 +79,7 @@ impl PushFlow {
             batches: BTreeMap::new(),
             next_batch: 0,
             wanted: VecDeque::new(),
+            copied: VecDeque::new(),
             reads: 0,
             gathered: Vec::new(),
             gathered_bytes: 0,
@@ -175,7 +179,8 @@ impl PushFlow {
 
     fn may_offer(&self) -> bool {
         let open = self.batches.values().filter(|batch| !batch.answered).count();
-        open < OFFERS_OPEN_MAX && self.wanted.len() < WANTED_MAX_CHUNKS && !self.queue.is_empty()
+        let wanted = self.wanted.len() + self.copied.len();
+        open < OFFERS_OPEN_MAX && wanted < WANTED_MAX_CHUNKS && !self.queue.is_empty()
     }
 
     fn may_read(&self) -> bool {

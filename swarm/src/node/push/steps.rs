@@ -83,10 +83,26 @@ impl Node {
         self.outbox.unassigned = true;
     }
 
+    /// What no other host is known to have goes first. The others wait no longer than until [`WANTED_MAX_CHUNKS`] of them are
+    /// there: then nothing more is offered before some have gone.
+    ///
+    /// [`WANTED_MAX_CHUNKS`]: super::WANTED_MAX_CHUNKS
+    fn next_wanted(&mut self, slot: Slot) -> Option<Place> {
+        let flow = &mut self.peers.link(slot)?.push;
+        while let Some(place) = flow.wanted.pop_front() {
+            let copies = flow.position(place).map_or(0, |position| self.outbox.copies(position));
+            if copies == 0 {
+                return Some(place);
+            }
+            flow.copied.push_back(place);
+        }
+        flow.copied.pop_front()
+    }
+
     /// Whether there was one to read.
     fn read_wanted(&mut self, slot: Slot) -> bool {
+        let Some(place) = self.next_wanted(slot) else { return false };
         let Some(link) = self.peers.link(slot) else { return false };
-        let Some(place) = link.push.wanted.pop_front() else { return false };
         let at = (slot, link.generation);
         let Some(position) = link.push.position(place) else { return true };
         match self.outbox.lacking(position, slot) {

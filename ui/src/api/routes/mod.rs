@@ -5,6 +5,7 @@ pub(super) mod contribution;
 pub(super) mod daemon;
 pub(super) mod entries;
 pub(super) mod keys;
+pub(super) mod leave;
 pub(super) mod panel;
 pub(super) mod policy;
 pub(super) mod sessions;
@@ -112,8 +113,10 @@ fn looks(guard: &Arc<Guard>) -> Router<Api> {
     let own = Router::new().route("/sessions", delete(sessions::sign_out)).with_state(Arc::clone(guard));
     Router::new()
         .route("/status", get(status::status))
+        .route("/status/if_lost", post(status::if_lost))
         .route("/devices", get(status::devices))
         .route("/workspace/policy", get(policy::show))
+        .route("/leave", get(leave::show))
         .route("/log", get(status::log))
         .route("/history", get(versions::history))
         .route("/conflicts", get(versions::conflicts))
@@ -154,6 +157,7 @@ fn decisions() -> Router<Api> {
         .route("/devices/lost", post(status::lost))
         .route("/devices/found", post(status::found))
         .route("/workspace/policy", post(policy::change))
+        .route("/leave", post(leave::change))
         .route("/invite", post(status::invite))
         .route("/join", post(status::join))
         .route("/scrub", post(care::start_scrub).delete(care::stop_scrub))

@@ -7,8 +7,8 @@ use vfs::Health;
 
 use super::parsed;
 use crate::answers::{
-    Device, DeviceChange, Done, Invitation, InviteRequest, JoinRequest, Joined, LogLine, Policy, Problem,
-    Status, Workspace,
+    Device, DeviceChange, Done, IfLost, IfLostRequest, Invitation, InviteRequest, JoinRequest, Joined,
+    LogLine, Policy, Problem, Status, Workspace,
 };
 use crate::api::host::Facts;
 use crate::api::problem::ApiError;
@@ -16,6 +16,8 @@ use crate::api::query;
 use crate::api::work::{Answer, Api};
 use crate::moment;
 
+/// Devices in one question for what would be lost with them, at most.
+const MAX_LOST_DEVICES: usize = 64;
 /// Lines of the log when nobody says how many.
 const LOG_LINES: u64 = 50;
 /// Lines of the log at most.
@@ -58,6 +60,7 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
         damaged_chunks: facts.damaged_chunks,
         healed_chunks: facts.healed_chunks,
         mending_chunks: api.host.group().mending_chunks(),
+        leaving: api.host.group().leaving().state == "leaving",
     }
 }
 
@@ -78,11 +81,29 @@ fn workspace(drive: Option<&vfs::Status>, facts: &Facts, policy: Policy) -> Work
         safe_files: drive.safe_files,
         pending_files: drive.pending_files,
         only_here_files: drive.only_here_files,
+        only_here_since: drive.only_here_since.map(moment::to_text),
+        only_here_too_long: moment::is_over(drive.only_here_since, facts.only_here_after),
         conflicts: drive.conflicts,
         policy,
         read_only: drive.read_only.clone(),
         fsyncs_too_late: drive.fsyncs_too_late,
     }
+}
+
+#[utoipa::path(post,
+    path = "/status/if_lost",
+    tag = "devices",
+    request_body = IfLostRequest,
+    responses((status = 200, description = "Done", body = IfLost), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn if_lost(
+    State(api): State<Api>,
+    body: Result<Json<IfLostRequest>, JsonRejection>,
+) -> Answer<IfLost> {
+    let asked = parsed(body)?;
+    if asked.devices.is_empty() || asked.devices.len() > MAX_LOST_DEVICES {
+        return Err(ApiError::bad(format!("name 1 to {MAX_LOST_DEVICES} devices")));
+    }
+    api.run(move |api| Ok(api.host.group().if_lost(&asked.devices)?)).await
 }
 
 #[utoipa::path(get,

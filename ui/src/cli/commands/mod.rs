@@ -6,7 +6,9 @@ mod contribution;
 mod down;
 mod files;
 mod group;
+mod if_lost;
 mod keys;
+mod leave;
 mod panel;
 mod policy;
 mod state;
@@ -30,12 +32,16 @@ pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output
     match typed.command {
         Command::Up(arguments) => computer.up(&asked.data, &arguments, asked.output),
         Command::Down => down::down(&mut asked),
-        Command::Status => state::status(&mut asked),
+        Command::Status { if_lost } if if_lost.is_empty() => state::status(&mut asked),
+        Command::Status { if_lost } => if_lost::if_lost(&mut asked, if_lost),
         Command::Devices { command: None } => state::devices(&mut asked),
         Command::Devices { command: Some(command) } => group::change_device(&mut asked, &command),
         Command::Invite { role, ticket } => group::invite(&mut asked, role, ticket),
         Command::Join { code, phrase_file, peer } => {
             group::join(&mut asked, code, phrase_file.as_deref(), peer)
+        }
+        Command::Leave { now, lose, cancel } => {
+            leave::leave(&mut asked, crate::answers::LeaveRequest { now, lose, cancel })
         }
         Command::Log { limit } => state::log(&mut asked, limit),
         Command::History { path } => files::history(&mut asked, &path),

@@ -72,7 +72,18 @@ fn about_drive(drive: &Workspace, status: &Status) -> Vec<Vec<String>> {
     if let Some(why) = &drive.read_only {
         rows.push(row("READ-ONLY", plain(why)));
     }
+    rows.extend(status.leaving.then(|| {
+        row("LEAVING", "others take over what this computer holds: `peerdrive leave` shows how far")
+    }));
     rows.extend(drive.policy.as_ref().map(|policy| row("copies", copies(policy))));
+    if let Some(since) = drive.only_here_since.as_deref().filter(|_| drive.only_here_too_long) {
+        let files = count(drive.only_here_files, "file is", "files are");
+        let told = format!(
+            "{files} on this computer alone, the oldest since {}: start another one",
+            moment::shown(since)
+        );
+        rows.push(row("WARNING", told));
+    }
     if drive.fsyncs_too_late > 0 {
         let late = count(drive.fsyncs_too_late, "fsync was", "fsyncs were");
         rows.push(row("fsync", format!("{late} not on enough computers in time, and on this one alone")));
