@@ -221,7 +221,7 @@ fn groups_that_live_and_break_collect_no_living_chunk_and_are_the_same_each_time
     let run = |seed: u64| {
         let mut world = group(seed, &[host(10), host(10), blind(), blind(), host(5)]);
         for _ in 0..12 {
-            world.live(12);
+            world.live_unspoilt(12);
             members_sweep(&mut world);
             world.run(HOUR_MS);
         }

@@ -16,6 +16,10 @@ use crate::world::World;
 const NAMES: u64 = 24;
 /// Devices that may be added and never start.
 const NEWCOMERS: usize = 20;
+/// What may happen in a step of a group's life: with the last ones devices are added that never start, disks are
+/// spoilt, and computers come and go.
+const ALL_TROUBLE: u64 = 18;
+const TROUBLE_OF_CABLES: u64 = 14;
 /// Of the choices of an edit: new content.
 const PUBLISH: u64 = 7;
 /// So long the simulated people keep history.
@@ -24,10 +28,19 @@ const RETENTION: Duration = Duration::from_secs(3);
 impl World {
     /// A while of work and trouble, then all is mended.
     pub fn live(&mut self, steps: usize) {
+        self.live_with(steps, ALL_TROUBLE);
+    }
+
+    /// The same, and disks and computers stay what they are.
+    pub fn live_unspoilt(&mut self, steps: usize) {
+        self.live_with(steps, TROUBLE_OF_CABLES);
+    }
+
+    fn live_with(&mut self, steps: usize, choices: u64) {
         for _ in 0..steps {
             let pause = self.random.within(20, 1500);
             self.run(pause);
-            match self.random.below(18) {
+            match self.random.below(choices) {
                 14 => self.welcome_somewhere(),
                 15 | 16 => self.spoil_something(),
                 17 => self.change_who_is_there(),
