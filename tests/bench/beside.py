@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A mount with other computers beside it: against the same program alone, and against other replicated file systems.
 
-  beside.py PEERDRIVE [LABEL=DIR ...] [--rounds 3] [--mib 512] [--files 2000] [--tar FILE] [--peers-idle]
+  beside.py PEERDRIVE [LABEL=DIR ...] [--rounds 3] [--mib 512] [--files 2000] [--tar FILE] [--peers-idle | --apart]
 
 PEERDRIVE is the release binary: one computer is started alone, three more share a drive, all on 127.0.0.1. LABEL=DIR are mounts of other
 file systems that are up already. Each round does every workload on every mount, one after the other:
@@ -11,17 +11,17 @@ file systems that are up already. Each round does every workload on every mount,
   tree_untar   tar -x of FILE (default: a tree made of this checkout's sources), then fsync of each    files/s
 
 `safe` is the same until `wait --safe` has returned as well. With --peers-idle the other two computers of the drive run only when a processor
-has nothing else to do: as if they had processors of their own. The medians are printed, and each as a ratio to `alone`."""
+has nothing else to do: as if they had processors of their own. With --apart the first
+processor is for this program and the mounts that are measured, alone or not, and the second for the other two computers. The medians are printed, and each as a ratio to `alone`."""
 import argparse, os, shutil, signal, statistics, subprocess, tarfile, tempfile, time
 
 MIB = 1 << 20
 
 
 class Computer:
-    def __init__(self, program, root, name, port, idle=False, beside=False):
+    def __init__(self, program, root, name, port, prefix=(), beside=False):
         self.program, self.data, self.mount, self.beside = program, f'{root}/{name}.data', f'{root}/{name}.mount', beside
         os.mkdir(self.mount)
-        prefix = ['chrt', '--idle', '0'] if idle else []
         self.process = subprocess.Popen(
             [*prefix, program, 'up', self.mount, '--data', self.data, '--no-discovery', '--panel', 'off', '--contribute', '20G',
              '--listen', f'127.0.0.1:{port}'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -127,12 +127,18 @@ def main():
     for name, default in (('rounds', 3), ('mib', 512), ('files', 2000)):
         parser.add_argument(f'--{name}', type=int, default=default)
     parser.add_argument('--tar')
-    parser.add_argument('--peers-idle', action='store_true')
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument('--peers-idle', action='store_true')
+    where.add_argument('--apart', action='store_true')
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir='/var/tmp') as root:
         asked.tar = asked.tar or made_tar(root)
+        if asked.apart:
+            # What is started from here on stays there too.
+            os.sched_setaffinity(0, {0})
+        others_prefix = ['chrt', '--idle', '0'] if asked.peers_idle else ['taskset', '-c', '1'] if asked.apart else []
         alone = Computer(asked.peerdrive, root, 'alone', 22960)
-        group = [Computer(asked.peerdrive, root, f'group{n}', 22961 + n, asked.peers_idle and n > 0, True) for n in range(3)]
+        group = [Computer(asked.peerdrive, root, f'group{n}', 22961 + n, others_prefix if n else [], True) for n in range(3)]
         try:
             for other in group[1:]:
                 other.ask('join', group[0].ask('invite'), '--peer', '127.0.0.1:22961')

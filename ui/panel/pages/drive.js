@@ -122,6 +122,8 @@ class Folder {
 
   show(entries) {
     this.entries = entries;
+    // What was found stays, though the folder was being read when the search began.
+    if (this.search.value.trim()) return;
     const isHidden = (entry) => entry.name.startsWith('.') && !entry.partial;
     const hidden = entries.filter(isHidden).length;
     const shown = sorted(this.showsHidden ? entries : entries.filter((entry) => !isHidden(entry)), this.sort);
