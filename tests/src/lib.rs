@@ -45,7 +45,7 @@ mod witnesses;
 
 pub use clock::Clock;
 pub use daemon::{Daemon, Start};
-pub use deadline::eventually;
+pub use deadline::{eventually, eventually_long};
 pub use dice::{Dice, seed};
 #[cfg(target_os = "linux")]
 pub use network::{Network, Place};

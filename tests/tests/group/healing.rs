@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use tests::tree::Tree;
-use tests::{Daemon, eventually, is_long, noise, told};
+use tests::{Daemon, eventually, eventually_long, is_long, noise, told};
 
 use crate::computers::Computers;
 
@@ -169,12 +169,4 @@ fn quiet_computers_audit_each_other_and_say_next_to_nothing() {
         sent().iter().zip(before).map(|(after, before)| (after - before) / seconds).collect();
     tests::report(format!("{rates:?} bytes a second in {seconds} s"));
     assert!(rates.iter().all(|rate| *rate < 1000), "{rates:?}");
-}
-
-fn eventually_long(what: &str, happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(1200);
-    while !happened() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_secs(2));
-    }
 }

@@ -19,8 +19,8 @@ use crate::{Drive, Error, FileSafety, Ino, Kind};
 /// Folders that wait to be looked into at most; beyond that not every file was looked at.
 const FOLDERS_WAITING_MAX: usize = 1 << 16;
 
-/// Takes the folder and entry of a name; false: no more of them.
-type Visit<'a> = dyn FnMut(&[u8], &Entry) -> Result<bool, Error> + 'a;
+/// Takes the folder and entry of a name.
+type Visit<'a> = dyn FnMut(&[u8], &Entry) -> Result<(), Error> + 'a;
 
 /// Which computers are lost, and who is left.
 pub struct LossAsked<'a> {
@@ -79,8 +79,7 @@ impl Drive {
         let core = &self.core;
         let view = core.safety_view();
         let (mut told, mut whole) = (LossTold::default(), true);
-        let start = (crate::ROOT, Vec::new());
-        let through = core.each_name(start, asked.patience, &mut |folder, entry| {
+        let through = core.each_name(asked.patience, &mut |folder, entry| {
             if entry.kind == Kind::File {
                 let (copies, bytes, known) = core.copies_left(&view, entry.ino, asked)?;
                 whole &= known;
@@ -91,7 +90,7 @@ impl Drive {
                     _ => {}
                 }
             }
-            Ok(true)
+            Ok(())
         })?;
         told.complete = through && whole;
         Ok(told)
@@ -103,16 +102,11 @@ fn path_of(folder: &[u8], entry: &Entry) -> Vec<u8> {
 }
 
 impl Core {
-    /// Calls `visit` with the folder and entry of every name below `start`, as long as it says so, it is not too late, and there are not
-    /// too many folders. Whether every name was visited.
-    fn each_name(
-        &self,
-        start: (Ino, Vec<u8>),
-        patience: Duration,
-        visit: &mut Visit<'_>,
-    ) -> Result<bool, Error> {
+    /// Calls `visit` with the folder and entry of every name, until it is too late or there are too many folders. Whether every name was
+    /// visited.
+    fn each_name(&self, patience: Duration, visit: &mut Visit<'_>) -> Result<bool, Error> {
         let (began, mut whole) = (Instant::now(), true);
-        let mut folders = VecDeque::from([start]);
+        let mut folders = VecDeque::from([(crate::ROOT, Vec::new())]);
         let mut names: Vec<Entry> = Vec::with_capacity(STEP_ENTRIES);
         while let Some((dir, path)) = folders.pop_front() {
             let mut after = 0;
@@ -123,13 +117,11 @@ impl Core {
                 let Some(last) = names.last() else { break };
                 after = last.cookie;
                 for entry in names.drain(..) {
-                    if !visit(&path, &entry)? {
-                        return Ok(false);
-                    }
+                    visit(&path, &entry)?;
                     if entry.kind == Kind::Directory {
                         whole &= folders.len() < FOLDERS_WAITING_MAX;
                         if whole {
-                            folders.push_back((entry.ino, [&path[..], b"/", &entry.name].concat()));
+                            folders.push_back((entry.ino, path_of(&path, &entry)));
                         }
                     }
                 }
