@@ -15,6 +15,7 @@
 //! | [`lock`] | one process per folder |
 //! | [`folder_use`] | whether somebody holds that lock |
 //! | [`memory`] | resident bytes, and giving freed ones back |
+//! | [`priority`] | threads that let others go first |
 //! | [`computer_name`] | what this computer is called |
 //! | [`terminal`] | asking for a secret |
 //! | [`browser`] | opening an address |
@@ -30,6 +31,7 @@ pub mod memory;
 pub mod mount;
 pub mod owner;
 pub mod paths;
+pub mod priority;
 pub mod private_file;
 pub mod stop_signal;
 pub mod terminal;

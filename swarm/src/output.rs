@@ -1,6 +1,8 @@
 //! What a [`Node`](crate::Node) asks of its driver: frames to send, and jobs on the disk that end in an
 //! [`Input::Done`](crate::Input::Done) each.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use chunkstore::{ChunkId, PartitionSum};
 use ledger::identity::DeviceId;
@@ -138,6 +140,12 @@ pub enum Job {
     /// Which of these are held in any way, durable or not → [`JobResult::Have`]. Nothing changes: cache stays cache, nothing is
     /// flushed.
     Count {
+        /// Which.
+        ids: Vec<ChunkId>,
+    },
+    /// Which of these, all put before, belong to files that are open and not published yet; and how far own transactions go that name
+    /// the rest → [`JobResult::Named`], once those are durable here. A host without keys publishes nothing.
+    Named {
         /// Which.
         ids: Vec<ChunkId>,
     },
@@ -331,6 +339,13 @@ pub enum JobResult {
     Flushed(bool),
     /// Of `Have` and `Count`: one answer for each id.
     Have(Vec<bool>),
+    /// Of `Named`.
+    Named {
+        /// Those that nothing durable names yet.
+        open: HashSet<ChunkId>,
+        /// Own transactions up to here, all durable, name the others, or none ever will.
+        sequence: u64,
+    },
     /// Of `Unreplicated`, `Replicated`, `Kept`, `Lacking`, `Damaged` and `Doomed`.
     Ids(Vec<ChunkId>),
     /// Of `Sums`: one for each partition.

@@ -16,6 +16,7 @@ use crate::fetch::Fetcher;
 use crate::garbage::LiveSweep;
 use crate::keeper::Keeper;
 use crate::log_watch::LogWatch;
+use crate::naming::Naming;
 use crate::nearby::Offers;
 use crate::node::{Handles, NodeTable, State};
 use crate::read_ahead::ReadAhead;
@@ -54,6 +55,7 @@ pub(crate) struct Core {
     pub(crate) offers: Offers,
     pub(crate) fetcher: Fetcher,
     pub(crate) log_watch: LogWatch,
+    pub(crate) naming: Naming,
     pub(crate) safety: SafetyBook,
     pub(crate) access: Access,
     pub(crate) sweep: LiveSweep,
@@ -111,6 +113,7 @@ impl Core {
             offers: Offers::default(),
             fetcher: Fetcher::default(),
             log_watch: LogWatch::default(),
+            naming: Naming::default(),
             safety: SafetyBook::default(),
             access: Access::default(),
             sweep: LiveSweep::default(),

@@ -9,7 +9,7 @@
 //!   ├───── content/   settled pieces, unsettled changes over them, pages of long lists
 //!   ├───── write/     write buffer, streams, settling, publishing, group commit
 //!   ├───── access        what the roster allows this computer, and asks of it
-//!   ├───── group, fetch, starved, safety, log_watch    what the drive asks of other computers, and what it tells them
+//!   ├───── group, fetch, starved, safety, naming, log_watch    what the drive asks of other computers, and what it tells them
 //!   └───── keeper, garbage, read_ahead, changes
 //! ```
 //!
@@ -31,6 +31,7 @@ mod garbage;
 mod group;
 mod keeper;
 mod log_watch;
+mod naming;
 mod nearby;
 mod node;
 mod ops;
@@ -55,6 +56,7 @@ pub use drive::{Drive, Open, OpenError, Settings, WorkspaceFiles};
 pub use error::Error;
 pub use group::{CopiesDone, FetchDone, FetchError, Group, Urgency};
 pub use ledger::{Ino, Kind, ROOT, Time};
+pub use naming::{Named, NamedReply};
 pub use nearby::Nearby;
 pub use people::{
     DoctorFinding, DoctorProgress, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress,

@@ -3,6 +3,7 @@
 
 mod fixture;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,65 @@ fn wait_until_settled(drive: &Drive) {
         assert!(Instant::now() < deadline, "never settled");
         let _ = advances.recv_timeout(Duration::from_millis(50));
     }
+}
+
+/// What is said of all chunks that were put so far.
+fn named(drive: &Drive) -> vfs::Named {
+    let (told, answers) = unbounded();
+    let ids = drive.store().unreplicated(None, usize::MAX).unwrap();
+    drive.when_named(&ids, Box::new(move |named| told.send(named.unwrap()).unwrap()));
+    answers.recv_timeout(PATIENCE).unwrap()
+}
+
+fn own_sequence(drive: &Drive) -> u64 {
+    drive.frontier().0.values().copied().max().unwrap_or(0)
+}
+
+#[test]
+fn chunks_of_an_open_file_are_named_once_it_is_published_and_durable() {
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    write_file(&drive, ROOT, "before", &noise(1, 1 << 20));
+    sync_all(&drive);
+    let before = named(&drive);
+    assert_eq!(before, vfs::Named { open: HashSet::new(), sequence: own_sequence(&drive) });
+    // Cut and sealed while it arrives.
+    let (_, handle) = create(&drive, ROOT, "long");
+    write(&drive, handle, 0, &noise(2, LONG));
+    let while_open = named(&drive);
+    assert!(while_open.open.len() > 20, "{}", while_open.open.len());
+    drive.release(handle);
+    wait_until_settled(&drive);
+    let after = named(&drive);
+    assert!(after.open.is_empty() && after.sequence > before.sequence);
+    assert!(after.sequence <= own_sequence(&drive), "it is durable here");
+    // What is open and has no name stays as long as it is open.
+    let (_, handle) = create(&drive, ROOT, "gone");
+    write(&drive, handle, 0, &noise(3, LONG));
+    drive.unlink(ROOT, b"gone").unwrap();
+    sync_all(&drive);
+    assert!(named(&drive).open.len() > 20);
+    assert!(read(&drive, handle, 0, 1000) == noise(3, LONG)[..1000]);
+    drive.release(handle);
+    assert!(named(&drive).open.is_empty());
+}
+
+#[test]
+fn a_question_for_names_is_answered_by_the_commit_that_comes_anyway() {
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    let (told, answers) = unbounded();
+    for number in 0..40_u64 {
+        write_file(&drive, ROOT, &format!("f{number}"), &noise(number, 10_000));
+        let ids = drive.store().unreplicated(None, usize::MAX).unwrap();
+        let told = told.clone();
+        drive.when_named(&ids, Box::new(move |named| told.send(named).unwrap()));
+    }
+    drop(told);
+    // More than wait at a time are told so at once.
+    let answered: Vec<_> = answers.iter().take(40).collect();
+    assert!(answered.iter().filter(|answer| answer.is_ok()).count() > 0);
+    assert!(answered.iter().flatten().all(|named| named.sequence <= own_sequence(&drive)));
 }
 
 #[test]

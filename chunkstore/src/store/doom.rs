@@ -21,7 +21,7 @@ impl ChunkStore {
     /// # Errors
     /// [`StoreError::Index`].
     pub fn doom(&self, ids: &[ChunkId]) -> Result<u64, StoreError> {
-        let doom = |state: ChunkState| {
+        let doom = |_: &ChunkId, state: ChunkState| {
             if state.has(ChunkState::PINNED) { state } else { state.with(ChunkState::DOOMED) }
         };
         self.inner.change_states(ids, &doom)
@@ -40,7 +40,7 @@ impl ChunkStore {
     /// # Errors
     /// [`StoreError::Index`].
     pub fn spare(&self, ids: &[ChunkId]) -> Result<(), StoreError> {
-        self.inner.change_states(ids, &|state| state.without(ChunkState::DOOMED)).map(drop)
+        self.inner.change_states(ids, &|_, state| state.without(ChunkState::DOOMED)).map(drop)
     }
 
     /// For each chunk, whether a good copy is here. Unlike [`ChunkStore::have`] nobody will count on the answer: what is doomed stays so.

@@ -1,9 +1,9 @@
-//! Chunks that were put here first and should come to other hosts, in the order in which they were put.
+//! Chunks that were put here and should come to other hosts, in the order in which they were put; those too that were here before.
 //!
 //! The queue is bounded and forgets when it is full, and with every restart: what is lasting is
 //! [`ChunkState::UNREPLICATED`](crate::ChunkState::UNREPLICATED), found again by [`ChunkStore::unreplicated`].
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -84,6 +84,11 @@ impl FreshQueue {
         if is_first {
             wake();
         }
+    }
+
+    /// Those that nobody took yet.
+    pub(super) fn waiting(&self) -> HashSet<ChunkId> {
+        self.waiting.lock().ids.iter().copied().collect()
     }
 
     /// More is to be brought to other hosts than is told one by one.

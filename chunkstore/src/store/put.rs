@@ -37,6 +37,7 @@ impl ChunkStore {
         let id = match inner.find_print(&print)? {
             Some(id) => {
                 inner.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
+                inner.put_again(&id)?;
                 id
             }
             None => {
@@ -46,7 +47,6 @@ impl ChunkStore {
                 stored?
             }
         };
-        inner.publish_own(&id)?;
         inner.keep_bounds()?;
         Ok(ChunkRef { id, key, len: plain.len() as u32 })
     }
@@ -106,6 +106,7 @@ impl Inner {
             self.fresh.push(id);
         } else {
             self.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
+            self.put_again(&id)?;
         }
         self.index.learn(print, id);
         Ok(id)

@@ -1,5 +1,7 @@
 //! What the group must know of the chunks here: which are held, and which are not on enough hosts yet.
 
+use std::cell::OnceCell;
+
 use super::{ChunkStore, Inner};
 use crate::error::StoreError;
 use crate::ids::ChunkId;
@@ -25,7 +27,30 @@ impl ChunkStore {
     pub fn set_states(&self, ids: &[ChunkId], set: ChunkState, clear: ChunkState) -> Result<(), StoreError> {
         let kept = ChunkState::DAMAGED;
         let (set, clear) = (set.without(kept), clear.without(kept));
-        self.inner.change_states(ids, &|state| state.without(clear).with(set)).map(drop)
+        self.inner.change_states(ids, &|_, state| state.without(clear).with(set)).map(drop)
+    }
+
+    /// These chunks are on enough hosts and named there: they are not [`ChunkState::UNREPLICATED`] any more, and the other bits are set and
+    /// cleared as [`ChunkStore::set_states`] does. Those that were put again since [`ChunkStore::take_fresh`] last told of them stay as
+    /// they are: what names them next may be nowhere yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn set_replicated(
+        &self,
+        ids: &[ChunkId],
+        set: ChunkState,
+        clear: ChunkState,
+    ) -> Result<(), StoreError> {
+        let kept = ChunkState::DAMAGED;
+        let (set, clear) = (set.without(kept), clear.with(ChunkState::UNREPLICATED).without(kept));
+        // Looked at while the gate is held: who puts one from now on finds it changed.
+        let put_again = OnceCell::new();
+        let change = |id: &ChunkId, state: ChunkState| {
+            let put_again = put_again.get_or_init(|| self.inner.fresh.waiting());
+            if put_again.contains(id) { state } else { state.without(clear).with(set) }
+        };
+        self.inner.change_states(ids, &change).map(drop)
     }
 
     /// The chunks of these partitions are not known to be on enough hosts any more (a host is gone). Answers how many were until
@@ -54,7 +79,7 @@ impl ChunkStore {
         };
         loop {
             let ids = self.inner.index.pick(after, REQUEUE_STEP_CHUNKS, &is_lost)?;
-            requeued += self.inner.change_states(&ids, &|state| state.with(ChunkState::UNREPLICATED))?;
+            requeued += self.inner.change_states(&ids, &|_, state| state.with(ChunkState::UNREPLICATED))?;
             after = ids.last().copied();
             if ids.len() < REQUEUE_STEP_CHUNKS {
                 break;
@@ -71,7 +96,7 @@ impl ChunkStore {
     /// # Errors
     /// [`StoreError::Index`].
     pub fn doubt(&self, ids: &[ChunkId]) -> Result<(), StoreError> {
-        let doubt = |state: ChunkState| {
+        let doubt = |_: &ChunkId, state: ChunkState| {
             if state.has(ChunkState::DAMAGED) { state } else { state.with(ChunkState::UNREPLICATED) }
         };
         self.inner.change_states(ids, &doubt).map(drop)
@@ -88,19 +113,18 @@ impl ChunkStore {
 }
 
 impl Inner {
-    /// This computer publishes a chunk that it holds. If it came from others, the others may not know that it is needed.
-    pub(super) fn publish_own(&self, id: &ChunkId) -> Result<(), StoreError> {
-        let came = ChunkState::PLACED.with(ChunkState::CACHED);
-        let is_theirs = |state: ChunkState| state.has_any(came) && !state.has(ChunkState::UNREPLICATED);
-        if !self.index.get(id)?.is_some_and(|entry| is_theirs(entry.state)) {
-            return Ok(());
+    /// A chunk that is here was put again. What names it next may be nowhere yet, and if it came from others, they may not know that
+    /// it is needed: it is told as if it was new.
+    pub(super) fn put_again(&self, id: &ChunkId) -> Result<(), StoreError> {
+        // First of all, so that nobody lets it go who did not hear of it.
+        self.fresh.push(*id);
+        {
+            let _as_it_is = self.gate.read();
+            if self.index.get(id)?.is_none_or(|entry| entry.state.has(ChunkState::UNREPLICATED)) {
+                return Ok(());
+            }
         }
-        let requeue =
-            |state: ChunkState| if is_theirs(state) { state.with(ChunkState::UNREPLICATED) } else { state };
-        if self.change_states(&[*id], &requeue)? > 0 {
-            self.fresh.push(*id);
-        }
-        Ok(())
+        self.change_states(&[*id], &|_, state| state.with(ChunkState::UNREPLICATED)).map(drop)
     }
 
     /// A copy that was imported is here for these reasons as well.
@@ -108,14 +132,14 @@ impl Inner {
         let more = state.without(ChunkState::CACHED);
         let lacks = |known: ChunkState| !known.has(more);
         if self.index.get(id)?.is_some_and(|entry| lacks(entry.state)) {
-            self.change_states(&[*id], &|known| known.with(more))?;
+            self.change_states(&[*id], &|_, known| known.with(more))?;
         }
         Ok(())
     }
 
     /// What was doomed is wanted again. Whether it is still here.
     pub(super) fn reprieve(&self, id: &ChunkId) -> Result<bool, StoreError> {
-        self.change_states(&[*id], &|state| state.without(ChunkState::DOOMED))?;
+        self.change_states(&[*id], &|_, state| state.without(ChunkState::DOOMED))?;
         Ok(self.index.get(id)?.is_some())
     }
 
@@ -123,13 +147,13 @@ impl Inner {
     pub(super) fn change_states(
         &self,
         ids: &[ChunkId],
-        change: &dyn Fn(ChunkState) -> ChunkState,
+        change: &dyn Fn(&ChunkId, ChunkState) -> ChunkState,
     ) -> Result<u64, StoreError> {
         let _alone = self.gate.write();
         let mut changed = 0;
         for id in ids {
             let Some(entry) = self.index.get(id)? else { continue };
-            let state = change(entry.state);
+            let state = change(id, entry.state);
             if state != entry.state {
                 self.set_entry(*id, Some(Entry { state, ..entry }))?;
                 changed += 1;

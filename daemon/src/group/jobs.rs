@@ -62,11 +62,12 @@ impl Workers {
         let (now, now_queue) = unbounded();
         let (later, later_queue) = unbounded();
         let mut threads = vec![
-            start("group-logs", kept, done, logs_queue, never())?,
-            start("group-care", kept, done, care_queue, never())?,
+            // It works with the tree, whose lock every program waits for.
+            start("group-logs", kept, done, logs_queue, never(), false)?,
+            start("group-care", kept, done, care_queue, never(), true)?,
         ];
         for _ in 0..CHUNK_THREADS {
-            threads.push(start("group-chunks", kept, done, now_queue.clone(), later_queue.clone())?);
+            threads.push(start("group-chunks", kept, done, now_queue.clone(), later_queue.clone(), true)?);
         }
         Ok(Self { logs, care, now, later, threads })
     }
@@ -80,7 +81,8 @@ impl Workers {
             | Job::AcceptOutlines { .. }
             | Job::RosterRecords
             | Job::AcceptRecords { .. } => &self.logs,
-            Job::Sums { .. }
+            Job::Named { .. }
+            | Job::Sums { .. }
             | Job::Kept { .. }
             | Job::Lacking { .. }
             | Job::Damaged { .. }
@@ -123,9 +125,13 @@ fn start(
     done: &Arc<Done>,
     first: Receiver<Task>,
     second: Receiver<Task>,
+    gives_way: bool,
 ) -> io::Result<JoinHandle<()>> {
     let (kept, done) = (kept.clone(), Arc::clone(done));
     let work = move || {
+        if gives_way {
+            platform::priority::let_others_go_first();
+        }
         let mut tasks = Tasks { first, second };
         let mut together = Together::default();
         loop {
@@ -135,6 +141,13 @@ fn start(
                 tasks.next()
             });
             match next {
+                // A long look, and then a wait that is nobody's time.
+                Some(Task::Job(number, Job::Named { ids })) => {
+                    together.tell(&*done);
+                    let done = Arc::clone(&done);
+                    let reply = move |named| done(vec![(number, named_to_result(named))]);
+                    kept.logs.when_named(&ids, Box::new(reply));
+                }
                 Some(Task::Job(number, job)) => {
                     let is_short = matches!(job, Job::Read { .. } | Job::Store { .. });
                     if !is_short {
@@ -222,6 +235,7 @@ fn run(kept: &Kept, job: Job) -> JobResult {
             Ok(held) => JobResult::Have(held),
             Err(error) => failed("what is held cannot be counted", &error),
         },
+        Job::Named { .. } => unreachable!("it is answered later, where it was taken from its queue"),
         Job::Replicated { ids, keep } => match replicated(store, &ids, keep) {
             Ok(placed) => JobResult::Ids(placed),
             Err(error) => failed("the index did not take a change", &error),
@@ -274,6 +288,13 @@ fn run(kept: &Kept, job: Job) -> JobResult {
     }
 }
 
+fn named_to_result(named: Result<vfs::Named, vfs::Error>) -> JobResult {
+    match named {
+        Ok(vfs::Named { open, sequence }) => JobResult::Named { open, sequence },
+        Err(error) => failed("what is named cannot be told", &error),
+    }
+}
+
 fn told(done: Result<(), StoreError>) -> JobResult {
     match done {
         Ok(()) => JobResult::Ok,
@@ -305,10 +326,9 @@ fn replicated(store: &ChunkStore, ids: &[ChunkId], keep: Keep) -> Result<Vec<Chu
             Keep::AsItIs | Keep::Cache => go.push(*id),
         }
     }
-    let done = ChunkState::UNREPLICATED;
-    store.set_states(&stay, ChunkState::PLACED, ChunkState::CACHED.with(done))?;
-    store.set_states(&go, ChunkState::CACHED, ChunkState::PLACED.with(done))?;
-    store.set_states(&surplus, ChunkState::default(), done)?;
+    store.set_replicated(&stay, ChunkState::PLACED, ChunkState::CACHED)?;
+    store.set_replicated(&go, ChunkState::CACHED, ChunkState::PLACED)?;
+    store.set_replicated(&surplus, ChunkState::default(), ChunkState::default())?;
     Ok(surplus)
 }
 

@@ -1,6 +1,6 @@
 //! The logs and the roster, as the group needs them: of a drive that is open here, or sealed on a host without keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use ledger::keys::{DevicePublicKey, UserPublicKeys};
 use ledger::roster::{Policy, Role, Roster};
 use ledger::{Frontier, OutlineCounters};
 use swarm::Deed;
+use vfs::{Named, NamedReply};
 
 /// What became of transactions that were taken in.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +82,12 @@ pub trait Logs: Send + Sync {
     /// In words: the tree cannot be read.
     fn named(&self, ids: Vec<ChunkId>) -> Result<Vec<ChunkId>, String> {
         Ok(ids)
+    }
+
+    /// Which of these chunks, put before, are named by what is durable here; answered when that is so of all but those of open files. Nothing
+    /// is ever put on a host without keys.
+    fn when_named(&self, _ids: &[ChunkId], reply: NamedReply) {
+        reply(Ok(Named { open: HashSet::new(), sequence: 0 }));
     }
 
     /// Which of these chunks no version names that is retained here, signed for the host that asks. `None`: that cannot be told here.

@@ -10,7 +10,7 @@ use chunkstore::ChunkId;
 use ledger::identity::{DeviceId, WorkspaceId};
 use ledger::keys::{DeviceKey, UserKeys};
 use ledger::{Frontier, OutlineCounters};
-use vfs::{Drive, RemoteOutcome, Safety};
+use vfs::{Drive, NamedReply, RemoteOutcome, Safety};
 
 use super::logs::{Logs, Members, Taken};
 use crate::identity;
@@ -98,6 +98,10 @@ impl Logs for DriveLogs {
 
     fn named(&self, ids: Vec<ChunkId>) -> Result<Vec<ChunkId>, String> {
         self.drive.named_chunks(&ids).map_err(|error| error.to_string())
+    }
+
+    fn when_named(&self, ids: &[ChunkId], reply: NamedReply) {
+        self.drive.when_named(ids, reply);
     }
 
     fn judge(&self, asker: DeviceId, ids: Vec<ChunkId>) -> Result<Option<Bytes>, String> {

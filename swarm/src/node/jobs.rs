@@ -46,6 +46,11 @@ pub(super) enum Waiting {
     /// `surplus`: what stays placed is to be given up later.
     Replicated {
         surplus: bool,
+        ids: Vec<ChunkId>,
+    },
+    /// By the numbers under which they are held.
+    Named {
+        numbers: Vec<u64>,
     },
     LookAgain {
         position: u64,
@@ -81,6 +86,8 @@ pub(super) enum Waiting {
     Doubt {
         id: ChunkId,
     },
+    /// Of chunks that are in the outbox already.
+    DoubtAgain,
     Damaged,
     /// Of a comparison that this device began.
     OwnSums {
@@ -162,7 +169,8 @@ impl Node {
             Waiting::FetchStore { from, id, placed } => self.fetch_stored(from, id, placed, &result),
             Waiting::Flush => self.flushed(matches!(result, JobResult::Flushed(true))),
             Waiting::Have { at, batch, ids } => self.offer_looked_up(at, batch, &ids, result),
-            Waiting::Replicated { surplus } => self.cleared(surplus, &result),
+            Waiting::Replicated { surplus, ids } => self.cleared(surplus, ids, &result),
+            Waiting::Named { numbers } => self.names_told(&numbers, &result),
             Waiting::LookAgain { position } => self.looked_again(position, &result),
             Waiting::Readable { position } => self.durably_readable(position, &result),
             Waiting::Walk => self.walked(result),
@@ -173,6 +181,8 @@ impl Node {
             Waiting::Accept { at, bytes } => self.accepted(at, bytes, &result),
             Waiting::Count { at, question, weight } => self.counted(at, question, weight, &result),
             Waiting::Doubt { id } => self.doubted(id, &result),
+            // An index that fails takes nothing in: it gives nothing up either.
+            Waiting::DoubtAgain => {}
             Waiting::Damaged => self.damage_told(result),
             Waiting::OwnSums { at, question, partitions } => {
                 self.own_sums(at, question, &partitions, &result);

@@ -184,6 +184,7 @@ impl Node {
                 *told = sequence.max(*told);
             }
         }
+        self.unnamed.due = true;
         let Some(link) = peer.link.as_mut() else { return };
         link.log.told = true;
         link.log.due = true;

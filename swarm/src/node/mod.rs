@@ -43,6 +43,7 @@ mod surplus;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unnamed;
 mod unreadable;
 mod walk;
 
@@ -64,6 +65,7 @@ use self::outbox::Outbox;
 use self::peer::{ME, Peers, Slot};
 use self::safety::Safety;
 use self::surplus::Surplus;
+use self::unnamed::Unnamed;
 use self::walk::Walk;
 use crate::input::{Input, Lane, Millis};
 use crate::output::{JobResult, Output};
@@ -96,6 +98,7 @@ pub struct Node {
     safety: Safety,
     copied: Copied,
     surplus: Surplus,
+    unnamed: Unnamed,
     hosting: Hosting,
     fetches: Fetches,
     holders: Holders,
@@ -134,6 +137,7 @@ impl Node {
             safety: Safety::default(),
             copied: Copied::default(),
             surplus: Surplus::default(),
+            unnamed: Unnamed::default(),
             hosting: Hosting::default(),
             fetches: Fetches::default(),
             holders: Holders::default(),
@@ -196,6 +200,7 @@ impl Node {
         }
         self.pump_mending();
         self.pump_receipts();
+        self.pump_unnamed();
         self.pump_replicated();
         self.pump_safety();
         self.pump_copied();

@@ -1,7 +1,7 @@
 //! Chunks that lack copies, in the order in which they came, and for each who has it.
 //!
 //! ```text
-//!  Fresh, walk ─► entry ─► every owner that is here: its queue (push.rs) ─► confirmed by all owners ─► Replicated
+//!  Fresh, walk ─► entry ─► every owner that is here: its queue (push.rs) ─► confirmed by all owners (unnamed.rs) ─► Replicated
 //!                   └────► owners missing that are not here: parked; beyond PARKED_MAX_CHUNKS the store alone knows
 //! ```
 
@@ -32,8 +32,8 @@ const REPLICATED_MAX_IDS: usize = 4096;
 const CLEARING_MAX_JOBS: usize = 4;
 
 /// A chunk that lacks copies.
-struct Entry {
-    id: ChunkId,
+pub(super) struct Entry {
+    pub id: ChunkId,
     confirmed: [Slot; COPIES_MAX],
     copies: u8,
 }
@@ -52,7 +52,9 @@ pub(super) struct Outbox {
     pub parked_for_hosts: bool,
     replicated: Vec<ChunkId>,
     shed_at: Millis,
-    pub clearing: usize,
+    clearing_jobs: usize,
+    /// Those in `replicated`, and those that the disk is being told of; and whether they were put again since.
+    clearing: HashMap<ChunkId, bool>,
 }
 
 impl Entry {
@@ -107,7 +109,7 @@ impl Outbox {
 
     /// Nothing lacks copies, and the disk knows of all that has them.
     pub(super) fn is_done(&self) -> bool {
-        self.entries.is_empty() && self.replicated.is_empty() && self.clearing == 0
+        self.entries.is_empty() && self.clearing.is_empty()
     }
 
     /// Whether each chunk is on one of these hosts at least.
@@ -118,22 +120,32 @@ impl Outbox {
 
     /// The chunk is not in the store any more: there is nothing to copy.
     pub(super) fn forget(&mut self, position: u64) {
-        if let Some(entry) = self.entries.remove(&position) {
-            self.positions.remove(&entry.id);
-            self.parked.remove(&position);
-            self.unreadable.remove(position);
-        }
+        self.take(position);
+    }
+
+    fn take(&mut self, position: u64) -> Option<Entry> {
+        let entry = self.entries.remove(&position)?;
+        self.positions.remove(&entry.id);
+        self.parked.remove(&position);
+        self.unreadable.remove(position);
+        Some(entry)
     }
 
     pub(super) fn id_at(&self, position: u64) -> Option<ChunkId> {
         self.entries.get(&position).map(|entry| entry.id)
     }
 
-    fn insert(&mut self, id: ChunkId) -> u64 {
+    /// The disk is to be told.
+    pub(super) fn is_replicated(&mut self, id: ChunkId) {
+        self.clearing.insert(id, false);
+        self.replicated.push(id);
+    }
+
+    fn insert(&mut self, entry: Entry) -> u64 {
         let position = self.next;
         self.next += 1;
-        self.entries.insert(position, Entry { id, confirmed: [ME; COPIES_MAX], copies: 0 });
-        self.positions.insert(id, position);
+        self.positions.insert(entry.id, position);
+        self.entries.insert(position, entry);
         position
     }
 }
@@ -142,6 +154,9 @@ impl Node {
     pub(super) fn take_fresh(&mut self, ids: Vec<ChunkId>, overflowed: bool) {
         let mut all = !overflowed;
         for id in ids {
+            if let Some(again) = self.outbox.clearing.get_mut(&id) {
+                *again = true;
+            }
             all &= self.put_in_outbox(id);
         }
         if !all {
@@ -149,19 +164,25 @@ impl Node {
         }
     }
 
-    /// Whether there was room.
+    /// A chunk is to be offered to its owners, whoever confirmed it before. Whether there was room.
     pub(super) fn put_in_outbox(&mut self, id: ChunkId) -> bool {
+        self.unnamed.remove(&id);
         if self.outbox.positions.contains_key(&id) {
             return true;
         }
         if self.outbox.len() >= OUTBOX_MAX_CHUNKS {
             return false;
         }
-        let position = self.outbox.insert(id);
+        self.put_back_in_outbox(Entry { id, confirmed: [ME; COPIES_MAX], copies: 0 });
+        true
+    }
+
+    /// The same for owners that have not confirmed it; beyond all bounds, which those who call this keep.
+    pub(super) fn put_back_in_outbox(&mut self, entry: Entry) {
+        let position = self.outbox.insert(entry);
         self.assign_one(position, None);
         self.bound_parked();
         self.shed();
-        true
     }
 
     /// Makes all queues anew.
@@ -177,6 +198,7 @@ impl Node {
             self.assign_one(position, Some(&busy));
         }
         self.bound_parked();
+        self.reassign_unnamed();
     }
 
     /// Queues a chunk to each owner that lacks it and is here; finishes or parks it when there is none.
@@ -197,10 +219,17 @@ impl Node {
 
     /// Owners that have not confirmed the chunk, this device not among them.
     fn missing(&self, position: u64) -> Option<Vec<Slot>> {
-        let entry = self.outbox.entries.get(&position)?;
+        self.outbox.entries.get(&position).map(|entry| self.lacking_owners(entry))
+    }
+
+    pub(super) fn lacking_owners(&self, entry: &Entry) -> Vec<Slot> {
         let owners = self.hosts.owners(entry.id.partition());
         let lacks = |slot: &&Slot| **slot != ME && !entry.confirmed().contains(slot);
-        Some(owners.iter().filter(lacks).copied().collect())
+        owners.iter().filter(lacks).copied().collect()
+    }
+
+    pub(super) fn has_enough_owners(&self, id: &ChunkId) -> bool {
+        self.hosts.owners(id.partition()).len() >= self.settings.copies_min()
     }
 
     /// What it lacks is looked at anew.
@@ -212,13 +241,13 @@ impl Node {
 
     fn settle_entry(&mut self, position: u64, missing: &[Slot], under_way: bool) {
         let Some(entry) = self.outbox.entries.get(&position) else { return };
-        let owners = self.hosts.owners(entry.id.partition());
-        let enough = owners.len() >= self.settings.copies_min();
         // What cannot be read here is no copy.
-        let mine_counts = !owners.contains(&ME) || !self.outbox.unreadable.contains(position);
-        if missing.is_empty() && enough && mine_counts {
-            self.outbox.replicated.push(entry.id);
-            self.outbox.forget(position);
+        let owns = self.hosts.owners(entry.id.partition()).contains(&ME);
+        let mine_counts = !owns || !self.outbox.unreadable.contains(position);
+        if missing.is_empty() && self.has_enough_owners(&entry.id) && mine_counts {
+            if let Some(entry) = self.outbox.take(position) {
+                self.hold_until_named(entry);
+            }
         } else if under_way || !mine_counts {
             self.outbox.parked.remove(&position);
         } else {
@@ -288,7 +317,7 @@ impl Node {
 
     /// Tells the disk what needs no more care.
     pub(super) fn pump_replicated(&mut self) {
-        while !self.outbox.replicated.is_empty() && self.outbox.clearing < CLEARING_MAX_JOBS {
+        while !self.outbox.replicated.is_empty() && self.outbox.clearing_jobs < CLEARING_MAX_JOBS {
             let rest = self.outbox.replicated.len().saturating_sub(REPLICATED_MAX_IDS);
             let ids = self.outbox.replicated.split_off(rest);
             let all_mine = ids.iter().all(|id| self.hosts.may_keep(id.partition()));
@@ -298,16 +327,26 @@ impl Node {
                 by_keep.entry(self.keep_of(id.partition(), &agreeing)).or_default().push(id);
             }
             for ((keep, surplus), ids) in by_keep {
-                self.outbox.clearing += 1;
-                self.job(Job::Replicated { ids, keep }, Waiting::Replicated { surplus });
+                self.outbox.clearing_jobs += 1;
+                let waiting = Waiting::Replicated { surplus, ids: ids.clone() };
+                self.job(Job::Replicated { ids, keep }, waiting);
             }
         }
     }
 
-    pub(super) fn cleared(&mut self, surplus: bool, result: &JobResult) {
-        self.outbox.clearing -= 1;
+    pub(super) fn cleared(&mut self, surplus: bool, ids: Vec<ChunkId>, result: &JobResult) {
+        self.outbox.clearing_jobs -= 1;
+        // What was put again meanwhile, by a file that is not published yet, must stay after all.
+        let put_again = ids.into_iter().filter(|id| self.outbox.clearing.remove(id) == Some(true)).collect();
+        self.doubt_again(put_again);
         if let (true, JobResult::Ids(placed)) = (surplus, result) {
             self.surplus.add(placed.iter().map(ChunkId::partition));
+        }
+    }
+
+    fn doubt_again(&mut self, ids: Vec<ChunkId>) {
+        if !ids.is_empty() {
+            self.job(Job::Doubt { ids }, Waiting::DoubtAgain);
         }
     }
 

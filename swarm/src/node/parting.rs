@@ -21,7 +21,12 @@ impl Node {
         Parting {
             hosts: others.len(),
             elsewhere: known && owned_by_others && on_one,
-            given_over: known && !owns && enough && self.outbox.is_done() && self.surplus.is_empty(),
+            given_over: known
+                && !owns
+                && enough
+                && self.outbox.is_done()
+                && self.unnamed.is_empty()
+                && self.surplus.is_empty(),
         }
     }
 

@@ -265,6 +265,10 @@ fn work(job: &Job, fails: bool) -> JobResult {
         Job::Have { ids } | Job::Count { ids } => {
             JobResult::Have(ids.iter().map(|id| id.0[0] % 2 == 0).collect())
         }
+        Job::Named { ids } => {
+            let open = ids.iter().filter(|id| id.0[0] % 3 == 0).copied().collect();
+            JobResult::Named { open, sequence: 0 }
+        }
         Job::Replicated { ids, .. } => JobResult::Ids(ids.clone()),
         Job::Requeue { .. }
         | Job::RequeueSurplus { .. }

@@ -26,6 +26,7 @@ impl Node {
             self.surplus.next_wake(self.now),
             self.copied.next_wake(),
             self.mending.next_wake(),
+            self.unnamed.next_wake(),
             self.garbage_wake(),
         ];
         all.into_iter().flatten().min()
@@ -57,6 +58,7 @@ impl Node {
         self.fetches_due();
         self.holders_due();
         self.look_at_unreadable();
+        self.renew_receipts();
         self.look_for_damage_again();
         self.garbage_on_time();
     }

@@ -109,7 +109,8 @@ impl Node {
         let reasons = running.reasons;
         let mut all = true;
         for id in ids {
-            all &= self.put_in_outbox(id);
+            // What is held was offered to all its owners.
+            all &= self.unnamed.has(&id) || self.put_in_outbox(id);
         }
         if !all {
             self.walk.owe();

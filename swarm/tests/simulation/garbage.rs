@@ -36,7 +36,7 @@ fn work(world: &mut World, edits: usize) {
 }
 
 /// Members prune and sweep, as drives do each hour: what is placed goes only if nothing named it an hour ago either.
-fn members_sweep(world: &mut World) {
+pub fn members_sweep(world: &mut World) {
     for index in 0..world.machines.len() {
         if world.machines[index].kind.blind || !world.machines[index].up {
             continue;
@@ -45,7 +45,8 @@ fn members_sweep(world: &mut World) {
         world.run(1_000);
         let live = live_chunks(&mut world.machines[index]);
         let machine = &mut world.machines[index];
-        let named = |id: &ChunkId| live.contains(id);
+        let open = machine.open.clone();
+        let named = |id: &ChunkId| live.contains(id) || open.contains(id);
         let up: Vec<ChunkId> = machine.disk.doomed.iter().copied().filter(|id| !named(id)).collect();
         machine.swept.extend(machine.disk.give_up(&up));
         machine.disk.doomed = machine.disk.chunks.keys().copied().filter(|id| !named(id)).collect();

@@ -64,6 +64,8 @@ pub struct Machine {
     pub leaves: bool,
     /// Chunks put since the last commit.
     pub fresh: Vec<ChunkId>,
+    /// Chunks of files that are being written: nothing names them yet.
+    pub open: BTreeSet<ChunkId>,
     /// Own transactions and the chunks put for them, as they became durable.
     pub committed: Vec<(u64, Vec<ChunkId>)>,
     pub commit_due: bool,
@@ -110,6 +112,7 @@ impl Machine {
             was_full: false,
             leaves: false,
             fresh: Vec::new(),
+            open: BTreeSet::new(),
             committed: Vec::new(),
             commit_due: false,
             wake_at: None,
@@ -175,6 +178,12 @@ impl Machine {
             }
             Job::Have { ids } => JobResult::Have(self.disk.have(&ids)),
             Job::Count { ids } => JobResult::Have(self.disk.count(&ids)),
+            Job::Named { ids } => {
+                let uncommitted = |id: &ChunkId| self.commit_due && self.fresh.contains(id);
+                let sequence = self.log.frontier().0.get(&self.device()).copied().unwrap_or(0);
+                let open = |id: &ChunkId| self.open.contains(id) || uncommitted(id);
+                JobResult::Named { open: ids.into_iter().filter(open).collect(), sequence }
+            }
             Job::Replicated { ids, keep } => JobResult::Ids(self.disk.replicated(&ids, keep)),
             Job::Unreplicated { after, max } => JobResult::Ids(self.disk.unreplicated(after, max)),
             Job::Requeue { partitions } => {
@@ -274,6 +283,7 @@ impl Machine {
         self.disk.crash();
         self.log.crash(self.index, self.wall(now));
         self.fresh.clear();
+        self.open.clear();
         self.commit_due = false;
         self.wake_at = None;
         self.tickets.clear();

@@ -271,6 +271,7 @@ fn an_outbox_that_ran_over_comes_to_the_same_end() {
     world.boot(1);
     world.boot(2);
     world.settle(20 * MINUTE_MS);
+    world.run(MINUTE_MS);
     assert!(world.machines[0].disk.chunks.values().all(|held| !held.unreplicated));
 }
 

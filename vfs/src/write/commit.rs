@@ -262,7 +262,9 @@ impl Core {
             self.next_batch(&mut journal, last).map_err(|error| self.fail(&error))?
         };
         let Some(batch) = batch else {
-            return self.store.flush().map(drop).map_err(|error| self.fail(&error));
+            self.store.flush().map_err(|error| self.fail(&error))?;
+            self.answer_named(std::mem::take(&mut self.journal.lock().asked));
+            return Ok(());
         };
         let writer = self.ledger.read().writer();
         self.store.flush().map_err(|error| self.fail(&error))?;
@@ -279,6 +281,9 @@ impl Core {
         if ledger.has_uncommitted() {
             self.committer.wake();
         }
+        let asked = std::mem::take(&mut journal.asked);
+        drop((ledger, journal));
+        self.answer_named(asked);
         Ok(())
     }
 

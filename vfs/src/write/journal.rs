@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::core::{Core, now};
+use crate::naming::Question;
 
 /// The share of the free disk that a new journal takes at most.
 const DISK_SHARE: u64 = 32;
@@ -55,6 +56,8 @@ pub(crate) struct Journal {
     pub(crate) passing: bool,
     /// Something that counts as kept did not fit: only a commit makes it durable.
     pub(crate) overflowed: bool,
+    /// Who hears when the batch that is on its way is there.
+    pub(crate) asked: Vec<Question>,
     /// There was no room to make it: every `fsync` is a commit.
     unusable: bool,
 }
@@ -139,8 +142,16 @@ impl Journal {
         if let Some(damage) = &damage {
             tracing::error!("the journal is damaged: {damage}");
         }
-        let journal =
-            Self { place, file: None, last, mark, passing: false, overflowed: false, unusable: false };
+        let journal = Self {
+            place,
+            file: None,
+            last,
+            mark,
+            passing: false,
+            overflowed: false,
+            asked: Vec::new(),
+            unusable: false,
+        };
         Ok((journal, damage))
     }
 
@@ -208,17 +219,22 @@ impl Core {
         if journal.file().map_err(|error| self.fail(&error))?.is_none() {
             return Ok(Kept::NotYet);
         }
+        let asked = self.naming.take();
         let kept = {
             let mut ledger = self.ledger.write();
             let kept = ledger.keep(now());
             self.begin_saving();
             kept
         };
-        let Some(batch) = kept.map_err(|error| self.fail(&error))? else { return Ok(Kept::Durable) };
+        let Some(batch) = kept.map_err(|error| self.fail(&error))? else {
+            self.answer_named(asked);
+            return Ok(Kept::Durable);
+        };
         let body = batch.encode();
         let file = journal.file.as_mut().expect("it was there before the batch was made");
         if !file.has_room(body.len()) {
             self.ledger.write().not_kept(batch);
+            self.naming.put_back(asked);
             journal.overflowed = true;
             return Ok(Kept::NotYet);
         }
@@ -240,6 +256,7 @@ impl Core {
             }
         }
         self.end_saving();
+        self.answer_named(asked);
         if is_filling {
             self.committer.hurry();
         }
@@ -262,6 +279,7 @@ impl Core {
             ledger.local_put(SPACE, MARK_KEY, &mark.bytes())?;
         }
         self.begin_saving();
+        journal.asked = self.naming.take();
         let batch = ledger.freeze(now())?;
         if batch.is_some() {
             journal.mark = mark;

@@ -26,7 +26,7 @@ fn sweep_all(store: &ChunkStore, grace: Duration) -> SweepReport {
 }
 
 #[test]
-fn what_is_put_is_told_in_order_and_only_once() {
+fn what_is_put_is_told_in_order_and_each_time() {
     let store = open_on(&memory());
     let wakes = Arc::new(AtomicUsize::new(0));
     let counter = wakes.clone();
@@ -37,10 +37,30 @@ fn what_is_put_is_told_in_order_and_only_once() {
     fill(&store, 3..5, 500);
     let ids: Vec<_> = chunks.iter().map(|(_, chunk)| chunk.id).collect();
     assert_eq!(store.take_fresh(4), Fresh { ids: ids[..4].to_vec(), overflowed: false });
-    assert_eq!(store.take_fresh(100).ids, ids[4..]);
+    assert_eq!(store.take_fresh(100).ids, [&ids[4..], &ids[3..5]].concat());
     assert_eq!((store.take_fresh(1), wakes.load(Ordering::Relaxed)), (Fresh::default(), 1));
     fill(&store, 10..12, 500);
     assert_eq!((store.take_fresh(9).ids.len(), wakes.load(Ordering::Relaxed)), (2, 2));
+}
+
+#[test]
+fn what_was_put_again_and_is_not_told_yet_stays() {
+    let store = open_on(&memory());
+    store.on_fresh(Box::new(|| {}));
+    let ids: Vec<_> = fill(&store, 0..3, 500).iter().map(|(_, chunk)| chunk.id).collect();
+    assert_eq!(store.take_fresh(9).ids, ids);
+    // Whoever lets them go has not heard of the second.
+    fill(&store, 1..2, 500);
+    store.set_replicated(&ids, CACHED, PLACED).unwrap();
+    let state = |id: &ChunkId| store.state(id).unwrap().unwrap();
+    assert_eq!(ids.iter().map(state).collect::<Vec<_>>(), [CACHED, ChunkState::UNREPLICATED, CACHED]);
+    assert_eq!(store.take_fresh(9).ids, [ids[1]]);
+    // One that was let go already is kept again.
+    fill(&store, 2..3, 500);
+    assert_eq!(state(&ids[2]), CACHED.with(ChunkState::UNREPLICATED));
+    assert_eq!(store.take_fresh(9).ids, [ids[2]]);
+    store.set_replicated(&ids, CACHED, PLACED).unwrap();
+    assert!(ids.iter().all(|id| state(id) == CACHED));
 }
 
 #[test]
