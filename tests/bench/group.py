@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PeerDrive computers on 127.0.0.1: how fast changes, files and copies get from one to the others.
 
-  group.py PEERDRIVE... [--mib 1024] [--files 5000] [--creates 40] [--hosts 3] [--rounds 1] [--only creates,files,large,cold,idle]
+  group.py PEERDRIVE... [--mib 1024] [--files 5000] [--creates 40] [--hosts 3] [--rounds 1] [--only creates,files,large,push,cold,idle]
 
 PEERDRIVE is the release binary; of several, each round tries one after the other, so that they are compared in one run. Everything lies in a temporary folder and is ended and removed."""
 import argparse, hashlib, os, signal, subprocess, tempfile, time
@@ -16,11 +16,18 @@ class Computer:
         os.mkdir(self.mount)
         os.mkdir(self.data, 0o700)
         open(f'{self.data}/config.toml', 'w').write(settings)
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [program, 'up', self.mount, '--data', self.data, '--no-discovery', '--panel', 'off', '--contribute', '20G',
-             '--listen', f'127.0.0.1:{22950 + number}'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            [self.program, 'up', self.mount, '--data', self.data, '--no-discovery', '--panel', 'off', '--contribute', '20G',
+             '--listen', f'127.0.0.1:{22950 + self.number}'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         while self.process.stdout.readline().strip() != 'ready':
             assert self.process.poll() is None, 'it did not start'
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
 
     def ask(self, *args):
         return subprocess.run([self.program, *args, '--data', self.data], check=True, capture_output=True, text=True).stdout.strip()
@@ -95,6 +102,22 @@ def large(one, two, mib):
           f'({mib / (read - began):.0f} MiB/s), safe after {time.perf_counter() - began:.2f} s')
 
 
+def push(one, other, mib):
+    """To a computer that was down when the file was written and holds copies: from its `ready` to *safe*, the calling included."""
+    other.stop()
+    with open(f'{one.mount}/push', 'wb') as file:
+        for _ in range(mib):
+            file.write(os.urandom(MIB))
+        os.fsync(file.fileno())
+    os.sync()
+    other.start()
+    ticks, began = [one.ticks(), other.ticks()], time.perf_counter()
+    one.ask('wait', '--safe')
+    took = time.perf_counter() - began
+    cpu = [(computer.ticks() - before) / 100 for computer, before in zip((one, other), ticks)]
+    print(f'{mib} MiB pushed: {took:.2f} s ({mib / took:.0f} MiB/s), {cpu[0]:.2f} and {cpu[1]:.2f} s of CPU')
+
+
 def cold(one, cache, mib):
     """Read through the mount of a computer that keeps no copies; checked afterwards, when the kernel has it."""
     content = os.urandom(mib * MIB)
@@ -143,6 +166,7 @@ def run(program, asked):
                 'creates': lambda: creates(computers[0], computers[1], asked.creates),
                 'files': lambda: files(computers[0], computers[1], asked.files),
                 'large': lambda: large(computers[0], computers[1], asked.mib),
+                'push': lambda: push(computers[0], computers[1], asked.mib),
                 'cold': lambda: cold(computers[0], cache, asked.mib),
                 'idle': lambda: idle(computers, asked.idle),
             }
@@ -150,9 +174,7 @@ def run(program, asked):
                 tests[name]()
         finally:
             for computer in computers:
-                computer.process.send_signal(signal.SIGTERM)
-            for computer in computers:
-                computer.process.wait(30)
+                computer.stop()
 
 
 def main():
