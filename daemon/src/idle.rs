@@ -1,7 +1,7 @@
 //! Gives memory back to the system when work has ended.
 //!
-//! The allocator keeps what was freed, in case it is needed again. Giving it back costs milliseconds, so it is done
-//! once when the process has grown and does not grow any more.
+//! The allocator keeps what was freed, in case it is needed again, and so do caches. Giving it back costs milliseconds, so it is done
+//! once when the process has grown or worked, and rests.
 
 use std::io;
 use std::sync::Arc;
@@ -10,31 +10,49 @@ use std::time::Duration;
 
 use chunkstore::ChunkStore;
 
-/// Between two looks at the process's size.
+/// Between two looks at the process.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Growth since the last time that is worth it.
+/// Growth since the last time that is worth it, bytes.
 const WORTH_BYTES: u64 = 2 << 20;
-/// Growth between two looks that still counts as rest.
-const REST_BYTES: u64 = 256 << 10;
+/// Work since the last time that is worth it: it may have filled caches without growth, since there was room in the heap.
+const WORTH_WORK: Duration = Duration::from_secs(1);
+/// Work between two looks that still counts as rest: one part in a hundred.
+const REST_WORK: Duration = Duration::from_millis(50);
+
+/// What the process took so far.
+#[derive(Debug, Default, Clone, Copy)]
+struct Size {
+    resident_bytes: u64,
+    worked: Duration,
+}
+
+impl Size {
+    /// `None` where the system does not tell.
+    fn now() -> Option<Self> {
+        let resident_bytes = platform::memory::resident_bytes()?;
+        Some(Self { resident_bytes, worked: platform::processor::time_used()? })
+    }
+}
 
 /// Decides when to give back.
 #[derive(Debug, Default)]
 struct Watch {
-    last: u64,
-    after_last_time: u64,
+    last: Size,
+    after_last_time: Size,
 }
 
 impl Watch {
     /// Whether now is the time, at this size of the process.
-    fn looks(&mut self, resident: u64) -> bool {
-        let resting = resident <= self.last.saturating_add(REST_BYTES);
-        self.last = resident;
-        resting && resident > self.after_last_time.saturating_add(WORTH_BYTES)
+    fn looks(&mut self, now: Size) -> bool {
+        let before = std::mem::replace(&mut self.last, now);
+        let resting = now.worked <= before.worked + REST_WORK;
+        let has_grown = now.resident_bytes > self.after_last_time.resident_bytes.saturating_add(WORTH_BYTES);
+        resting && (has_grown || now.worked >= self.after_last_time.worked + WORTH_WORK)
     }
 
-    fn gave_back(&mut self, resident: u64) {
-        self.last = resident;
-        self.after_last_time = resident;
+    fn gave_back(&mut self, now: Size) {
+        self.last = now;
+        self.after_last_time = now;
     }
 }
 
@@ -52,11 +70,16 @@ fn watch(store: &ChunkStore, until: &Receiver<()>) {
     let mut watch = Watch::default();
     while until.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
         // Where the system does not tell, it manages by itself.
-        let Some(resident) = platform::memory::resident_bytes() else { return };
-        if watch.looks(resident) {
+        let Some(now) = Size::now() else { return };
+        if watch.looks(now) {
+            // What it holds back in memory is megabytes, and a start after a power cut is shorter.
+            if let Err(error) = store.checkpoint_index() {
+                tracing::warn!(%error, "the index was not written at rest");
+            }
             store.release_memory();
+            transport::release_memory();
             platform::memory::release_unused();
-            watch.gave_back(platform::memory::resident_bytes().unwrap_or(resident));
+            watch.gave_back(Size::now().unwrap_or(now));
         }
     }
 }
@@ -65,17 +88,31 @@ fn watch(store: &ChunkStore, until: &Receiver<()>) {
 mod tests {
     use super::*;
 
-    const MIB: u64 = 1 << 20;
+    fn size(mebibytes: u64, worked_ms: u64) -> Size {
+        Size { resident_bytes: mebibytes << 20, worked: Duration::from_millis(worked_ms) }
+    }
 
     #[test]
     fn memory_is_given_back_once_after_growth() {
         let mut watch = Watch::default();
-        watch.gave_back(10 * MIB);
-        assert!(!watch.looks(11 * MIB), "too little");
-        assert!(!watch.looks(80 * MIB), "still growing");
-        assert!(watch.looks(80 * MIB));
-        watch.gave_back(30 * MIB);
-        assert!(!watch.looks(30 * MIB), "nothing new");
-        assert!(!watch.looks(31 * MIB));
+        watch.gave_back(size(10, 0));
+        assert!(!watch.looks(size(11, 10)), "too little");
+        assert!(!watch.looks(size(80, 500)), "still at work");
+        assert!(watch.looks(size(80, 510)));
+        watch.gave_back(size(30, 520));
+        assert!(!watch.looks(size(30, 520)), "nothing new");
+        assert!(!watch.looks(size(31, 530)));
+    }
+
+    #[test]
+    fn it_is_given_back_after_work_that_did_not_grow_and_never_while_it_lasts() {
+        let mut watch = Watch::default();
+        watch.gave_back(size(50, 0));
+        for looks in 1..10 {
+            assert!(!watch.looks(size(50, looks * 400)), "at work");
+        }
+        assert!(watch.looks(size(50, 9 * 400 + 20)));
+        watch.gave_back(size(40, 9 * 400 + 25));
+        assert!(!watch.looks(size(40, 9 * 400 + 30)));
     }
 }

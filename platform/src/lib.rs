@@ -15,8 +15,8 @@
 //! | [`lock`] | one process per folder |
 //! | [`folder_use`] | whether somebody holds that lock |
 //! | [`memory`] | resident bytes, and giving freed ones back |
-//! | [`priority`] | threads that let others go first |
 //! | [`computer_name`] | what this computer is called |
+//! | [`processor`] | time used of it, and threads that let others go first |
 //! | [`terminal`] | asking for a secret |
 //! | [`browser`] | opening an address |
 //! | [`stop_signal`] | Ctrl+C and its kin |
@@ -31,8 +31,8 @@ pub mod memory;
 pub mod mount;
 pub mod owner;
 pub mod paths;
-pub mod priority;
 pub mod private_file;
+pub mod processor;
 pub mod stop_signal;
 pub mod terminal;
 #[cfg(not(target_os = "linux"))]

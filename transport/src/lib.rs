@@ -46,7 +46,7 @@ pub use endpoint::{
 };
 pub use key::{Identity, IdentityError, PEER_KEY_BYTES, PeerKey};
 pub use lane::{FRAME_OVERHEAD_BYTES, LANES, Lane};
-pub use link::{Link, LinkError, LinkReceiver, LinkSender, TrySendError};
+pub use link::{Link, LinkError, LinkReceiver, LinkSender, TrySendError, release_memory};
 pub use pairing::{
     Book, BookFull, CODE_NUMBER_MAX, Code, CodeError, INVITATIONS_MAX, Invitation, InvitationId, Invitations,
     PAIRED_MESSAGE_MAX_BYTES, PairedChannel, PairingError, Secret, Selector, TICKET_ADDRESSES_MAX,

@@ -130,7 +130,7 @@ fn start(
     let (kept, done) = (kept.clone(), Arc::clone(done));
     let work = move || {
         if gives_way {
-            platform::priority::let_others_go_first();
+            platform::processor::let_others_go_first();
         }
         let mut tasks = Tasks { first, second };
         let mut together = Together::default();

@@ -208,7 +208,7 @@ impl Group {
             .max_blocking_threads(2)
             .thread_stack_size(STACK_BYTES)
             .thread_name("net")
-            .on_thread_start(platform::priority::let_others_go_first)
+            .on_thread_start(platform::processor::let_others_go_first)
             .enable_all()
             .build()?;
         let handle = runtime.handle().clone();

@@ -41,6 +41,11 @@ impl Kept {
     }
 }
 
+/// Gives up the buffers that are kept to be used again. For a process that rests.
+pub fn release_memory() {
+    *KEPT.lock() = Kept { buffers: Vec::new(), bytes: 0 };
+}
+
 /// A buffer that comes back when it is dropped.
 pub(super) struct Buffer(Vec<u8>);
 

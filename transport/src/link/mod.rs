@@ -21,6 +21,7 @@ use bytes::Bytes;
 use quinn::{Connection, ConnectionError, SendStream};
 use tokio::sync::Notify;
 
+pub use buffers::release_memory;
 pub use sender::{LinkSender, TrySendError};
 
 use crate::close::{CloseCode, Ended};

@@ -236,6 +236,8 @@ impl JournalFile {
     /// The database has taken over, durably, what it began with.
     pub fn taken_over(&mut self) {
         self.other_is_busy = false;
+        // A record may be large, and the next one far off.
+        self.buffer = Vec::new();
     }
 }
 

@@ -1,4 +1,18 @@
-//! Threads that let others go first when processors are short.
+//! The processors: how much of them this process used, and threads that let others go first when they are short.
+
+use std::time::Duration;
+
+/// Time that all threads of this process spent on processors since its start, or `None` where the system does not tell.
+#[must_use]
+pub fn time_used() -> Option<Duration> {
+    #[cfg(unix)]
+    {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Some(Duration::new(u64::try_from(used.tv_sec).ok()?, u32::try_from(used.tv_nsec).ok()?))
+    }
+    #[cfg(not(unix))]
+    None
+}
 
 /// Lets the other threads of this computer go first from now on, where the system knows such a thing. For the thread that calls and those
 /// it starts.
@@ -39,5 +53,20 @@ mod linux {
             assert_eq!(lowered.join().unwrap(), NICENESS.max(before));
             assert_eq!(niceness(), before);
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_used_grows_with_work() {
+        let before = time_used().unwrap();
+        let mut sum = 0_u64;
+        while time_used().unwrap() < before + Duration::from_millis(5) {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+        assert!(sum > 0);
     }
 }
