@@ -49,6 +49,15 @@ export const del = (route) => ask('DELETE', route);
 // The path of a name in a folder; both are percent-encoded as the API has them, the name is plain.
 export const inside = (folder, name) => `${folder === '/' ? '' : folder}/${encodeURIComponent(name)}`;
 export const parentOf = (path) => path.slice(0, path.lastIndexOf('/')) || '/';
+// A name or path as people read it.
+export function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 export const contentUrl = (path, download, version) => `${BASE}/files/content?path=${path}${version ? `&version=${version}` : ''}${download ? '&download=1' : ''}`;
 export const zipUrl = (path) => `${BASE}/files/zip?path=${path}`;
 export const tarUrl = (path) => `${BASE}/files/tar?path=${path}`;

@@ -117,11 +117,12 @@ fn a_row_that_nobody_wants_need_not_fit_its_check() {
     layers.put(Table::Children, b"aa".to_vec(), b"value".to_vec());
     let walk = |wanted: &dyn Fn(&[u8]) -> Glance| {
         let mut told = Vec::new();
-        let walked = layers.scan_some(Table::Children, b"", None, &mut |key| wanted(key), &mut |key, value| {
-            assert_eq!(value, b"value");
-            told.push(String::from_utf8(key.to_vec()).unwrap());
-            true
-        });
+        let walked =
+            layers.scan_some(Table::Children, b"", None, &mut |key| wanted(key), &mut |key, value| {
+                assert_eq!(value, b"value");
+                told.push(String::from_utf8(key.to_vec()).unwrap());
+                true
+            });
         (walked.map_err(|error| error.to_string()), told)
     };
     let others = |key: &[u8]| if key == b"b" { Glance::Pass } else { Glance::Take };

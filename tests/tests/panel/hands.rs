@@ -150,10 +150,13 @@ fn a_device_is_renamed_and_removed_in_the_page() {
     browser.wait_for(".topology .link-text", "direct");
     browser.shot("topology");
     let in_card = |button: &str| {
-        let script = "const card = [...document.querySelectorAll('.card')].find((card) => card.querySelector('h2').textContent === 'laptop');
-                      [...card.querySelectorAll('button')].find((one) => one.textContent === arguments[0]).click()";
-        browser.run(script, &[json!(button)]);
+        browser.click("button[aria-label='Actions for laptop']", "");
+        browser.click(".menu button", button);
     };
+    in_card("If it were lost");
+    browser.wait_for("dialog .told", "Nothing would be lost");
+    browser.shot("if-lost");
+    browser.press("\u{e00c}");
     in_card("Rename");
     browser.fill("#ask-text", "travel laptop");
     browser.click("dialog form button", "Rename");
@@ -162,7 +165,8 @@ fn a_device_is_renamed_and_removed_in_the_page() {
         let devices = open.daemon.json(&["devices"]);
         devices.as_array().unwrap().iter().any(|device| device["name"] == json!("travel laptop"))
     });
-    browser.run("[...document.querySelectorAll('.card')].find((card) => card.textContent.includes('travel laptop')).querySelector('.danger').click()", &[]);
+    browser.click("button[aria-label='Actions for travel laptop']", "");
+    browser.click(".menu button", "Remove");
     browser.click("dialog button", "Remove");
     browser.wait_for(".toast", "travel laptop was removed");
     browser.wait("that the card goes", || !browser.shows(".card h2", "travel laptop"));

@@ -162,7 +162,7 @@ fn two_computers_are_paired_through_the_page() {
     first.browser.wait_for(".verdict-line", "Everything is safe");
     first.browser.shot("devices-two");
     first.page("Health");
-    first.browser.wait_for(".verdict", "Everything is safe, on up to 2 computers");
+    first.browser.wait_for(".verdict", "Everything is safe, on 2 computers");
     first.browser.shot("health-two");
     first.page("Drive");
     first.browser.wait_for(".badge.safe", "Safe");

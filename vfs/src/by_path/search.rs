@@ -15,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ledger::{Entry, NameCursor};
-use parking_lot::Mutex;
 use memchr::memmem::Finder;
+use parking_lot::Mutex;
 
 use super::list::Listed;
 use crate::core::Core;
