@@ -292,6 +292,7 @@ export const t = {
     ifLost: 'If it were lost…',
     ifLostTitle: (name) => `If ${name} were lost now`,
     nothingLost: 'Nothing would be lost, and of everything at least two copies would be left.',
+    nothingSeen: 'Nothing that was looked at would be lost.',
     nothingGone: 'Nothing would be lost for now.',
     gone: (count, bytes) => `${files(count)} (${size(bytes)}) would be lost, in part at least.`,
     single: (count, bytes) => `${files(count)} (${size(bytes)}) would have one copy left:`,

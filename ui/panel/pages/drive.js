@@ -45,7 +45,7 @@ class Folder {
   open() {
     const on = (name, act) => bus.addEventListener(name, act, { signal: this.stop.signal });
     on('tree', () => this.refreshSoon());
-    on('status', () => this.showStart());
+    on('status', ({ detail }) => { this.showStart(); this.refreshIfSafety(detail.workspaces[0]); });
     on('uploaded', () => this.refreshSoon());
     this.picker = h('input', { type: 'file', multiple: true, hidden: true, id: 'picker', onchange: () => this.picked() });
     this.search = h('input', { type: 'search', placeholder: t.drive.search, 'aria-label': t.drive.search, id: 'search', oninput: () => this.finder.soon() });
@@ -112,6 +112,13 @@ class Folder {
       if (state.status?.workspaces[0]?.blind) replace(this.body, notice('shield', t.drive.blind, t.drive.blindHint));
       else replace(this.body, notice('alert', t.drive.unreadable, error.message, button(t.retry, { onclick: () => this.load() })));
     }
+  }
+
+  // How safe files are changes without any change of the tree: when the copies have arrived, or a computer has gone.
+  refreshIfSafety(drive) {
+    const now = [drive.safe_files, drive.pending_files, drive.only_here_files, drive.conflicts].join();
+    if (this.safety !== undefined && now !== this.safety) this.refreshSoon();
+    this.safety = now;
   }
 
   refreshSoon() {

@@ -18,7 +18,7 @@ export function showIfLost(device) {
 
 export function ifLost(told) {
   const none = told.gone.files === 0;
-  const [verdict, kind] = none ? [told.single.files === 0 ? t.parting.nothingLost : t.parting.nothingGone, 'good'] : [t.parting.gone(told.gone.files, told.gone.bytes), 'bad'];
+  const [verdict, kind] = none ? [told.single.files > 0 ? t.parting.nothingGone : told.complete ? t.parting.nothingLost : t.parting.nothingSeen, 'good'] : [t.parting.gone(told.gone.files, told.gone.bytes), 'bad'];
   return [h('p', { class: `told ${kind}` }, h('strong', {}, verdict)), paths(told.gone),
     told.single.files > 0 ? h('p', {}, t.parting.single(told.single.files, told.single.bytes)) : null, paths(told.single),
     h('p', {}, told.heal_bytes === 0 ? t.parting.healNothing : told.heal_s === null ? t.parting.healNobody(told.heal_bytes, told.hosts_left) : t.parting.heal(told.heal_bytes, told.hosts_left, duration(told.heal_s))),
