@@ -94,8 +94,10 @@ fn a_computer_leaves_by_the_page_and_the_others_have_everything() {
     second.browser.click("button[aria-label='Actions for laptop']", "");
     second.browser.click(".menu button", "Leave the drive");
     second.browser.wait_for("dialog", "The other computers take over what is here");
-    second.browser.shot("leave");
     second.browser.click("dialog .dialog-actions button", "Leave the drive");
+    second.browser.wait_for("dialog .wrong", "only 1 other computer");
+    second.browser.shot("leave");
+    second.browser.click("dialog .dialog-actions button", "Leave at once");
     assert!(second.daemon.wait_for_exit().success());
     second.browser.wait_for("dialog", "has left the drive");
     assert_eq!(fs::read(first.daemon.mount().join("kept.bin")).unwrap(), noise(2, 1 << 20));

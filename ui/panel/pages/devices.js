@@ -30,11 +30,12 @@ export function showDevices(main) {
 
 function cards(devices, changed) {
   const peers = new Map((state.status?.peers ?? []).map((peer) => [peer.device, peer]));
-  return [state.status ? topology(state.status) : null, h('ul', { class: 'cards' }, devices.map((device) => card(device, peers.get(device.device), changed))),
+  return [state.status ? topology(state.status) : null, h('ul', { class: 'cards' }, devices.map((device) => card(device, peers.get(device.device), devices.length === 1, changed))),
     devices.length === 1 ? notice('devices', t.devices.alone, t.devices.aloneHint) : null];
 }
 
-function card(device, peer, changed) {
+// Alone there is nobody to leave or to lose something with.
+function card(device, peer, alone, changed) {
   const share = device.contributed > 0 ? Math.min(1, device.used / device.contributed) : 0;
   const bar = h('div', { class: 'meter', 'aria-hidden': 'true' }, h('div', {}));
   bar.firstChild.style.width = `${share * 100}%`;
@@ -48,20 +49,16 @@ function card(device, peer, changed) {
     changed();
   });
   const more = (event) => menu(event.currentTarget, device.this
-    ? [['text', t.devices.rename, rename], hasPeers() && ['shield', t.parting.ifLost, () => showIfLost(device)], hasPeers() && ['close', t.parting.leave, showLeave, 'danger']]
+    ? [['text', t.devices.rename, rename], !alone && ['shield', t.parting.ifLost, () => showIfLost(device)], !alone && ['close', t.parting.leave, showLeave, 'danger']]
     : [['text', t.devices.rename, rename], ['shield', t.parting.ifLost, () => showIfLost(device)],
       device.state === 'lost' ? ['check', t.parting.found, () => declareFound(device, changed)] : device.state === 'online' ? null : ['alert', t.parting.lost, () => declareLost(device, changed)],
       ['close', t.devices.revoke, revoke, 'danger']]);
   return h('li', { class: 'card' },
-    h('div', { class: 'card-head' }, icon('devices'), h('h2', {}, device.name), device.this ? h('span', { class: 'tag' }, t.devices.this) : null, device.leaving ? h('span', { class: 'tag' }, t.devices.leaving) : null,
-      button(t.devices.more(device.name), { icon: 'more', kind: 'bare', 'aria-haspopup': 'menu', onclick: more })),
-    h('p', { class: `presence ${device.state}` }, h('span', { class: 'dot', 'aria-hidden': 'true' }), t.devices.states[device.state] ?? device.state, device.role ? ` · ${t.devices.roles[device.role] ?? device.role}` : ''),
+    h('div', { class: 'card-head' }, icon('devices'), h('h2', {}, device.name), button(t.devices.more(device.name), { icon: 'more', kind: 'bare', 'aria-haspopup': 'menu', onclick: more })),
+    h('p', { class: `presence ${device.state}` }, h('span', { class: 'dot', 'aria-hidden': 'true' }), t.devices.states[device.state] ?? device.state, device.role ? ` · ${t.devices.roles[device.role] ?? device.role}` : '', device.this ? h('span', { class: 'tag' }, t.devices.this) : null, device.leaving ? h('span', { class: 'tag' }, t.devices.leaving) : null),
     peer ? h('p', { class: 'hint' }, way(peer)) : null,
     bar, h('p', { class: 'hint' }, device.contributed > 0 ? t.devices.uses(size(device.used), size(device.contributed)) : t.devices.givesNothing, peer?.full ? ` · ${t.devices.full}` : null));
 }
-
-// Alone there is nobody to leave or to lose something with.
-const hasPeers = () => (state.status?.peers.length ?? 0) > 0;
 
 function way(peer) {
   const behind = [peer.outstanding_chunks > 0 && t.devices.chunks(peer.outstanding_chunks), peer.behind > 0 && t.devices.behind(peer.behind)].filter(Boolean);

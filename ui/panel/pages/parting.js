@@ -55,6 +55,8 @@ export function showLeave() {
         draw(await post('/leave', request));
       } catch (error) {
         wrong.textContent = error.message;
+        // Where too few are left for all copies, it can still go if nothing is lost by it.
+        if (!request.now && !request.cancel) replace(act, button(t.parting.leaveNow, { kind: 'danger', onclick: () => ask({ now: true }) }));
       }
     };
     const draw = (leave) => {
