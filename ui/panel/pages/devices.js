@@ -20,7 +20,9 @@ export function showDevices(main) {
     h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.devices), h('p', { class: 'lead' }, t.devices.lead)),
       h('div', { class: 'tools' }, button(t.devices.join, { onclick: join }), button(t.devices.pair, { icon: 'plus', kind: 'primary', onclick: pair }))),
     place);
-  const draw = (devices) => replace(place, cards(devices, () => refresh()));
+  // What others know of this one is a little older than what it knows itself.
+  const fresh = (device) => (device.this && state.status ? { ...device, used: state.status.used } : device);
+  const draw = (devices) => replace(place, cards(devices.map(fresh), () => refresh()));
   const refresh = () => get('/devices', stop.signal).then(draw).catch(() => {});
   load(place, () => get('/devices', stop.signal), draw);
   bus.addEventListener('status', refresh, { signal: stop.signal });

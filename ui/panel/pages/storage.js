@@ -20,7 +20,7 @@ export function showStorage(main) {
   const request = () => Promise.all([get('/storage', stop.signal), get('/contribute', stop.signal), get('/devices', stop.signal)]);
   load(place, request, ([storage, given, devices]) => {
     const disk = new Disk(storage);
-    place.append(disk.element, form(storage, given, disk), copies(stop.signal), stored(storage), byDevice(devices));
+    place.append(disk.element, form(storage, given, disk), copies(stop.signal), stored(storage), byDevice(devices.map((device) => (device.this ? { ...device, used: storage.used } : device))));
     bus.addEventListener('status', () => get('/storage', stop.signal).then((now) => disk.renew(now)).catch(() => {}), { signal: stop.signal });
   });
   return () => stop.abort();
