@@ -64,7 +64,10 @@ export const tarUrl = (path) => `${BASE}/files/tar?path=${path}`;
 
 let source = null;
 
-// Listens until the page goes; the browser connects again by itself unless it was refused.
+// Until a daemon that opens anew is asked for the first time, and between two more questions.
+const PROBE_MS = { first: 300, again: 1500 };
+
+// Listens until the page goes. The browser would connect again by itself, but only after some seconds.
 export function listen() {
   source?.close();
   source = new EventSource(`${BASE}/events`);
@@ -72,8 +75,9 @@ export function listen() {
   source.addEventListener('status', (event) => tell('status', JSON.parse(event.data)));
   source.addEventListener('tree', () => tell('tree'));
   source.addEventListener('error', () => {
+    source.close();
     tell('offline');
-    if (source.readyState === EventSource.CLOSED) setTimeout(probe, 2000);
+    setTimeout(probe, PROBE_MS.first);
   });
 }
 
@@ -83,7 +87,7 @@ async function probe() {
     await get('/status');
     listen();
   } catch (error) {
-    if (error.status !== 401) setTimeout(probe, 2000);
+    if (error.status !== 401) setTimeout(probe, PROBE_MS.again);
   }
 }
 

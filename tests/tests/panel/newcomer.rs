@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use serde_json::json;
 use tests::{Start, noise, report};
 
 use super::Open;
@@ -61,6 +62,10 @@ fn a_newcomer_gets_from_nothing_to_a_drive_on_two_computers() {
     on_first.click("nav .links a", "Drive");
     on_first.wait_for(".rows .entry-name", "answer.bin");
     on_first.wait_for(".verdict-line", "Everything is safe, on 2 computers");
+    on_first.wait("that both are shown as safe", || {
+        on_first.run("return document.querySelectorAll('.rows .badge.safe').length", &[]) == json!(2)
+    });
+    on_first.click(".tray button[aria-label='Clear the list']", "");
     on_first.shot("newcomer-6-both");
     assert_eq!(fs::read(first.daemon.mount().join("answer.bin")).unwrap(), noise(1, 2 << 20));
 
