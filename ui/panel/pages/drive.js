@@ -65,6 +65,8 @@ class Folder {
         button(t.drive.upload, { icon: 'upload', kind: 'primary', onclick: () => this.picker.click() }),
         this.picker)),
       this.start, this.bar, this.body, this.foot);
+    // What is listed from here on is at least as new as this.
+    this.safety = safetyOf(state.status?.workspaces[0]);
     this.acceptDrops();
     this.offerForm();
     this.load();
@@ -116,8 +118,8 @@ class Folder {
 
   // How safe files are changes without any change of the tree: when the copies have arrived, or a computer has gone.
   refreshIfSafety(drive) {
-    const now = [drive.safe_files, drive.pending_files, drive.only_here_files, drive.conflicts].join();
-    if (this.safety !== undefined && now !== this.safety) this.refreshSoon();
+    const now = safetyOf(drive);
+    if (now !== this.safety) this.refreshSoon();
     this.safety = now;
   }
 
@@ -301,4 +303,5 @@ function sorted(entries, { by, down }) {
   return [...entries].sort(order);
 }
 
+const safetyOf = (drive) => drive && [drive.safe_files, drive.pending_files, drive.only_here_files, drive.conflicts].join();
 const rootless = (path) => (path === '/' ? '' : path);
