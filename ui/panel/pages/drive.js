@@ -16,6 +16,8 @@ import { startSteps } from './start.js';
 
 const PAGE_ENTRIES = 2000;
 const REFRESH_MS = 700;
+// A file that was on its way between two statuses, which then count the same, is told by neither.
+const ON_ITS_WAY_MS = 2500;
 const ROW_HEIGHT = { wide: 48, narrow: 68, tiles: 168 };
 const TILE_WIDTH = 162;
 const SHOWN_AS = 'drive shown as';
@@ -77,6 +79,7 @@ class Folder {
     this.list.close();
     this.tiles.close();
     clearTimeout(this.soon);
+    clearTimeout(this.later);
     this.finder.close();
   }
 
@@ -133,6 +136,8 @@ class Folder {
 
   show(entries) {
     this.entries = entries;
+    clearTimeout(this.later);
+    if (entries.some((entry) => entry.state === 'on_its_way')) this.later = setTimeout(() => this.refreshSoon(), ON_ITS_WAY_MS);
     // What was found stays, though the folder was being read when the search began.
     if (this.search.value.trim()) return;
     const isHidden = (entry) => entry.name.startsWith('.') && !entry.partial;
