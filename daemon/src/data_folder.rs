@@ -78,6 +78,11 @@ impl DataFolder {
         self.root.join("api.tokens")
     }
 
+    /// What was found in the place of the tokens and was none.
+    pub fn tokens_aside(&self) -> PathBuf {
+        self.root.join("api.tokens.broken")
+    }
+
     pub fn address(&self) -> PathBuf {
         self.root.join(ui::cli::ADDRESS_FILE)
     }

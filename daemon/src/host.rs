@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chunkstore::{ChunkStore, Limits};
 use ui::answers::{Contribution, ContributionChange, Finding, Keys, Setting, SettingChange};
-use ui::api::{Facts, Host, Refusal, Room};
+use ui::api::{Facts, Host, Refusal, Room, Stored};
 use ui::units::{ByteRate, ByteSize};
 use vfs::Drive;
 use zeroize::Zeroizing;
@@ -27,7 +27,6 @@ pub struct Running {
     pub device: String,
     pub workspace: String,
     pub mountpoint: Option<PathBuf>,
-    pub name: String,
     pub given: Mutex<Given>,
     pub traffic: Traffic,
     /// Whether what is given holds copies for others, or only a cache.
@@ -94,7 +93,7 @@ impl Host for Running {
             version: env!("CARGO_PKG_VERSION").into(),
             device: self.device.clone(),
             workspace: self.workspace.clone(),
-            name: self.name.clone(),
+            name: self.group.name_here(),
             mountpoint: self.mountpoint.clone(),
             resident_bytes: platform::memory::resident_bytes(),
             only_here_after: self.only_here_after,
@@ -105,6 +104,16 @@ impl Host for Running {
 
     fn contribution(&self) -> Contribution {
         self.told(*locked(&self.given))
+    }
+
+    fn stored(&self) -> Stored {
+        let usage = self.store.usage();
+        Stored {
+            chunks: usage.chunks,
+            live_bytes: usage.live_bytes,
+            cached_bytes: usage.cached_bytes,
+            saved_bytes: usage.saved_by_dedup_bytes,
+        }
     }
 
     fn room(&self) -> Option<Room> {
@@ -161,6 +170,15 @@ impl Host for Running {
     fn examine(&self) -> Vec<Finding> {
         let mut findings = vec![self.examine_mount()];
         findings.extend(self.group.examine_others());
+        let aside = self.folder.tokens_aside();
+        if aside.exists() {
+            let what =
+                format!("the tokens of other programs could not be read and are in {}", aside.display());
+            findings.push(Finding::warning(
+                what,
+                "make new ones with `peerdrive token create`, then delete that file",
+            ));
+        }
         findings
     }
 

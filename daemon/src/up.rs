@@ -302,7 +302,6 @@ impl Begun {
             device: self.device.id().to_text(),
             workspace: self.workspace.to_text(),
             mountpoint,
-            name: self.settings.computer_name(),
             given: Mutex::new(self.given),
             traffic: self.settings.traffic.clone(),
             keeps_replicas: self.settings.replicas,

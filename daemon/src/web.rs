@@ -28,7 +28,7 @@ pub enum WebError {
     /// The token's file holds something else.
     #[error("{0} holds no token: delete it, and the next start makes a new one")]
     Token(PathBuf),
-    /// The file of other programs' tokens cannot be read as such.
+    /// The file of other programs' tokens is of a later version.
     #[error("{path}: {why}")]
     Tokens {
         /// The file.
@@ -61,7 +61,8 @@ pub fn token(folder: &DataFolder) -> Result<ApiToken, WebError> {
     }
 }
 
-/// The tokens that were made for other programs; none before the first.
+/// The tokens that were made for other programs; none before the first. A file that holds something else is put aside, and nobody has a
+/// token then: a drive must not stay shut for it.
 ///
 /// # Errors
 /// [`WebError`]; the file is as it was.
@@ -72,10 +73,26 @@ fn tokens(folder: &DataFolder) -> Result<Tokens, WebError> {
         move |file: &[u8]| platform::private_file::replace(&path, file)
     });
     match platform::private_file::read(&path) {
-        Ok(file) => Tokens::open(&file, entropy::fill, keep).map_err(|why| WebError::Tokens { path, why }),
+        Ok(file) => match Tokens::open(&file, entropy::fill, keep) {
+            Err(TokensError::Garbage(why)) => put_aside(folder, &why),
+            opened => opened.map_err(|why| WebError::Tokens { path, why }),
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tokens::new(entropy::fill, keep)),
         Err(source) => Err(WebError::Io { what: "read", path, source }),
     }
+}
+
+fn put_aside(folder: &DataFolder, why: &str) -> Result<Tokens, WebError> {
+    let (path, aside) = (folder.tokens(), folder.tokens_aside());
+    let failed = |source| WebError::Io { what: "rename", path: path.clone(), source };
+    std::fs::rename(&path, &aside).map_err(failed)?;
+    tracing::warn!(
+        "{} held no tokens ({why}): it is {} now, and programs need new tokens (`peerdrive token create`)",
+        path.display(),
+        aside.display()
+    );
+    let keep = Box::new(move |file: &[u8]| platform::private_file::replace(&path, file));
+    Ok(Tokens::new(entropy::fill, keep))
 }
 
 /// What outlives a drive that is closed to join another one: browsers stay signed in, at the same address.
@@ -160,8 +177,19 @@ mod tests {
         std::fs::write(folder.token(), "garbage").unwrap();
         assert!(matches!(token(&folder), Err(WebError::Token(_))));
         assert_eq!(std::fs::read(folder.token()).unwrap(), b"garbage");
+    }
+
+    #[test]
+    fn tokens_that_are_none_are_put_aside_and_newer_ones_stop_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = DataFolder::new(dir.path());
         std::fs::write(folder.tokens(), "garbage").unwrap();
+        drop(tokens(&folder).unwrap());
+        assert_eq!(std::fs::read(folder.tokens_aside()).unwrap(), b"garbage");
+        assert!(!folder.tokens().exists());
+        let newer = br#"{"format": "peerdrive tokens", "version": 2, "tokens": []}"#;
+        std::fs::write(folder.tokens(), newer).unwrap();
         assert!(matches!(tokens(&folder), Err(WebError::Tokens { .. })));
-        assert_eq!(std::fs::read(folder.tokens()).unwrap(), b"garbage");
+        assert_eq!(std::fs::read(folder.tokens()).unwrap(), newer);
     }
 }

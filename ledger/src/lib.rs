@@ -55,6 +55,6 @@ pub use node::{
 pub use outline::{OUTLINE_MAX_BYTES, OutlineError, decode_outline};
 pub use sealed_logs::{SealedLogs, UNCOMMITTED_MAX_BYTES};
 pub use stamp::{CLOCK_AHEAD_MAX_MS, Now, Stamp, Time, VersionId};
-pub use store::{Backing, Batch, EachChange, MemoryBacking, RedbBacking, StoreError, Table};
+pub use store::{Backing, Batch, EachChange, Glance, MemoryBacking, RedbBacking, StoreError, Table};
 pub use tree::decode_inode_row;
 pub use wire::WireError;

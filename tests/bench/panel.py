@@ -7,6 +7,7 @@ PEERDRIVE is the release binary. chromedriver must be there. With --names, so ma
 import argparse, http.client, json, os, signal, subprocess, tempfile, threading, time, urllib.request
 
 MIB = 1 << 20
+REST_S = 8
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -164,9 +165,19 @@ def main():
     parser.add_argument('--names', type=int, default=0)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix='peerdrive-panel-') as root:
+        def fill(daemon):
+            os.mkdir(f'{daemon.mount}/many')
+            for number in range(asked.entries):
+                open(f'{daemon.mount}/many/file {number}', 'w').close()
+            # What writing took is given back at rest.
+            time.sleep(REST_S)
+
         without = Daemon(asked.program, root, 'without', 'off')
         time.sleep(2)
         off = without.resident_mib()
+        if not asked.names:
+            fill(without)
+            filled_off = without.resident_mib()
         without.end()
         daemon = Daemon(asked.program, root, 'with', '127.0.0.1:0')
         try:
@@ -174,11 +185,13 @@ def main():
                 return search(daemon, asked.names)
             time.sleep(2)
             on = daemon.resident_mib()
-            os.mkdir(f'{daemon.mount}/many')
-            for number in range(asked.entries):
-                open(f'{daemon.mount}/many/file {number}', 'w').close()
+            fill(daemon)
+            filled_on = daemon.resident_mib()
             pages(daemon, asked.rounds)
-            print(f'resident: {off:.1f} MiB without panel, {on:.1f} with it; {daemon.resident_mib():.1f} after pages and {asked.entries} names')
+            shown = daemon.resident_mib()
+            time.sleep(REST_S)
+            print(f'resident, MiB: {off:.1f} without panel, {on:.1f} with it; with {asked.entries} names made {filled_off:.1f} and {filled_on:.1f}; '
+                  f'{shown:.1f} after {asked.rounds} pages showed them, {daemon.resident_mib():.1f} at rest: the panel costs {daemon.resident_mib() - filled_off:.1f}')
             events(daemon, 20)
             transfers(daemon, asked.mib, asked.rounds)
         finally:

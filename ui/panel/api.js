@@ -49,13 +49,25 @@ export const del = (route) => ask('DELETE', route);
 // The path of a name in a folder; both are percent-encoded as the API has them, the name is plain.
 export const inside = (folder, name) => `${folder === '/' ? '' : folder}/${encodeURIComponent(name)}`;
 export const parentOf = (path) => path.slice(0, path.lastIndexOf('/')) || '/';
+// A name or path as people read it.
+export function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 export const contentUrl = (path, download, version) => `${BASE}/files/content?path=${path}${version ? `&version=${version}` : ''}${download ? '&download=1' : ''}`;
 export const zipUrl = (path) => `${BASE}/files/zip?path=${path}`;
 export const tarUrl = (path) => `${BASE}/files/tar?path=${path}`;
 
 let source = null;
 
-// Listens until the page goes; the browser connects again by itself unless it was refused.
+// Until a daemon that opens anew is asked for the first time, and between two more questions.
+const PROBE_MS = { first: 300, again: 1500 };
+
+// Listens until the page goes. The browser would connect again by itself, but only after some seconds.
 export function listen() {
   source?.close();
   source = new EventSource(`${BASE}/events`);
@@ -63,8 +75,9 @@ export function listen() {
   source.addEventListener('status', (event) => tell('status', JSON.parse(event.data)));
   source.addEventListener('tree', () => tell('tree'));
   source.addEventListener('error', () => {
+    source.close();
     tell('offline');
-    if (source.readyState === EventSource.CLOSED) setTimeout(probe, 2000);
+    setTimeout(probe, PROBE_MS.first);
   });
 }
 
@@ -74,7 +87,7 @@ async function probe() {
     await get('/status');
     listen();
   } catch (error) {
-    if (error.status !== 401) setTimeout(probe, 2000);
+    if (error.status !== 401) setTimeout(probe, PROBE_MS.again);
   }
 }
 

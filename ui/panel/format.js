@@ -34,6 +34,13 @@ export function parseSize(text) {
   return Math.round(Number(match[1].replace(',', '.')) * 1024 ** power);
 }
 
+// So many seconds in a unit that gives a number people grasp: "2 hours", "90 minutes".
+export function duration(seconds) {
+  const steps = [[86400, 'day'], [3600, 'hour'], [60, 'minute']];
+  const [length, unit] = steps.find(([step]) => seconds >= 2 * step) ?? [60, 'minute'];
+  return new Intl.NumberFormat(undefined, { style: 'unit', unit, unitDisplay: 'long' }).format(Math.max(1, Math.ceil(seconds / length)));
+}
+
 // How long ago, in the largest unit; null within a minute.
 export function ago(text) {
   const seconds = (new Date(text) - Date.now()) / 1000;

@@ -167,6 +167,12 @@ pub struct Peer {
     pub outstanding_chunks: u64,
     /// Round trip, milliseconds.
     pub rtt_ms: Option<f64>,
+    /// Bytes sent to it over the present link; 0 without one.
+    #[serde(default)]
+    pub sent_bytes: u64,
+    /// Bytes that came from it over the present link; 0 without one.
+    #[serde(default)]
+    pub received_bytes: u64,
     /// What it gives.
     pub contributed: u64,
     /// What is stored there.

@@ -168,6 +168,10 @@ impl Core {
         let reached =
             |device, sequence| through.iter().any(|(tag, safe)| *tag == device && *safe >= sequence);
         let all = !unsealed && ledger.written_clocks().all(|(device, sequence, _)| reached(device, sequence));
+        // What was said of a log may have come before the log itself.
+        let come: Vec<_> =
+            ledger.written_clocks().filter(|(device, sequence, _)| reached(*device, *sequence)).collect();
+        told.clocks.extend(come.into_iter().map(|(device, _, clock)| (device, clock)));
         told.all = all;
     }
 

@@ -165,6 +165,49 @@ fn what_is_found_is_told_in_parts_and_filtered() {
     assert_eq!(drive.search(&asked).unwrap().found.len(), 1);
 }
 
+#[test]
+fn a_large_drive_is_looked_through_by_several_and_each_name_is_found_once() {
+    const FOLDERS: u64 = 40;
+    const EACH: u64 = 500;
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    let node = NewNode { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, rdev: 0, target: b"" };
+    for folder in 0..FOLDERS {
+        let path = if folder % 3 == 0 { format!("f{folder}") } else { format!("f0/f{folder}") };
+        let dir = drive.make_folder(path.as_bytes()).unwrap().ino;
+        for n in 0..EACH {
+            drive.make_node(dir, format!("name {n} in {folder}").as_bytes(), node).unwrap();
+        }
+        // Some names are on disk, some are not yet.
+        if folder == FOLDERS / 2 {
+            fixture::sync_all(&drive);
+        }
+    }
+    let all = |words: &str, under: &str, limit: usize, patience: Duration| {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let part = Search { after: after.as_deref(), limit, patience, ..search(words, under) };
+            let told = drive.search(&part).unwrap();
+            found.extend(told.found.into_iter().map(|(folder, listed)| [folder, listed.name].concat()));
+            match told.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let told = found.len();
+        found.sort();
+        found.dedup();
+        assert_eq!(told, found.len(), "each once");
+        told as u64
+    };
+    assert_eq!(all("name", "", 100_000, Duration::from_secs(60)), FOLDERS * EACH);
+    assert_eq!(all("name", "", 900, Duration::from_secs(60)), FOLDERS * EACH);
+    assert_eq!(all("name", "/f0", 100_000, Duration::ZERO), (FOLDERS - FOLDERS / 3) * EACH);
+    // 77, 177 … 477
+    assert_eq!(all("NAME 77 in", "", 10, Duration::from_secs(60)), 5 * FOLDERS);
+    assert_eq!(all("nothing has this", "", 10, Duration::from_secs(60)), 0);
+}
+
 /// How long a search takes that nothing fits, in a drive of a million names: `cargo test -p vfs --release --test by_path -- --ignored`.
 #[test]
 #[ignore = "a measurement: it takes a minute"]

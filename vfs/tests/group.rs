@@ -414,6 +414,20 @@ fn a_sweep_without_all_pages_drops_nothing_that_may_be_named() {
 }
 
 #[test]
+fn what_was_said_of_a_log_before_it_came_holds_once_it_is_here() {
+    let (mut peer, drive) = fixture::peer::Peer::with_drive();
+    drive.commit_within(Duration::from_millis(10));
+    peer.file("from the other", "text");
+    let news = peer.news();
+    let (other, last) = peer.ledger.frontier().0.into_iter().next().unwrap();
+    drive.set_safety(Safety { peers: true, safe_through: vec![(other.tag(), last)] });
+    let applied = drive.accept(&news).unwrap().applied;
+    assert_eq!(applied as usize, news.len());
+    fixture::sync_all(&drive);
+    assert!(drive.is_safe(b"from the other").unwrap(), "nobody says it again");
+}
+
+#[test]
 fn a_file_is_safe_once_its_transaction_is() {
     let fixture = Fixture::default();
     let drive = fixture.open();

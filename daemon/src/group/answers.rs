@@ -276,6 +276,14 @@ impl Group {
         device.name.clone().unwrap_or_else(|| self.name.clone())
     }
 
+    /// The name of this computer that the others see.
+    pub fn name_here(&self) -> String {
+        let own = self.device.id();
+        self.shared.with(|known| {
+            known.members.device(&own).map_or_else(|| self.name.clone(), |device| self.own_name(device))
+        })
+    }
+
     fn wait_until_safe(&self, path: Option<&[u8]>) -> Waited {
         let Ok((drive, _)) = self.drive() else {
             return no("this computer keeps sealed data for others: ask on one of theirs");
@@ -465,6 +473,8 @@ fn peer(device: &MemberDevice, known: &Known, view: &View, path: Option<&PeerPat
         behind: seen.map_or(0, |peer| peer.sync_lag),
         outstanding_chunks: seen.map_or(0, |peer| peer.copies_outstanding as u64),
         rtt_ms: path.map(|path| path.rtt.as_secs_f64() * 1000.0),
+        sent_bytes: path.map_or(0, |path| path.sent_bytes),
+        received_bytes: path.map_or(0, |path| path.received_bytes),
         contributed: facts.map_or(0, |facts| facts.contributed_bytes),
         used: facts.map_or(0, |facts| facts.used_bytes),
         full: facts.is_some_and(|facts| facts.full),

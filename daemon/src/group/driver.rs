@@ -474,7 +474,9 @@ impl Driver {
             let (address, rtt) = (link.remote_address(), link.rtt());
             let relay = link.relay().and_then(|key| self.keys.get(&key).copied());
             let relay = relay.map(|relay| (relay, self.dialer.unanswered(now, &device)));
-            Some((device, PeerPath { address, rtt, near: addresses::is_near(address), relay }))
+            let (sent_bytes, received_bytes) = (link.sent_bytes(), link.received_bytes());
+            let near = addresses::is_near(address);
+            Some((device, PeerPath { address, rtt, sent_bytes, received_bytes, near, relay }))
         };
         self.links.devices().into_iter().filter_map(of).collect()
     }

@@ -18,6 +18,9 @@ pub struct PeerPath {
     /// Its own, or that of the relay.
     pub address: SocketAddr,
     pub rtt: Duration,
+    /// Over this link so far: what was sent to the peer, and what came from it.
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
     /// On this network, as far as the address tells.
     pub near: bool,
     /// The device it is reached through, and why.

@@ -12,11 +12,12 @@
 //! Inode rows are kept decoded here, because one operation changes the same few of them several times; they become
 //! bytes only when the layer is written, on the committer's thread.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{Backing, EachChange, StoreError, Table};
+use super::{Backing, EachChange, Glance, StoreError, Table};
 use crate::identity::DeviceTag;
 use crate::node::Ino;
 use crate::tree::InodeRow;
@@ -221,27 +222,80 @@ impl Layers {
         to: Option<&[u8]>,
         f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
+        self.scan_some(table, from, to, &mut |_| Glance::Take, f)
+    }
+
+    /// The same for those rows alone that `glance` takes; the backing verifies no others.
+    pub(crate) fn scan_some(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: Option<&[u8]>,
+        glance: &mut dyn FnMut(&[u8]) -> Glance,
+        f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
         debug_assert!(table != Table::Inodes, "inode rows are read decoded");
         if to.is_some_and(|to| to <= from) {
             return Ok(());
         }
-        let mut over = Merged::of(self, table, from, to);
-        let mut go = true;
-        self.backing.scan(table, from, to, &mut |key, value| {
-            while go && over.peek().is_some_and(|next| next < key) {
-                go = over.emit(f);
-            }
-            if go && over.peek() == Some(key) {
-                go = over.emit(f);
-            } else if go {
-                go = f(key, value);
-            }
-            go
-        })?;
-        while go && over.peek().is_some() {
-            go = over.emit(f);
+        let both = RefCell::new(Both { over: Merged::of(self, table, from, to), f, go: true });
+        self.backing.scan_some(
+            table,
+            from,
+            to,
+            &mut |key| {
+                let mut both = both.borrow_mut();
+                if both.catch_up(key, glance) {
+                    return if both.go { Glance::Pass } else { Glance::Stop };
+                }
+                let told = glance(key);
+                both.go &= told != Glance::Stop;
+                told
+            },
+            &mut |key, value| {
+                let both = &mut *both.borrow_mut();
+                both.go = (both.f)(key, value);
+                both.go
+            },
+        )?;
+        let mut both = both.into_inner();
+        while both.go && both.over.peek().is_some() {
+            both.emit(glance);
         }
         Ok(())
+    }
+}
+
+/// The layers' changes as they are put between the rows of the backing.
+struct Both<'a, 'f> {
+    over: Merged<'a>,
+    f: &'f mut dyn FnMut(&[u8], &[u8]) -> bool,
+    go: bool,
+}
+
+impl Both<'_, '_> {
+    /// Tells what the layers have up to this key; true if this row of the backing is not to be told, for one of them is or none is wanted.
+    fn catch_up(&mut self, key: &[u8], glance: &mut dyn FnMut(&[u8]) -> Glance) -> bool {
+        while self.go {
+            match self.over.peek() {
+                Some(next) if next < key => self.emit(glance),
+                Some(next) if next == key => {
+                    self.emit(glance);
+                    return true;
+                }
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    fn emit(&mut self, glance: &mut dyn FnMut(&[u8]) -> Glance) {
+        let Some((key, Some(value))) = self.over.next() else { return };
+        self.go = match glance(key) {
+            Glance::Pass => true,
+            Glance::Take => (self.f)(key, value),
+            Glance::Stop => false,
+        };
     }
 }
 
@@ -258,6 +312,8 @@ const LAYERS: usize = 4;
 /// The changes of all layers in one order, the newest one's where several have a key.
 struct Merged<'a> {
     newest_first: [Option<LayerRange<'a>>; LAYERS],
+    /// The least key that is left: looked at for each row of the backing.
+    least: Option<&'a [u8]>,
 }
 
 impl<'a> Merged<'a> {
@@ -268,25 +324,29 @@ impl<'a> Merged<'a> {
             *range =
                 Some(layer.tables[table as usize].range::<[u8], _>((Bound::Included(from), to)).peekable());
         }
-        Self { newest_first }
+        let mut merged = Self { newest_first, least: None };
+        merged.find_least();
+        merged
     }
 
-    fn peek(&mut self) -> Option<&'a [u8]> {
+    fn peek(&self) -> Option<&'a [u8]> {
+        self.least
+    }
+
+    fn find_least(&mut self) {
         let next = |range: &mut LayerRange<'a>| range.peek().map(|(key, _)| key.as_slice());
-        self.newest_first.iter_mut().flatten().filter_map(next).min()
+        self.least = self.newest_first.iter_mut().flatten().filter_map(next).min();
     }
 
-    // Hands the next change to `f` (a deletion is skipped) and moves on; answers whether to continue.
-    fn emit(&mut self, f: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> bool {
-        let Some(key) = self.peek() else { return true };
+    /// The next change, without a value if it deletes.
+    fn next(&mut self) -> Option<(&'a [u8], Option<&'a [u8]>)> {
+        let key = self.least?;
         let mut newest = None;
         for range in self.newest_first.iter_mut().flatten() {
             let change = range.next_if(|(k, _)| k.as_slice() == key);
             newest = newest.or(change);
         }
-        match newest {
-            Some((key, Some(value))) => f(key, value),
-            _ => true,
-        }
+        self.find_least();
+        newest.map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
 }

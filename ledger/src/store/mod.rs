@@ -95,6 +95,17 @@ pub enum StoreError {
     Foreign,
 }
 
+/// What a walk over rows does with one, by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Glance {
+    /// It is not wanted.
+    Pass,
+    /// It is wanted.
+    Take,
+    /// Neither this one nor any after it.
+    Stop,
+}
+
 /// Where committed rows are kept.
 pub trait Backing: Send + Sync {
     /// The value of `key`.
@@ -114,6 +125,26 @@ pub trait Backing: Send + Sync {
         to: Option<&[u8]>,
         f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError>;
+
+    /// The same for those rows alone that `glance` takes. Only they need fit their check: a key that nobody wants is looked at, not
+    /// told.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn scan_some(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: Option<&[u8]>,
+        glance: &mut dyn FnMut(&[u8]) -> Glance,
+        f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        self.scan(table, from, to, &mut |key, value| match glance(key) {
+            Glance::Pass => true,
+            Glance::Take => f(key, value),
+            Glance::Stop => false,
+        })
+    }
 
     /// Writes a batch whole and durably. After the first failure every later call fails.
     ///

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use super::checked::{checked, with_check};
-use super::{Backing, Batch, StoreError, Table};
+use super::{Backing, Batch, Glance, StoreError, Table};
 
 /// Magic of the format row.
 const MAGIC: &[u8; 8] = b"PDtree\0\0";
@@ -144,6 +144,17 @@ impl Backing for RedbBacking {
         to: Option<&[u8]>,
         f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
+        self.scan_some(table, from, to, &mut |_| Glance::Take, f)
+    }
+
+    fn scan_some(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: Option<&[u8]>,
+        glance: &mut dyn FnMut(&[u8]) -> Glance,
+        f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
         let rows = self.rows()?;
         let rows = &rows[table as usize];
         let range = match to {
@@ -158,8 +169,10 @@ impl Backing for RedbBacking {
             if table == Table::Meta && key.value() == FORMAT_KEY {
                 continue;
             }
-            if !f(key.value(), checked(table, key.value(), value.value())?) {
-                break;
+            match glance(key.value()) {
+                Glance::Pass => {}
+                Glance::Take if f(key.value(), checked(table, key.value(), value.value())?) => {}
+                Glance::Take | Glance::Stop => break,
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Batch, Layers, MemoryBacking, RedbBacking, Table};
+use super::{Backing, Batch, Glance, Layers, MemoryBacking, RedbBacking, Table};
 use crate::identity::DeviceTag;
 
 #[derive(Debug, Clone)]
@@ -94,6 +94,43 @@ proptest! {
         let backing = RedbBacking::open(redb::backends::InMemoryBackend::new(), 1 << 20).unwrap();
         run(&mut Layers::over(Arc::new(backing), DeviceTag(1)), &steps)?;
     }
+}
+
+#[test]
+fn a_row_that_nobody_wants_need_not_fit_its_check() {
+    let file = tempfile::tempfile().unwrap();
+    let storage = || redb::backends::FileBackend::new(file.try_clone().unwrap()).unwrap();
+    let mut layer = super::Layer::of(DeviceTag(1));
+    for key in [b"a", b"b", b"c"] {
+        layer.put(Table::Children, key.to_vec(), Some(b"value".to_vec()));
+    }
+    let backing = RedbBacking::open(storage(), 1 << 20).unwrap();
+    backing.write(&Batch::of(Arc::new(layer))).unwrap();
+    drop(backing);
+    let database = redb::Builder::new().create_with_backend(storage()).unwrap();
+    let write = database.begin_write().unwrap();
+    let table: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("children");
+    write.open_table(table).unwrap().insert(&b"b"[..], &b"another value of no check"[..]).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let mut layers = Layers::over(Arc::new(RedbBacking::open(storage(), 1 << 20).unwrap()), DeviceTag(1));
+    layers.put(Table::Children, b"aa".to_vec(), b"value".to_vec());
+    let walk = |wanted: &dyn Fn(&[u8]) -> Glance| {
+        let mut told = Vec::new();
+        let walked =
+            layers.scan_some(Table::Children, b"", None, &mut |key| wanted(key), &mut |key, value| {
+                assert_eq!(value, b"value");
+                told.push(String::from_utf8(key.to_vec()).unwrap());
+                true
+            });
+        (walked.map_err(|error| error.to_string()), told)
+    };
+    let others = |key: &[u8]| if key == b"b" { Glance::Pass } else { Glance::Take };
+    assert_eq!(walk(&others), (Ok(()), vec!["a".into(), "aa".into(), "c".into()]));
+    let (walked, told) = walk(&|_| Glance::Take);
+    assert!(walked.unwrap_err().contains("damaged") && told == ["a", "aa"]);
+    let (walked, told) = walk(&|key| if key == b"aa" { Glance::Stop } else { Glance::Take });
+    assert!(walked.is_ok() && told == ["a"]);
 }
 
 #[test]

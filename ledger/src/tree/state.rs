@@ -133,6 +133,11 @@ impl State {
         self.layers.put(Table::Meta, COUNTERS_KEY.to_vec(), w.out);
     }
 
+    /// All numbers of inodes and links that were allotted are less.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next
+    }
+
     /// The next number of an inode or a link.
     pub(crate) fn allot(&mut self) -> Result<u64, LedgerError> {
         loop {

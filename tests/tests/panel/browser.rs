@@ -1,5 +1,6 @@
 //! A real browser, led by the WebDriver protocol (<https://www.w3.org/TR/webdriver2/>).
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -23,6 +24,8 @@ pub struct Browser {
     agent: Agent,
     session: String,
     driver: Child,
+    clicks: Cell<u32>,
+    fields: Cell<u32>,
     /// Profile and downloads; deleted last.
     folder: TempDir,
 }
@@ -44,6 +47,8 @@ impl Browser {
             agent: config.into(),
             session: format!("http://127.0.0.1:{port}/session"),
             driver,
+            clicks: Cell::new(0),
+            fields: Cell::new(0),
             folder,
         };
         let opened = browser.ask("", &json!({ "capabilities": { "alwaysMatch": browser.capabilities() } }));
@@ -125,15 +130,40 @@ impl Browser {
 
     /// Clicks what fits a selector and holds this text, as a person would: it must be in sight.
     pub fn click(&self, selector: &str, text: &str) {
-        self.wait_for(selector, text);
+        self.clicks.set(self.clicks.get() + 1);
+        self.wait(&format!("a click on «{text}» in {selector}"), || self.try_click(selector, text));
+    }
+
+    /// How often somebody clicked, and how many fields were filled in.
+    pub fn hands(&self) -> (u32, u32) {
+        (self.clicks.get(), self.fields.get())
+    }
+
+    /// False when it is not there, or went while it was aimed at: a page that is drawn anew has another one at once.
+    fn try_click(&self, selector: &str, text: &str) -> bool {
+        if !self.shows(selector, text) {
+            return false;
+        }
         let script = "const found = [...document.querySelectorAll(arguments[0])].find((one) => one.textContent.includes(arguments[1]));
-                      found.scrollIntoView({ block: 'nearest' }); return found";
+                      found?.scrollIntoView({ block: 'nearest' }); return found ?? null";
         let found = self.run(script, &[json!(selector), json!(text)]);
-        self.ask(&format!("/element/{}/click", element(&found)), &json!({}));
+        if found.is_null() {
+            return false;
+        }
+        let url = format!("{}/element/{}/click", self.session, element(&found));
+        let mut answer = self.agent.post(url).send_json(json!({})).unwrap();
+        if answer.status().is_success() {
+            return true;
+        }
+        let told: Value = answer.body_mut().read_json().unwrap();
+        let why = told["value"]["error"].as_str().unwrap_or_default();
+        assert!(["stale element reference", "element click intercepted"].contains(&why), "{}", told["value"]);
+        false
     }
 
     /// Types into a field.
     pub fn fill(&self, selector: &str, text: &str) {
+        self.fields.set(self.fields.get() + 1);
         let found = self.find(selector);
         self.ask(&format!("/element/{found}/clear"), &json!({}));
         self.ask(&format!("/element/{found}/value"), &json!({ "text": text }));

@@ -56,6 +56,43 @@ fn the_drive_shows_as_a_grid_and_stays_so() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
+/// A bitmap of `width` times `height`, of one colour.
+fn bitmap(width: u32, height: u32) -> Vec<u8> {
+    let pixels = width * height * 3;
+    let mut file = b"BM".to_vec();
+    for field in [54 + pixels, 0, 54, 40, width, height, 1 | 24 << 16, 0, pixels, 0, 0, 0, 0] {
+        file.extend(field.to_le_bytes());
+    }
+    file.extend([90, 140, 40].repeat((width * height) as usize));
+    file
+}
+
+#[test]
+fn pictures_are_small_in_the_grid_and_long_ones_are_not_fetched() {
+    let open = Open::start();
+    let (mount, browser) = (open.daemon.mount(), &open.browser);
+    fs::write(mount.join("a.bmp"), bitmap(800, 600)).unwrap();
+    fs::write(mount.join("broken.png"), "no picture").unwrap();
+    fs::write(mount.join("long.bmp"), bitmap(2400, 1800)).unwrap();
+    browser.wait_for(".rows .entry-name", "long.bmp");
+    browser.click("button[aria-label='Show as a grid']", "");
+    browser.wait("the picture", || {
+        browser.run("return document.querySelector('.tile canvas')?.width", &[]) == json!(320)
+    });
+    browser.shot("grid-pictures");
+    let fetched = "return performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name.includes('/files/content')).map((name) => name.split('/').pop()).sort()";
+    browser.wait("that the broken one was tried", || {
+        browser.run(fetched, &[]) == json!(["a.bmp", "broken.png"])
+    });
+    assert_eq!(browser.run("return document.querySelectorAll('.tile .icon-image').length", &[]), json!(2));
+    // Drawn anew, it is not fetched anew.
+    fs::write(mount.join("another.txt"), "x").unwrap();
+    browser.wait_for(".tile-name", "another.txt");
+    browser.wait_for(".tile canvas", "");
+    let of_a = format!("{fetched}.filter((name) => name === 'a.bmp')");
+    assert_eq!(browser.run(&of_a, &[]), json!(["a.bmp"]));
+}
+
 #[test]
 fn a_token_is_made_used_and_revoked_in_the_page() {
     let open = Open::start();
@@ -150,10 +187,13 @@ fn a_device_is_renamed_and_removed_in_the_page() {
     browser.wait_for(".topology .link-text", "direct");
     browser.shot("topology");
     let in_card = |button: &str| {
-        let script = "const card = [...document.querySelectorAll('.card')].find((card) => card.querySelector('h2').textContent === 'laptop');
-                      [...card.querySelectorAll('button')].find((one) => one.textContent === arguments[0]).click()";
-        browser.run(script, &[json!(button)]);
+        browser.click("button[aria-label='Actions for laptop']", "");
+        browser.click(".menu button", button);
     };
+    in_card("If it were lost");
+    browser.wait_for("dialog .told", "would be lost");
+    browser.shot("if-lost");
+    browser.press("\u{e00c}");
     in_card("Rename");
     browser.fill("#ask-text", "travel laptop");
     browser.click("dialog form button", "Rename");
@@ -162,7 +202,8 @@ fn a_device_is_renamed_and_removed_in_the_page() {
         let devices = open.daemon.json(&["devices"]);
         devices.as_array().unwrap().iter().any(|device| device["name"] == json!("travel laptop"))
     });
-    browser.run("[...document.querySelectorAll('.card')].find((card) => card.textContent.includes('travel laptop')).querySelector('.danger').click()", &[]);
+    browser.click("button[aria-label='Actions for travel laptop']", "");
+    browser.click(".menu button", "Remove");
     browser.click("dialog button", "Remove");
     browser.wait_for(".toast", "travel laptop was removed");
     browser.wait("that the card goes", || !browser.shows(".card h2", "travel laptop"));

@@ -6,6 +6,7 @@ mod access;
 mod browser;
 mod files;
 mod hands;
+mod newcomer;
 mod pages;
 mod safety;
 

@@ -1,22 +1,24 @@
 // The drive: folders and files.
 
-import { ApiError, bus, contentUrl, del, get, inside, parentOf, post, state, tarUrl, zipUrl } from '../api.js';
+import { bus, decode, get, inside, parentOf, state } from '../api.js';
 import { button, h, icon, replace } from '../dom.js';
-import { ago, byName, moment, size } from '../format.js';
-import { askText, complain, menu, notice, toast } from '../parts/feedback.js';
+import { byName } from '../format.js';
+import { complain, notice, toast } from '../parts/feedback.js';
 import { VirtualList } from '../parts/virtual_list.js';
 import { t } from '../strings.js';
 import { add, dropped } from '../uploads.js';
+import { actionsMenu, askMove, askNewFolder, askRename, remove } from './changes.js';
 import { showDetails } from './details.js';
-import { kindOf, showPreview } from './preview.js';
+import { entryRow, entryTile } from './entries.js';
+import { Finder } from './finder.js';
+import { showPreview } from './preview.js';
 import { startSteps } from './start.js';
 
 const PAGE_ENTRIES = 2000;
 const REFRESH_MS = 700;
-const SEARCH_MS = 150;
-// More than a person reads through.
-const FOUND_MAX = 200;
-const ROW_HEIGHT = { wide: 48, narrow: 60, tiles: 168 };
+// A file that was on its way between two statuses, which then count the same, is told by neither.
+const ON_ITS_WAY_MS = 2500;
+const ROW_HEIGHT = { wide: 48, narrow: 68, tiles: 168 };
 const TILE_WIDTH = 162;
 const SHOWN_AS = 'drive shown as';
 
@@ -39,15 +41,16 @@ class Folder {
     // What is in sight, in order.
     this.items = [];
     this.stop = new AbortController();
+    this.finder = new Finder(this);
   }
 
   open() {
     const on = (name, act) => bus.addEventListener(name, act, { signal: this.stop.signal });
     on('tree', () => this.refreshSoon());
-    on('status', () => this.showStart());
+    on('status', ({ detail }) => { this.showStart(); this.refreshIfSafety(detail.workspaces[0]); });
     on('uploaded', () => this.refreshSoon());
     this.picker = h('input', { type: 'file', multiple: true, hidden: true, id: 'picker', onchange: () => this.picked() });
-    this.search = h('input', { type: 'search', placeholder: t.drive.search, 'aria-label': t.drive.search, id: 'search', oninput: () => this.searchSoon() });
+    this.search = h('input', { type: 'search', placeholder: t.drive.search, 'aria-label': t.drive.search, id: 'search', oninput: () => this.finder.soon() });
     this.bar = h('div', { class: 'selection-bar', hidden: true });
     this.body = h('div', { class: 'folder' });
     this.foot = h('p', { class: 'foot' });
@@ -55,15 +58,17 @@ class Folder {
     this.tiles = new VirtualList(this.main, ROW_HEIGHT.tiles, (entries) => this.tileRow(entries));
     this.form = h('span');
     addEventListener('resize', () => { if (this.asGrid) this.table(this.items); }, { signal: this.stop.signal });
-    this.list = new VirtualList(this.main, innerWidth < 720 ? ROW_HEIGHT.narrow : ROW_HEIGHT.wide, (entry) => this.row(entry));
+    this.list = new VirtualList(this.main, innerWidth < 720 ? ROW_HEIGHT.narrow : ROW_HEIGHT.wide, (entry) => entryRow(this, entry));
     replace(this.main,
       h('header', { class: 'page-head' }, this.crumbs(), h('div', { class: 'tools' },
         h('label', { class: 'search' }, icon('search'), this.search),
         this.form,
-        button(t.drive.newFolder, { icon: 'plus', onclick: () => this.newFolder() }),
+        button(t.drive.newFolder, { icon: 'plus', onclick: () => askNewFolder(this) }),
         button(t.drive.upload, { icon: 'upload', kind: 'primary', onclick: () => this.picker.click() }),
         this.picker)),
       this.start, this.bar, this.body, this.foot);
+    // What is listed from here on is at least as new as this.
+    this.safety = safetyOf(state.status?.workspaces[0]);
     this.acceptDrops();
     this.offerForm();
     this.load();
@@ -74,6 +79,8 @@ class Folder {
     this.list.close();
     this.tiles.close();
     clearTimeout(this.soon);
+    clearTimeout(this.later);
+    this.finder.close();
   }
 
   crumbs() {
@@ -112,6 +119,13 @@ class Folder {
     }
   }
 
+  // How safe files are changes without any change of the tree: when the copies have arrived, or a computer has gone.
+  refreshIfSafety(drive) {
+    const now = safetyOf(drive);
+    if (now !== this.safety) this.refreshSoon();
+    this.safety = now;
+  }
+
   refreshSoon() {
     if (this.soon || this.search.value.trim()) return;
     this.soon = setTimeout(() => {
@@ -122,6 +136,8 @@ class Folder {
 
   show(entries) {
     this.entries = entries;
+    clearTimeout(this.later);
+    if (entries.some((entry) => entry.state === 'on_its_way')) this.later = setTimeout(() => this.refreshSoon(), ON_ITS_WAY_MS);
     // What was found stays, though the folder was being read when the search began.
     if (this.search.value.trim()) return;
     const isHidden = (entry) => entry.name.startsWith('.') && !entry.partial;
@@ -172,17 +188,9 @@ class Folder {
   }
 
   tileRow(entries) {
-    const row = h('div', { class: 'tile-row' }, entries.map((entry) => this.tile(entry)));
+    const row = h('div', { class: 'tile-row' }, entries.map((entry) => entryTile(this, entry)));
     row.style.gridTemplateColumns = `repeat(${this.columns}, minmax(0, 1fr))`;
     return row;
-  }
-
-  tile(entry) {
-    const isPicture = kindOf(entry.name) === 'image' && entry.kind === 'file' && !entry.partial;
-    const thumb = isPicture ? h('img', { src: contentUrl(entry.path), alt: '', loading: 'lazy' }) : icon(iconOf(entry));
-    return h('button', { type: 'button', class: 'tile', 'data-part': entry.path, onclick: () => this.enter(entry), oncontextmenu: (event) => { event.preventDefault(); this.actions(entry, event.currentTarget); },
-      onkeydown: (event) => { if (event.key === 'F2') this.rename(entry); else if (event.key === 'Delete') this.remove([entry]); } },
-    h('span', { class: 'thumb' }, thumb), h('span', { class: 'tile-name' }, entry.partial ? partialName(entry) : entry.name), badge(entry));
   }
 
   showTable(items) {
@@ -199,27 +207,12 @@ class Folder {
     this.list.set(items);
   }
 
-  row(entry) {
-    const place = entry.folder === undefined ? null : h('span', { class: 'place' }, entry.folder || '/');
-    const name = h('button', { type: 'button', class: 'entry-name', 'data-part': 'name', onclick: () => this.enter(entry) },
-      icon(iconOf(entry)), h('span', { class: 'entry-text' }, h('span', {}, entry.partial ? partialName(entry) : entry.name), place));
-    const more = button(t.drive.actions(entry.name), { icon: 'more', kind: 'bare', 'data-part': 'more', 'aria-haspopup': 'menu', onclick: (event) => this.actions(entry, event.currentTarget) });
-    const pick = h('input', { type: 'checkbox', 'aria-label': t.drive.select(entry.name), 'data-part': 'pick', checked: this.selected.has(entry.path), onchange: () => this.pick(entry) });
-    return h('div', { class: `row ${entry.partial ? 'partial' : ''}`, role: 'row', onkeydown: (event) => this.key(event, entry) },
-      h('div', { class: 'cell pick', role: 'cell' }, pick),
-      h('div', { class: 'cell name', role: 'cell' }, name),
-      h('div', { class: 'cell state', role: 'cell' }, badge(entry)),
-      h('div', { class: 'cell size', role: 'cell' }, entry.kind === 'folder' ? t.drive.entries(entry.size) : size(entry.size)),
-      h('div', { class: 'cell modified', role: 'cell', title: moment(entry.modified) }, ago(entry.modified) ?? t.justNow),
-      h('div', { class: 'cell act', role: 'cell' }, more));
-  }
-
   key(event, entry) {
     if (event.target.closest('button, input') && event.key !== 'F2' && event.key !== 'Delete') return;
     const act = {
       Enter: () => this.enter(entry),
-      F2: () => this.rename(entry),
-      Delete: () => this.remove([entry]),
+      F2: () => askRename(this, entry),
+      Delete: () => remove(this, [entry]),
       ' ': () => { this.pick(entry); this.list.show(true); },
       Backspace: () => { if (this.folder !== '/') location.hash = `#/drive${rootless(parentOf(this.folder))}`; },
     }[event.key];
@@ -236,19 +229,7 @@ class Folder {
   }
 
   actions(entry, opener) {
-    const isFile = entry.kind === 'file';
-    if (entry.partial) return menu(opener, [['close', t.drive.discard, () => this.remove([entry], true), 'danger']]);
-    menu(opener, [
-      isFile ? ['file', t.drive.preview, () => this.enter(entry)] : entry.kind === 'folder' && ['folder', t.drive.open, () => this.enter(entry)],
-      isFile && ['download', t.drive.download, () => follow(contentUrl(entry.path, true))],
-      entry.kind === 'folder' && ['download', t.drive.zip, () => follow(zipUrl(entry.path))],
-      entry.kind === 'folder' && ['download', t.drive.tar, () => follow(tarUrl(entry.path))],
-      ['text', t.drive.rename, () => this.rename(entry)],
-      ['folder', t.drive.move, () => this.move([entry])],
-      ['copy', t.drive.copyTo, () => this.copy(entry)],
-      isFile && ['clock', t.drive.details, () => this.details(entry)],
-      ['close', t.drive.remove, () => this.remove([entry]), 'danger'],
-    ]);
+    actionsMenu(this, entry, opener);
   }
 
   details(entry) {
@@ -265,75 +246,14 @@ class Folder {
     this.bar.hidden = picked.length === 0;
     if (picked.length === 0) return;
     replace(this.bar, h('span', { role: 'status' }, t.drive.selected(picked.length)),
-      button(t.drive.move, { icon: 'folder', onclick: () => this.move(picked) }),
-      button(t.drive.remove, { icon: 'close', onclick: () => this.remove(picked) }),
+      button(t.drive.move, { icon: 'folder', onclick: () => askMove(this, picked) }),
+      button(t.drive.remove, { icon: 'close', onclick: () => remove(this, picked) }),
       button(t.cancel, { kind: 'quiet', onclick: () => { this.selected.clear(); this.list.show(true); this.showBar(); } }));
   }
 
   sortBy(by) {
     this.sort = { by, down: this.sort.by === by && !this.sort.down };
     this.show(this.entries);
-  }
-
-  newFolder() {
-    askText(t.drive.newFolder, { label: t.drive.newFolderName, value: t.drive.untitled, action: t.drive.newFolder, done: async (name) => {
-      await post(`/files/folder?path=${inside(this.folder, checked(name))}`);
-      await this.load();
-    } });
-  }
-
-  rename(entry) {
-    askText(t.drive.rename, { label: t.drive.renameTo, value: entry.name, action: t.drive.rename, done: async (name) => {
-      const to = inside(parentOf(entry.path), checked(name));
-      await post(`/files/move?path=${entry.path}&to=${to}`);
-      await this.load();
-    } });
-  }
-
-  move(entries) {
-    const start = decode(this.folder);
-    askText(t.drive.move, { label: t.drive.moveTo, value: start, hint: t.drive.moveHint, action: t.drive.move, done: async (typed) => {
-      const folder = `/${typed.split('/').filter(Boolean).map(encodeURIComponent).join('/')}`;
-      if (folder !== '/') await post(`/files/folder?path=${folder}`).catch(ignoreTaken);
-      for (const entry of entries) {
-        await post(`/files/move?path=${entry.path}&to=${folder === '/' ? '' : folder}/${entry.path.slice(entry.path.lastIndexOf('/') + 1)}`);
-      }
-      this.selected.clear();
-      await this.load();
-    } });
-  }
-
-  async copy(entry) {
-    try {
-      await post(`/files/copy?path=${entry.path}&to=${inside(parentOf(entry.path), t.drive.copyName(entry.name))}`);
-      await this.load();
-    } catch (error) {
-      complain(error);
-    }
-  }
-
-  async remove(entries, forGood = false) {
-    try {
-      const removed = [];
-      for (const entry of entries) removed.push([entry.path, await del(`/files?path=${entry.path}`)]);
-      this.selected.clear();
-      await this.load();
-      const count = removed.reduce((sum, [, answer]) => sum + answer.entries, 0);
-      if (!forGood) toast(t.drive.removed(count), { action: t.undo, act: () => this.bringBack(removed) });
-    } catch (error) {
-      complain(error);
-      this.load();
-    }
-  }
-
-  async bringBack(removed) {
-    try {
-      for (const [path, { since }] of removed) await post(`/files/undelete?path=${path}`, { since });
-      toast(t.drive.restored);
-    } catch (error) {
-      complain(error);
-    }
-    if (!this.stop.signal.aborted) await this.load();
   }
 
   picked() {
@@ -363,34 +283,6 @@ class Folder {
     });
   }
 
-  searchSoon() {
-    clearTimeout(this.searching);
-    this.searching = setTimeout(() => this.find(), SEARCH_MS);
-  }
-
-  async find() {
-    const words = this.search.value.trim();
-    this.search.stop?.abort();
-    if (!words) return this.show(this.entries), this.load();
-    this.search.stop = new AbortController();
-    try {
-      const entries = [];
-      // A large drive is looked through in parts; what is found stands there while the rest is looked through.
-      for (let after = ''; after !== null && entries.length < FOUND_MAX;) {
-        const part = await get(`/search?words=${encodeURIComponent(words)}${after ? `&after=${after}` : ''}`, this.search.stop.signal);
-        entries.push(...part.entries);
-        after = part.next;
-        if (entries.length > 0) this.table(entries);
-        replace(this.foot, entries.length > 0 ? t.drive.found(entries.length, part.complete) : t.loading);
-      }
-      if (entries.length > 0) return;
-      replace(this.body, notice('search', t.drive.notFound, ''));
-      replace(this.foot);
-    } catch (error) {
-      if (error.name !== 'AbortError') complain(error);
-    }
-  }
-
   // Who has nothing yet is told where to begin.
   showStart() {
     const status = state.status;
@@ -416,40 +308,5 @@ function sorted(entries, { by, down }) {
   return [...entries].sort(order);
 }
 
-export function badge(entry) {
-  if (entry.partial) return h('span', { class: 'badge partial', title: t.drive.partialHint }, icon('upload'), t.drive.partial);
-  if (!entry.state) return null;
-  const name = { safe: 'check', on_its_way: 'clock', only_here: 'only', conflict: 'split' }[entry.state];
-  return h('span', { class: `badge ${entry.state}`, title: t.states[`${entry.state}Hint`] }, icon(name), t.states[entry.state]);
-}
-
-function iconOf(entry) {
-  if (entry.kind === 'folder') return 'folder';
-  if (entry.kind === 'symlink') return 'link';
-  return { image: 'image', video: 'video', audio: 'audio', text: 'text', pdf: 'text' }[kindOf(entry.name)] ?? 'file';
-}
-
-function checked(name) {
-  if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new ApiError(0, t.drive.badName);
-  return name;
-}
-
-// `.NAME.TAG.partial` is shown as the name it is for.
-const partialName = (entry) => entry.name.slice(1).split('.').slice(0, -2).join('.');
+const safetyOf = (drive) => drive && [drive.safe_files, drive.pending_files, drive.only_here_files, drive.conflicts].join();
 const rootless = (path) => (path === '/' ? '' : path);
-const ignoreTaken = (error) => { if (error.status !== 409) throw error; };
-
-function decode(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-function follow(url) {
-  const link = h('a', { href: url, download: '' });
-  document.body.append(link);
-  link.click();
-  link.remove();
-}

@@ -2,13 +2,15 @@
 
 import { bus, del, get, post, state } from '../api.js';
 import { button, h, icon, replace } from '../dom.js';
-import { number, percent, size } from '../format.js';
+import { moment, number, percent, size } from '../format.js';
 import { complain, load } from '../parts/feedback.js';
 import { t } from '../strings.js';
 import { conflictList } from './conflicts.js';
-import { badge } from './drive.js';
+import { badge } from './entries.js';
 
 const SCRUB_MS = 700;
+// Less time says nothing of how long the rest takes.
+const FORECAST_FROM_S = 5;
 
 export function showHealth(main) {
   const stop = new AbortController();
@@ -44,8 +46,10 @@ export function verdictOf(status) {
   if (drive.files > 0 && alone) return ['warn', 'only', t.health.alone(drive.files), t.health.aloneHint];
   const online = status.peers.some((peer) => peer.state === 'online');
   if (drive.only_here_files > 0 && !online) return ['warn', 'only', t.health.only(drive.only_here_files), t.health.onlyHint];
+  if (drive.only_here_too_long) return ['warn', 'only', t.health.onlyTooLong(drive.only_here_files), t.health.onlyTooLongHint(moment(drive.only_here_since))];
   if (drive.safe_files < drive.files) return ['way', 'clock', t.health.onWay(drive.files - drive.safe_files), t.health.onWayHint];
-  return ['good', 'shield', t.health.safe(drive.files, status.peers.length + 1), drive.files > 0 ? t.health.safeHint : ''];
+  if (drive.conflicts > 0) return ['warn', 'split', t.health.toDecide(drive.conflicts), t.health.toDecideHint];
+  return ['good', 'shield', t.health.safe(drive.files, status.peers.length + 1, drive.policy?.copies ?? status.peers.length + 1), drive.files > 0 ? t.health.safeHint : ''];
 }
 
 function tellVerdict(place, status) {
@@ -58,10 +62,19 @@ function tellVerdict(place, status) {
       count(t.health.onlyFiles, drive.only_here_files), count(t.health.conflicts, drive.conflicts)));
 }
 
+// How long the rest takes, as fast as it went since the page was opened; null while that cannot be told.
+let began = null;
+function leftOf(chunks) {
+  const at = performance.now();
+  if (!began || chunks > began.chunks) began = { chunks, at };
+  const [done, took] = [began.chunks - chunks, (at - began.at) / 1000];
+  return done > 0 && took > FORECAST_FROM_S ? (chunks * took) / done : null;
+}
+
 // What heals by itself, and how the others answered when they were asked to prove what they hold.
 function repairs(status) {
   const asked = status.peers.filter((peer) => peer.audit.asked > 0);
-  const lines = [status.mending_chunks > 0 && t.health.mending(status.mending_chunks), status.damaged_chunks > 0 && t.health.damaged(status.damaged_chunks),
+  const lines = [status.mending_chunks > 0 && t.health.mending(status.mending_chunks, leftOf(status.mending_chunks)), status.damaged_chunks > 0 && t.health.damaged(status.damaged_chunks),
     status.healed_chunks > 0 && t.health.healed(status.healed_chunks)].filter(Boolean);
   const [who, right, bad, silent] = t.health.auditColumns;
   return h('section', { class: 'panel' }, h('h2', {}, t.health.repair), (lines.length > 0 ? lines : [t.health.nothingToRepair]).map((line) => h('p', {}, line)),

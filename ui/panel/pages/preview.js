@@ -4,20 +4,11 @@
 import { contentUrl } from '../api.js';
 import { button, h, replace } from '../dom.js';
 import { moment, size } from '../format.js';
+import { kindOf } from '../kinds.js';
 import { dialog } from '../parts/feedback.js';
 import { t } from '../strings.js';
 
 const TEXT_BYTES = 256 << 10;
-const KINDS = {
-  image: 'png jpg jpeg gif webp avif bmp ico svg',
-  video: 'mp4 m4v webm mov ogv',
-  audio: 'mp3 m4a ogg oga opus flac wav',
-  pdf: 'pdf',
-  text: 'txt md log csv tsv json xml html htm css js mjs ts rs py c h cpp hpp java go rb php sh toml yaml yml ini conf tex sql diff patch srt ics vcf',
-};
-const BY_ENDING = new Map(Object.entries(KINDS).flatMap(([kind, endings]) => endings.split(' ').map((ending) => [ending, kind])));
-
-export const kindOf = (name) => BY_ENDING.get(name.slice(name.lastIndexOf('.') + 1).toLowerCase()) ?? null;
 
 export function showPreview(entry, all) {
   let at = all.findIndex((one) => one.path === entry.path);

@@ -1,9 +1,9 @@
 // This drive and this computer: keys, browsers, every setting, about.
 
-import { del, get, post } from '../api.js';
+import { bus, del, get, post, tell } from '../api.js';
 import { button, h, replace } from '../dom.js';
 import { ago, size } from '../format.js';
-import { complain, confirm, copyText, dialog, load, toast } from '../parts/feedback.js';
+import { askText, complain, confirm, copyText, dialog, load, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
 import { showTokens } from './tokens.js';
 import { revealWords } from './words.js';
@@ -15,11 +15,14 @@ export function showSettings(main) {
   const tokens = h('section', { class: 'panel' });
   replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.settings), h('p', { class: 'lead' }, t.settings.lead))), place,
     h('div', { class: 'columns' }, keys, words()), sessions, tokens, table());
-  load(place, () => get('/status'), (status) => place.append(about(status)));
+  const stop = new AbortController();
+  const showAbout = () => load(place, () => get('/status'), (status) => place.append(about(status)));
+  bus.addEventListener('renamed', showAbout, { signal: stop.signal });
+  showAbout();
   showKeys(keys);
   showSessions(sessions);
   showTokens(tokens);
-  return () => {};
+  return () => stop.abort();
 }
 
 function about(status) {
@@ -30,8 +33,17 @@ function about(status) {
     toast(t.settings.stopped);
   });
   return h('section', { class: 'panel' }, h('h2', {}, t.settings.drive), h('dl', {}, fact(t.settings.driveName, drive.name || '–'), fact(t.settings.mountpoint, drive.mountpoint ?? t.settings.notMounted),
-    fact(t.settings.device, status.name), fact(t.settings.deviceId, h('code', {}, status.device)), fact(t.settings.memory, status.rss_bytes === null ? '–' : size(status.rss_bytes)),
+    fact(t.settings.device, [status.name, ' ', button(t.settings.renameThis, { kind: 'link', onclick: () => askName(status) })]), fact(t.settings.deviceId, h('code', {}, status.device)), fact(t.settings.memory, status.rss_bytes === null ? '–' : size(status.rss_bytes)),
     fact(t.settings.version, `${t.name} ${status.version}, ${t.settings.licence}`)), h('div', { class: 'actions' }, button(t.settings.stop, { kind: 'danger', onclick: stop })));
+}
+
+// Every computer of the drive shows it from now on.
+function askName(status) {
+  askText(t.settings.renameThis, { label: t.settings.name, value: status.name, action: t.save, done: async (name) => {
+    await post('/devices/rename', { device: status.device, name });
+    toast(t.saved);
+    tell('renamed');
+  } });
 }
 
 function showKeys(place) {

@@ -1,14 +1,17 @@
 // What this computer gives.
 
-import { bus, get, post } from '../api.js';
-import { button, h, replace } from '../dom.js';
-import { parseSize, size } from '../format.js';
+import { bus, get, post, state } from '../api.js';
+import { h, replace } from '../dom.js';
+import { parseSize, percent, size } from '../format.js';
 import { load, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
 
 // The slider's steps: fine where little is given, coarse where much is.
 const STEPS = 1000;
 const STEP_BYTES = 64 << 20;
+// What the roster takes.
+const COPIES_MIN = 2;
+const COPIES_MAX = 8;
 
 export function showStorage(main) {
   const stop = new AbortController();
@@ -17,7 +20,7 @@ export function showStorage(main) {
   const request = () => Promise.all([get('/storage', stop.signal), get('/contribute', stop.signal), get('/devices', stop.signal)]);
   load(place, request, ([storage, given, devices]) => {
     const disk = new Disk(storage);
-    place.append(disk.element, form(storage, given, disk), byDevice(devices));
+    place.append(disk.element, form(storage, given, disk), copies(stop.signal), stored(storage), byDevice(devices.map((device) => (device.this ? { ...device, used: storage.used } : device))));
     bus.addEventListener('status', () => get('/storage', stop.signal).then((now) => disk.renew(now)).catch(() => {}), { signal: stop.signal });
   });
   return () => stop.abort();
@@ -41,7 +44,7 @@ class Disk {
   }
 
   draw() {
-    const { disk_bytes: all, disk_free_bytes: free, used, can_store: room, target } = this.storage;
+    const { disk_bytes: all, disk_free_bytes: free, used, can_store: room } = this.storage;
     const total = all ?? this.given;
     const left = free ?? 0;
     const unused = Math.max(0, Math.min(this.given - used, left - this.reserve));
@@ -55,7 +58,7 @@ class Disk {
     }));
     this.bar.setAttribute('aria-label', parts.map(([, text, bytes]) => `${text}: ${size(bytes)}`).join(', '));
     replace(this.legend, parts.map(([kind, text, bytes]) => h('li', {}, h('span', { class: `swatch ${kind}`, 'aria-hidden': 'true' }), text, h('strong', {}, size(bytes)))),
-      h('li', { class: 'apart' }, t.storage.canStore, h('strong', {}, size(room))), h('li', {}, t.storage.copies, h('strong', {}, target)));
+      h('li', { class: 'apart' }, t.storage.canStore, h('strong', {}, size(room))));
   }
 }
 
@@ -98,8 +101,43 @@ function form(storage, given, disk) {
   };
   slider.setAttribute('aria-valuetext', size(given.contributed));
   return h('form', { class: 'panel', onsubmit: submit }, h('label', { for: 'give', class: 'big-label' }, t.storage.slider, told), slider, below, reserve.element,
-    h('h3', {}, t.storage.limits), h('div', { class: 'pair' }, up.element, down.element), wrong,
+    h('h3', {}, t.storage.limits), h('div', { class: 'pair' }, up.element, down.element),
+    h('p', { class: 'hint' }, given.hours_now ? t.storage.hoursNow(given.hours_now, rate(given.up_now), rate(given.down_now)) : t.storage.hours), wrong,
     h('div', { class: 'actions' }, h('button', { class: 'button primary', type: 'submit' }, t.save)));
+}
+
+const rate = (bytes) => (bytes === 0 ? t.storage.unlimited : `${size(bytes)}/s`);
+
+// What was decided for all computers; who may not decide it is told so by the daemon.
+function copies(signal) {
+  const place = h('section', { class: 'panel' });
+  load(place, () => get('/workspace/policy', signal), (policy) => {
+    const wrong = h('p', { class: 'wrong', role: 'alert' });
+    const choose = h('select', { id: 'copies', 'aria-describedby': 'copies-hint', onchange: async () => {
+      wrong.textContent = '';
+      try {
+        await post('/workspace/policy', { copies: Number(choose.value) });
+        toast(t.saved);
+      } catch (error) {
+        choose.value = String(policy.copies);
+        wrong.textContent = error.message;
+      }
+    } }, Array.from({ length: COPIES_MAX - COPIES_MIN + 1 }, (_, at) => COPIES_MIN + at).map((count) => h('option', { value: String(count), selected: count === policy.copies }, t.storage.copiesOf(count))));
+    place.append(h('h2', {}, t.storage.copies), h('label', { for: 'copies', class: 'unseen' }, t.storage.copies), h('div', { class: 'narrow' }, choose), h('p', { class: 'hint', id: 'copies-hint' }, t.storage.copiesHint(policy.min)), wrong);
+  });
+  return place;
+}
+
+// What lies in the packs of this computer.
+function stored(storage) {
+  const fact = (label, value, hint) => [h('dt', {}, label), h('dd', {}, value, hint ? h('span', { class: 'hint' }, ` ${hint}`) : null)];
+  const drive = state.status?.workspaces[0];
+  return h('section', { class: 'panel' }, h('h2', {}, t.storage.stored), h('dl', {},
+    drive && !drive.blind ? fact(t.storage.driveBytes, size(drive.bytes), t.storage.driveFiles(drive.files)) : null,
+    fact(t.storage.chunks, size(storage.live_bytes), t.storage.chunkCount(storage.chunks)),
+    fact(t.storage.cached, size(storage.cached_bytes), t.storage.cachedHint),
+    fact(t.storage.dead, size(Math.max(0, storage.used - storage.live_bytes)), t.storage.deadHint),
+    fact(t.storage.saved, size(storage.saved_bytes), t.storage.savedHint)));
 }
 
 function line(id, label, bytes, hint) {
@@ -108,12 +146,14 @@ function line(id, label, bytes, hint) {
   return { input, element: h('div', {}, h('label', { for: id }, label), input, h('p', { class: 'hint', id: `${id}-hint` }, hint)) };
 }
 
+// Who holds what: the room that each computer gives, how much of it is used, and its part of all that is stored.
 function byDevice(devices) {
-  const most = Math.max(1, ...devices.map((device) => device.contributed));
-  return h('section', { class: 'panel' }, h('h2', {}, t.storage.byDevice), h('ul', { class: 'shares' }, devices.map((device) => {
+  const [most, all] = [Math.max(1, ...devices.map((device) => device.contributed)), devices.reduce((sum, device) => sum + device.used, 0)];
+  return h('section', { class: 'panel' }, h('h2', {}, t.storage.byDevice), h('p', { class: 'hint' }, t.storage.byDeviceLead), h('ul', { class: 'shares' }, devices.map((device) => {
     const bar = h('div', { class: 'meter', 'aria-hidden': 'true' }, h('div', {}));
     bar.style.width = `${Math.max(4, (100 * device.contributed) / most)}%`;
     bar.firstChild.style.width = `${device.contributed > 0 ? Math.min(100, (100 * device.used) / device.contributed) : 0}%`;
-    return h('li', {}, h('strong', {}, device.name), h('span', { class: 'hint' }, `${size(device.used)} ${t.devices.used}, ${t.devices.gives} ${size(device.contributed)}`), bar);
+    return h('li', {}, h('strong', {}, device.name, device.this ? h('span', { class: 'tag' }, t.devices.this) : null),
+      h('span', { class: 'hint' }, [device.contributed > 0 ? t.devices.uses(size(device.used), size(device.contributed)) : t.devices.givesNothing, all > 0 && t.storage.part(percent(device.used, all))].filter(Boolean).join(' · ')), bar);
   })));
 }

@@ -106,6 +106,18 @@ pub struct Storage {
     pub disk_free_bytes: Option<u64>,
     /// Copies wanted of everything.
     pub target: u8,
+    /// Chunks stored here.
+    #[serde(default)]
+    pub chunks: u64,
+    /// Bytes of these chunks; what is used beyond that is dead, until its packs are rewritten.
+    #[serde(default)]
+    pub live_bytes: u64,
+    /// Of these, bytes that are here only because they were read.
+    #[serde(default)]
+    pub cached_bytes: u64,
+    /// Bytes of files that were not stored again since the start, because they were here already.
+    #[serde(default)]
+    pub saved_bytes: u64,
 }
 
 /// A text as a QR code.

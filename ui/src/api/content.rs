@@ -19,68 +19,9 @@ const SEALED_OFF: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'
 /// The browser's own viewer of PDF does not work in a sandbox. It runs apart from the page, and the content is never taken for HTML.
 const FOR_PDF: &str =
     "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'";
-/// Kinds that a browser may show; all else is a download. Those that could run something are shown as the text they are.
-const SHOWN: [(&str, &str); 58] = [
-    ("png", "image/png"),
-    ("jpg", "image/jpeg"),
-    ("jpeg", "image/jpeg"),
-    ("gif", "image/gif"),
-    ("webp", "image/webp"),
-    ("avif", "image/avif"),
-    ("bmp", "image/bmp"),
-    ("ico", "image/x-icon"),
-    ("svg", "image/svg+xml"),
-    ("pdf", "application/pdf"),
-    ("mp4", "video/mp4"),
-    ("m4v", "video/mp4"),
-    ("webm", "video/webm"),
-    ("mov", "video/quicktime"),
-    ("ogv", "video/ogg"),
-    ("mp3", "audio/mpeg"),
-    ("m4a", "audio/mp4"),
-    ("ogg", "audio/ogg"),
-    ("oga", "audio/ogg"),
-    ("opus", "audio/ogg"),
-    ("flac", "audio/flac"),
-    ("wav", "audio/wav"),
-    ("txt", TEXT),
-    ("md", TEXT),
-    ("log", TEXT),
-    ("csv", TEXT),
-    ("tsv", TEXT),
-    ("json", TEXT),
-    ("xml", TEXT),
-    ("html", TEXT),
-    ("htm", TEXT),
-    ("css", TEXT),
-    ("js", TEXT),
-    ("mjs", TEXT),
-    ("ts", TEXT),
-    ("rs", TEXT),
-    ("py", TEXT),
-    ("c", TEXT),
-    ("h", TEXT),
-    ("cpp", TEXT),
-    ("hpp", TEXT),
-    ("java", TEXT),
-    ("go", TEXT),
-    ("rb", TEXT),
-    ("php", TEXT),
-    ("sh", TEXT),
-    ("toml", TEXT),
-    ("yaml", TEXT),
-    ("yml", TEXT),
-    ("ini", TEXT),
-    ("conf", TEXT),
-    ("tex", TEXT),
-    ("sql", TEXT),
-    ("diff", TEXT),
-    ("patch", TEXT),
-    ("srt", TEXT),
-    ("ics", TEXT),
-    ("vcf", TEXT),
-];
-const TEXT: &str = "text/plain; charset=utf-8";
+/// Kinds that a browser may show, with the endings of their names, line by line; all else is a download. Those that could run something are
+/// shown as the text they are. The panel reads the same file.
+const KINDS: &str = include_str!("../../panel/kinds.txt");
 const BYTES: &str = "application/octet-stream";
 
 /// What is read.
@@ -220,7 +161,9 @@ fn pieces(source: Source, from: u64, to: u64) -> impl stream::Stream<Item = std:
 
 fn shown_kind(name: &[u8]) -> &'static str {
     let ending = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default().to_ascii_lowercase();
-    SHOWN.iter().find(|(known, _)| known.as_bytes() == ending).map_or(BYTES, |(_, kind)| kind)
+    let lines = KINDS.lines().filter_map(|line| line.split_once(" = "));
+    let mut fitting = lines.filter(|(_, endings)| endings.split(' ').any(|known| known.as_bytes() == ending));
+    fitting.next().map_or(BYTES, |(kind, _)| kind)
 }
 
 /// RFC 6266: a plain name for old readers, the whole one percent-encoded.
@@ -269,8 +212,31 @@ mod tests {
     }
 
     #[test]
+    fn every_line_of_the_kinds_is_one_and_none_of_them_runs() {
+        let mut endings = std::collections::BTreeSet::new();
+        for line in KINDS.lines() {
+            let (kind, known) = line.split_once(" = ").unwrap();
+            HeaderValue::from_str(kind).unwrap();
+            let group = kind.split('/').next().unwrap();
+            let shown = ["image", "video", "audio"].contains(&group)
+                || ["application/pdf", "text/plain; charset=utf-8"].contains(&kind);
+            assert!(shown, "{kind}");
+            for ending in known.split(' ') {
+                assert!(
+                    ending.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()),
+                    "{line}"
+                );
+                assert!(!ending.is_empty() && endings.insert(ending), "{ending} stands there once");
+            }
+        }
+        assert_eq!(endings.len(), 58);
+    }
+
+    #[test]
     fn what_could_run_is_text_or_a_download() {
-        assert_eq!(shown_kind(b"evil.HTML"), TEXT);
+        assert_eq!(shown_kind(b"evil.HTML"), "text/plain; charset=utf-8");
+        assert_eq!(shown_kind(b"="), BYTES);
+        assert_eq!(shown_kind(b"no ending."), BYTES);
         assert_eq!(shown_kind(b"a.xhtml"), BYTES);
         assert_eq!(shown_kind(b"png"), "image/png");
         assert_eq!(

@@ -24,6 +24,9 @@ pub trait Host: Send + Sync + 'static {
     /// What holds now.
     fn contribution(&self) -> Contribution;
 
+    /// What the chunk store holds.
+    fn stored(&self) -> Stored;
+
     /// What the disk under the data folder has; none where the system does not tell.
     fn room(&self) -> Option<Room>;
 
@@ -103,6 +106,19 @@ pub struct Facts {
     pub damaged_chunks: u64,
     /// Damaged chunks that became whole again since the start.
     pub healed_chunks: u64,
+}
+
+/// What the chunk store of this computer holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Chunks.
+    pub chunks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// Bytes of those that are here only because they were read.
+    pub cached_bytes: u64,
+    /// Bytes that were not stored again since the start.
+    pub saved_bytes: u64,
 }
 
 /// The daemon does not do what was asked. The text says what, why and what to do.

@@ -34,7 +34,7 @@ mod work;
 pub use fuzzing::read_request_for_fuzzing;
 pub use group::Group;
 pub use guard::{ApiToken, TOKEN_CHARS};
-pub use host::{Facts, Host, Refusal, Room};
+pub use host::{Facts, Host, Refusal, Room, Stored};
 pub(crate) use query::encode as encode_query;
 pub use server::{Access, ApiServer, ServeError};
 pub use sessions::Sessions;

@@ -67,6 +67,10 @@ impl Host for TestHost {
         }
     }
 
+    fn stored(&self) -> Stored {
+        Stored { chunks: 6, live_bytes: 5, cached_bytes: 1, saved_bytes: 7 }
+    }
+
     fn room(&self) -> Option<Room> {
         Some(Room { disk_bytes: 1000, free_bytes: 500 })
     }

@@ -38,8 +38,8 @@ pub enum TokensError {
     /// Written by a later version of the program.
     #[error("it is of version {0}, which this program does not know: use the newer program")]
     Newer(u32),
-    /// Something else.
-    #[error("it holds no tokens ({0}): delete it, and make new ones with `peerdrive token create`")]
+    /// Something else: what is wrong with it.
+    #[error("{0}")]
     Garbage(String),
 }
 

@@ -98,7 +98,8 @@ impl Drive {
         let (mut cursor, mut names, mut found) = (Some(NameCursor::default()), Vec::new(), Vec::new());
         while let Some(from) = cursor.filter(|_| found.len() < ABANDONED_MAX) {
             let mut is_wanted = |name: &[u8]| is_partial_name(name);
-            let scanned = core.ledger.read().scan_names(&from, STEP_NAMES, &mut is_wanted, &mut names);
+            let scanned =
+                core.ledger.read().scan_names((&from, None), STEP_NAMES, &mut is_wanted, &mut names);
             cursor = scanned.map_err(|error| core.ledger_error(&error))?;
             for (_, entry) in names.drain(..) {
                 let is_old = self.attr(entry.ino).is_ok_and(|attr| attr.mtime < time);

@@ -1,12 +1,22 @@
 //! Names that hold what somebody types, and files that are not safe.
 //!
-//! There is no index of words: the names of all folders lie side by side in the tree, and are looked through one after the other, a
-//! bounded time in each call. That costs no memory, and is never out of date.
+//! There is no index of words: the names of all folders lie side by side in the tree, and are looked through a bounded time in each
+//! call. That costs no memory, and is never out of date.
+//!
+//! ```text
+//!  names of the tree, in order:   │ stretch │ stretch │ stretch │ stretch │ …       each looked through by one of a few threads
+//!  the answer:                    ├─────────────────────▶ next                      up to where the first of them stopped
+//! ```
+//!
+//! Time and limit end all stretches at once; what was found behind the first that is not at its end is found again by the next call.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ledger::{Entry, NameCursor};
 use memchr::memmem::Finder;
+use parking_lot::Mutex;
 
 use super::list::Listed;
 use crate::core::Core;
@@ -15,6 +25,12 @@ use crate::{Drive, Error, FileSafety, Ino, Kind, Time};
 
 /// Names looked at under one hold of the ledger's lock, and the most of them that are kept.
 pub(super) const STEP_NAMES: (usize, usize) = (4096, 256);
+/// Threads that look at one time, the caller's among them.
+const THREADS_MAX: usize = 4;
+/// Stretches that the names are cut into: so that the threads end about together, and little is looked through twice.
+const STRETCHES: u64 = 48;
+/// Fewer files and folders than these are looked through by the caller alone.
+const CUT_FROM_NAMES: u64 = 16_384;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -75,36 +91,130 @@ impl Drive {
         if sieve.is_nothing() {
             return Ok(SearchFound { found: Vec::new(), next: None });
         }
-        let (core, began) = (&self.core, Instant::now());
-        let mut hits = Hits {
-            core,
-            view: core.safety_view(),
+        let from = asked.after.map(NameCursor::from_bytes).unwrap_or_default();
+        let hunt = Hunt {
+            core: &self.core,
+            began: Instant::now(),
+            view: self.core.safety_view(),
+            sieve,
             under: clean(asked.under),
-            folder: None,
-            found: Vec::new(),
+            limit: asked.limit,
+            patience: asked.patience,
+            taken: AtomicUsize::new(0),
+            stretches: self.core.stretches(from),
+            begun: AtomicUsize::new(0),
+            looked: Mutex::default(),
         };
-        let mut cursor = asked.after.map(NameCursor::from_bytes).unwrap_or_default();
-        let (mut names, mut lowered) = (Vec::new(), Vec::new());
-        let next = loop {
-            let mut is_wanted = |name: &[u8]| sieve.holds(name, &mut lowered);
-            let scanned = core.ledger.read().scan_names(
-                &cursor,
-                (STEP_NAMES.0, STEP_NAMES.1.min(asked.limit.max(1))),
+        hunt.run();
+        hunt.told()
+    }
+}
+
+impl Core {
+    /// The names from `from` on, cut where they may be looked through side by side.
+    fn stretches(&self, from: NameCursor) -> Vec<(NameCursor, Option<NameCursor>)> {
+        let ledger = self.ledger.read();
+        let stats = ledger.stats();
+        let is_small = stats.files + stats.directories < CUT_FROM_NAMES;
+        let cuts = if is_small { Vec::new() } else { ledger.name_cuts(&from, STRETCHES) };
+        let ends = cuts.iter().cloned().map(Some).chain([None]);
+        std::iter::once(from).chain(cuts.iter().cloned()).zip(ends).collect()
+    }
+}
+
+/// A search under way.
+struct Hunt<'a> {
+    core: &'a Core,
+    began: Instant,
+    view: SafetyView,
+    sieve: Sieve,
+    under: Vec<u8>,
+    limit: usize,
+    patience: Duration,
+    /// Found so far, in all stretches.
+    taken: AtomicUsize,
+    stretches: Vec<(NameCursor, Option<NameCursor>)>,
+    /// Stretches that somebody looks through or did.
+    begun: AtomicUsize,
+    /// What they hold, by their place.
+    looked: Mutex<Vec<(usize, Result<Looked, Error>)>>,
+}
+
+/// What a stretch holds, and where looking through it stopped before its end.
+type Looked = (Vec<(Vec<u8>, Listed)>, Option<NameCursor>);
+
+impl Hunt<'_> {
+    fn run(&self) {
+        let most = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        thread::scope(|scope| {
+            for _ in 1..most.min(self.stretches.len()) {
+                let helper = thread::Builder::new().name("search".into());
+                if let Err(error) = helper.spawn_scoped(scope, || self.look()) {
+                    tracing::debug!(%error, "a search has one thread less");
+                }
+            }
+            self.look();
+        });
+    }
+
+    fn look(&self) {
+        loop {
+            let at = self.begun.fetch_add(1, Ordering::Relaxed);
+            // The first is always begun, so that each call comes further.
+            let Some(stretch) = self.stretches.get(at).filter(|_| at == 0 || !self.is_over()) else { return };
+            let looked = self.look_through(stretch);
+            self.looked.lock().push((at, looked));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) >= self.limit || self.began.elapsed() >= self.patience
+    }
+
+    fn look_through(&self, (from, to): &(NameCursor, Option<NameCursor>)) -> Result<Looked, Error> {
+        let mut hits = Hits { hunt: self, folder: None, found: Vec::new() };
+        let (mut cursor, mut names, mut lowered) = (from.clone(), Vec::new(), Vec::new());
+        loop {
+            let mut is_wanted = |name: &[u8]| self.sieve.holds(name, &mut lowered);
+            let scanned = self.core.ledger.read().scan_names(
+                (&cursor, to.as_ref()),
+                (STEP_NAMES.0, STEP_NAMES.1.min(self.limit.max(1))),
                 &mut is_wanted,
                 &mut names,
             );
-            let next = scanned.map_err(|error| core.ledger_error(&error))?;
+            let next = scanned.map_err(|error| self.core.ledger_error(&error))?;
             for (dir, entry) in names.drain(..) {
-                hits.take(dir, entry, &sieve)?;
+                hits.take(dir, entry)?;
             }
-            let Some(next) = next else { break None };
-            if hits.found.len() >= asked.limit || began.elapsed() >= asked.patience {
-                break Some(next.as_bytes().to_vec());
+            match next {
+                Some(next) if !self.is_over() => cursor = next,
+                next => return Ok((hits.found, next)),
             }
-            cursor = next;
-        };
-        hits.found.sort_by_key(|(folder, _)| folder.iter().filter(|byte| **byte == b'/').count());
-        Ok(SearchFound { found: hits.found, next })
+        }
+    }
+
+    /// What was found up to the first place that nobody looked at.
+    fn told(self) -> Result<SearchFound, Error> {
+        let mut looked = self.looked.into_inner();
+        looked.sort_unstable_by_key(|(at, _)| *at);
+        let mut found = Vec::new();
+        let mut next = None;
+        let mut stretches = self.stretches.into_iter().enumerate();
+        let mut looked = looked.into_iter().peekable();
+        for (at, (from, _)) in &mut stretches {
+            let Some((_, outcome)) = looked.next_if(|(looked, _)| *looked == at) else {
+                next = Some(from);
+                break;
+            };
+            let (more, stopped) = outcome?;
+            found.extend(more);
+            if stopped.is_some() {
+                next = stopped;
+                break;
+            }
+        }
+        found.sort_by_key(|(folder, _)| folder.iter().filter(|byte| **byte == b'/').count());
+        Ok(SearchFound { found, next: next.map(|next| next.as_bytes().to_vec()) })
     }
 }
 
@@ -159,25 +269,25 @@ impl Sieve {
     }
 }
 
-/// What was found so far.
+/// What a stretch holds so far.
 struct Hits<'a> {
-    core: &'a Core,
-    view: SafetyView,
-    under: Vec<u8>,
+    hunt: &'a Hunt<'a>,
     /// The folder of the last one and its path; none for one that is not in the drive any more, or not where it is looked.
     folder: Option<(Ino, Option<Vec<u8>>)>,
     found: Vec<(Vec<u8>, Listed)>,
 }
 
 impl Hits<'_> {
-    fn take(&mut self, dir: Ino, entry: Entry, sieve: &Sieve) -> Result<(), Error> {
+    fn take(&mut self, dir: Ino, entry: Entry) -> Result<(), Error> {
         let Some(path) = self.path_of(dir)? else { return Ok(()) };
-        match self.core.listed(&self.view, entry.ino, entry.name) {
+        let listed = match self.hunt.core.listed(&self.hunt.view, entry.ino, entry.name) {
             // Removed since it was found.
-            Err(Error::NotFound) => {}
-            listed => self
-                .found
-                .extend(Some(listed?).filter(|listed| sieve.lets_pass(listed)).map(|listed| (path, listed))),
+            Err(Error::NotFound) => return Ok(()),
+            listed => listed?,
+        };
+        if self.hunt.sieve.lets_pass(&listed) {
+            self.found.push((path, listed));
+            self.hunt.taken.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -188,8 +298,9 @@ impl Hits<'_> {
         {
             return Ok(path.clone());
         }
-        let path = self.core.ledger.read().path(dir).map_err(|error| self.core.ledger_error(&error))?;
-        let path = path.map(|path| clean(&path)).filter(|path| is_below(path, &self.under));
+        let Hunt { core, under, .. } = self.hunt;
+        let path = core.ledger.read().path(dir).map_err(|error| core.ledger_error(&error))?;
+        let path = path.map(|path| clean(&path)).filter(|path| is_below(path, under));
         self.folder = Some((dir, path.clone()));
         Ok(path)
     }

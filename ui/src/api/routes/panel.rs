@@ -17,7 +17,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::parsed;
 use super::status::status_of;
-use crate::answers::{Problem, QrCode, QrRequest, Status, Storage, TreeChanged};
+use crate::answers::{Peer, Problem, QrCode, QrRequest, Status, Storage, TreeChanged};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};
 
@@ -25,6 +25,10 @@ use crate::api::work::{Answer, Api};
 const LOOK: Duration = Duration::from_millis(50);
 /// Looks at the tree for one at the whole status.
 const LOOKS_PER_STATUS: u32 = 20;
+/// What went over a link is told to pages in steps of so many bytes.
+const TOLD_BYTES: u64 = 64 << 10;
+/// Round trips of so long and more are told to pages in steps of as much, shorter ones in whole milliseconds.
+const TOLD_RTT_MS: f64 = 10.0;
 /// Longest text of a QR code; a ticket is shorter. Bytes.
 const MAX_QR_BYTES: usize = 1000;
 
@@ -34,7 +38,7 @@ const MAX_QR_BYTES: usize = 1000;
     responses((status = 200, description = "Done", body = Storage), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn storage(State(api): State<Api>) -> Answer<Storage> {
     api.run(|api| {
-        let (given, room) = (api.host.contribution(), api.host.room());
+        let (given, room, stored) = (api.host.contribution(), api.host.room(), api.host.stored());
         let can_store = match api.host.drive() {
             Some(drive) => drive.status()?.can_store_bytes,
             None => given.contributed.saturating_sub(given.used),
@@ -47,6 +51,10 @@ pub(in crate::api) async fn storage(State(api): State<Api>) -> Answer<Storage> {
             disk_bytes: room.map(|room| room.disk_bytes),
             disk_free_bytes: room.map(|room| room.free_bytes),
             target: api.host.group().policy().copies,
+            chunks: stored.chunks,
+            live_bytes: stored.live_bytes,
+            cached_bytes: stored.cached_bytes,
+            saved_bytes: stored.saved_bytes,
         })
     })
     .await
@@ -131,8 +139,9 @@ impl Watch {
     /// The status, if it is another one than before.
     async fn status(&mut self) -> Option<Event> {
         let Json(mut status) = self.api.run(status_of).await.ok()?;
-        // It changes with every look, and nobody looks for it here.
+        // These change with every look.
         status.rss_bytes = None;
+        status.peers.iter_mut().for_each(coarsen);
         let text = serde_json::to_string(&status).ok()?;
         if self.told.as_ref() == Some(&text) {
             return None;
@@ -140,6 +149,15 @@ impl Watch {
         self.told = Some(text.clone());
         Some(Event::default().event("status").data(text))
     }
+}
+
+/// What the links say to each other at rest is no news, and neither is a round trip that took a little longer.
+fn coarsen(peer: &mut Peer) {
+    peer.sent_bytes -= peer.sent_bytes % TOLD_BYTES;
+    peer.received_bytes -= peer.received_bytes % TOLD_BYTES;
+    peer.rtt_ms = peer
+        .rtt_ms
+        .map(|ms| if ms < TOLD_RTT_MS { ms.ceil() } else { (ms / TOLD_RTT_MS).round() * TOLD_RTT_MS });
 }
 
 /// For Prometheus.
