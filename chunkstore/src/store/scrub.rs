@@ -1,6 +1,7 @@
 //! Reading everything to find what has gone bad, before somebody needs it.
 
 use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
@@ -31,19 +32,28 @@ impl ChunkStore {
         bytes_per_second: Option<u64>,
         pace: &mut dyn FnMut(&ScrubProgress) -> Pace,
     ) -> Result<ScrubReport, StoreError> {
-        let total_bytes = self.inner.space.pack_bytes();
-        let progress = ScrubProgress { total_bytes, ..ScrubProgress::default() };
-        let mut scrub = Scrub {
-            inner: &self.inner,
-            bytes_per_second,
-            pace,
-            progress,
-            asked_at_bytes: 0,
-            report: ScrubReport::default(),
-            incomplete: BTreeSet::new(),
-        };
-        scrub.run()?;
+        let packs: Vec<u64> = self.inner.packs.lock().keys().copied().collect();
+        let mut scrub = Scrub::new(&self.inner, bytes_per_second, pace, self.inner.space.pack_bytes());
+        scrub.run(&packs)?;
         Ok(scrub.report)
+    }
+
+    /// The same for one pack, the first behind `after`, so that a scrub may go on another day: its number, and what was found.
+    /// `None`: there is none behind it.
+    ///
+    /// # Errors
+    /// Those of [`ChunkStore::scrub`].
+    pub fn scrub_pack_after(
+        &self,
+        after: Option<u64>,
+        pace: &mut dyn FnMut(&ScrubProgress) -> Pace,
+    ) -> Result<Option<(u64, ScrubReport)>, StoreError> {
+        let behind = (after.map_or(Unbounded, Excluded), Unbounded);
+        let next = self.inner.packs.lock().range(behind).next().map(|(pack, used)| (*pack, used.bytes));
+        let Some((pack, bytes)) = next else { return Ok(None) };
+        let mut scrub = Scrub::new(&self.inner, None, pace, bytes);
+        scrub.run(&[pack])?;
+        Ok(Some((pack, scrub.report)))
     }
 }
 
@@ -58,12 +68,22 @@ struct Scrub<'a> {
     incomplete: BTreeSet<u64>,
 }
 
-impl Scrub<'_> {
-    fn run(&mut self) -> Result<(), StoreError> {
-        let packs: Vec<u64> = self.inner.packs.lock().keys().copied().collect();
+impl<'a> Scrub<'a> {
+    fn new(
+        inner: &'a Inner,
+        bytes_per_second: Option<u64>,
+        pace: &'a mut dyn FnMut(&ScrubProgress) -> Pace,
+        total_bytes: u64,
+    ) -> Self {
+        let progress = ScrubProgress { total_bytes, ..ScrubProgress::default() };
+        let (report, incomplete) = (ScrubReport::default(), BTreeSet::new());
+        Self { inner, bytes_per_second, pace, progress, asked_at_bytes: 0, report, incomplete }
+    }
+
+    fn run(&mut self, packs: &[u64]) -> Result<(), StoreError> {
         let mut flow = ControlFlow::Continue(());
         for pack in packs {
-            flow = self.walk(pack)?;
+            flow = self.walk(*pack)?;
             if flow.is_break() {
                 break;
             }

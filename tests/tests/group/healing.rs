@@ -1,8 +1,6 @@
 //! Disks that lose what they keep, in the middle of a group: it comes back, and is told.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::fs;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -10,6 +8,7 @@ use tests::tree::Tree;
 use tests::{Daemon, eventually, eventually_long, is_long, noise, told};
 
 use crate::computers::Computers;
+use crate::disks::rot;
 
 const FILES: u64 = 12;
 const FILE_BYTES: usize = 1 << 20;
@@ -24,30 +23,6 @@ fn with_files() -> (Computers, Tree) {
     computers.sync(&[0, 1, 2]);
     let tree = Tree::of(&computers.mount(0));
     (computers, tree)
-}
-
-fn packs(data: &Path) -> Vec<PathBuf> {
-    let folders = fs::read_dir(data.join("chunks/packs")).unwrap();
-    folders
-        .flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap())
-        .map(|pack| pack.unwrap().path())
-        .collect()
-}
-
-/// Flips a bit each so many bytes in all packs. Answers how many.
-fn rot(data: &Path, every_bytes: u64) -> u64 {
-    let mut flips = 0;
-    for pack in packs(data) {
-        let file = File::options().read(true).write(true).open(&pack).unwrap();
-        let len = file.metadata().unwrap().len();
-        for at in (every_bytes / 2..len).step_by(usize::try_from(every_bytes).unwrap()) {
-            let mut byte = [0];
-            file.read_exact_at(&mut byte, at).unwrap();
-            file.write_all_at(&[byte[0] ^ 1], at).unwrap();
-            flips += 1;
-        }
-    }
-    flips
 }
 
 fn status(daemon: &Daemon) -> Value {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic, in the functions it is made of too")]
 
 mod computers;
+mod disks;
 mod healing;
 mod hosting;
 mod leaving;
@@ -12,5 +13,6 @@ mod pairing;
 mod parting;
 mod policy;
 mod relaying;
+mod scrubbing;
 mod sharing;
 mod trouble;
