@@ -1,17 +1,19 @@
 //! `workspaces/<id>/scrubbed`: how far the reading of all chunks has come, so that it goes on after a start.
 //!
 //! ```text
-//! "PDscrub\0" ‖ u16 version 1 ‖ u64 pass began ‖ u8 a pack was read ‖ u64 the last one ‖ u64 bytes ‖ u64 damaged chunks
+//! "PDscrub\0" ‖ u16 version 1 ‖ u64 pass began ‖ u8 flags ‖ u64 the last pack read ‖ u64 bytes ‖ u64 damaged chunks
 //!             ‖ u64 last whole pass ended (0: none) ‖ u64 its bytes ‖ u64 its damaged chunks        integers big-endian
 //! ```
 //!
-//! Times are milliseconds since 1970. Nothing is lost with the file: a new pass begins.
+//! Flags: 1 a pack was read, 2 the pass is hurried. Times are milliseconds since 1970. Nothing is lost with the file: a new pass begins.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"PDscrub\0";
 const VERSION: u16 = 1;
+const HAS_READ: u8 = 1;
+const HURRIED: u8 = 2;
 
 /// The file.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct Kept {
     pub bytes: u64,
     /// Chunks it found damaged.
     pub bad_chunks: u64,
+    /// Something was found damaged: the rest is read at once.
+    pub hurried: bool,
     /// The last whole pass.
     pub last: Option<LastPass>,
 }
@@ -82,7 +86,7 @@ fn encode(kept: &Kept) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     out.extend(VERSION.to_be_bytes());
     out.extend(kept.began_ms.to_be_bytes());
-    out.push(kept.after.is_some().into());
+    out.push(if kept.after.is_some() { HAS_READ } else { 0 } | if kept.hurried { HURRIED } else { 0 });
     let numbers = [
         kept.after.unwrap_or_default(),
         kept.bytes,
@@ -102,18 +106,19 @@ fn decode(bytes: &[u8]) -> Option<Kept> {
         return None;
     }
     let (began, rest) = rest.split_first_chunk()?;
-    let (has_read, rest) = rest.split_first()?;
+    let (flags, rest) = rest.split_first()?;
     let (numbers, rest) = rest.as_chunks::<8>();
     let [pack, read, bad_chunks, ended_ms, last_bytes, last_bad] = <[[u8; 8]; 6]>::try_from(numbers).ok()?;
     let number = u64::from_be_bytes;
     let last =
         LastPass { ended_ms: number(ended_ms), bytes: number(last_bytes), bad_chunks: number(last_bad) };
-    let whole = rest.is_empty() && *has_read <= 1;
+    let whole = rest.is_empty() && *flags <= HAS_READ | HURRIED;
     whole.then(|| Kept {
         began_ms: number(*began),
-        after: (*has_read == 1).then(|| number(pack)),
+        after: (flags & HAS_READ != 0).then(|| number(pack)),
         bytes: number(read),
         bad_chunks: number(bad_chunks),
+        hurried: flags & HURRIED != 0,
         last: Some(last).filter(|last| last.ended_ms > 0),
     })
 }
@@ -127,9 +132,9 @@ mod tests {
     #[test]
     fn the_bytes_are_what_they_were() {
         let last = Some(LastPass { ended_ms: 4, bytes: 5, bad_chunks: 6 });
-        let kept = Kept { began_ms: 1, after: Some(2), bytes: 3, bad_chunks: 7, last };
+        let kept = Kept { began_ms: 1, after: Some(2), bytes: 3, bad_chunks: 7, hurried: true, last };
         let golden = b"PDscrub\0\x00\x01\
-            \0\0\0\0\0\0\0\x01\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x07\
+            \0\0\0\0\0\0\0\x01\x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x07\
             \0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06";
         assert_eq!(encode(&kept), golden);
         assert_eq!(decode(golden), Some(kept));

@@ -5,6 +5,8 @@
 //!  plan ─ due ─▶ quiet? ─▶ one pack ─▶ bad ones marked in the store ─▶ the group fetches them again
 //!                             └─▶ kept: where the next start goes on, a pack of 64 MiB at most is read twice
 //! ```
+//!
+//! Where one chunk is bad, others are: once something is found damaged, by whomever, the rest is read without waiting.
 
 mod kept;
 mod plan;
@@ -26,14 +28,14 @@ use self::kept::{Kept, ScrubFile};
 use self::plan::{Next, Plan};
 use crate::moment::wall_ms;
 
-/// After a start there is more urgent work, for so long, or a tenth of a pass.
+/// After a start there is more urgent work, for so long, or a tenth of a pass; but for damage.
 const FIRST_REST: Duration = Duration::from_secs(600);
 /// The disk was not used for so long: it is quiet.
 const QUIET: Duration = Duration::from_secs(5);
 /// Between two looks at whether it is.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The clock and what is kept change while nothing is due.
-const REST_MAX: Duration = Duration::from_secs(60);
+/// The clock, what is kept, and what is known to be damaged change while nothing is due.
+const REST_MAX: Duration = Duration::from_secs(10);
 /// After a failure.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -83,7 +85,9 @@ impl Scrubbing {
         let mut scrubber = Scrubber { awake: None, thread: None };
         if plan.every_ms > 0 {
             let (awake, until) = channel();
-            let mut work = Work { shared: Arc::clone(&scrubbing), file, quiet: Quiet::default(), until };
+            let found = found_so_far(&scrubbing.store);
+            let mut work =
+                Work { shared: Arc::clone(&scrubbing), file, quiet: Quiet::default(), until, found };
             let run = move || {
                 let _ = work.run();
             };
@@ -122,20 +126,43 @@ struct Work {
     file: ScrubFile,
     quiet: Quiet,
     until: Receiver<()>,
+    /// Chunks found damaged that are known here, by this thread or by others.
+    found: u64,
+}
+
+/// Chunks that were found damaged since the start, or are damaged still. What was given up meanwhile is forgotten.
+fn found_so_far(store: &ChunkStore) -> u64 {
+    let usage = store.usage();
+    usage.damaged_chunks + usage.healed_chunks
 }
 
 impl Work {
     /// Breaks at the end.
     fn run(&mut self) -> ControlFlow<()> {
         let every = Duration::from_millis(self.shared.plan.every_ms);
-        self.rest(FIRST_REST.min(every / 10))?;
+        let began = Instant::now();
+        while began.elapsed() < FIRST_REST.min(every / 10) && !self.shared.state.lock().kept.hurried {
+            self.rest(REST_MAX.min(every / 10))?;
+            self.heed_others();
+        }
         loop {
+            self.heed_others();
             let kept = self.shared.state.lock().kept;
             let total_bytes = self.shared.store.usage().pack_bytes;
             match self.shared.plan.next(&kept, total_bytes, wall_ms()) {
                 Next::Rest(time) => self.rest(time.min(REST_MAX))?,
                 Next::Read => self.read(&kept, total_bytes)?,
             }
+        }
+    }
+
+    /// Readers, peers and audits stumble over damage, too.
+    fn heed_others(&mut self) {
+        let found = found_so_far(&self.shared.store);
+        if std::mem::replace(&mut self.found, found) < found {
+            let mut state = self.shared.state.lock();
+            state.kept = self.shared.plan.alarmed(&state.kept, wall_ms());
+            self.file.write(&state.kept);
         }
     }
 
@@ -172,6 +199,7 @@ impl Work {
                 return self.rest(AGAIN);
             }
         };
+        self.found = found_so_far(&shared.store);
         self.file.write(&now);
         shared.state.lock().kept = now;
         // However short a pass is, the disk is not read without a pause.
@@ -181,7 +209,7 @@ impl Work {
     fn until_quiet(&mut self, kept: &Kept) -> ControlFlow<()> {
         loop {
             let uses = self.shared.store.uses();
-            let waits = !self.quiet.is_now(uses) && !self.shared.plan.is_late(kept, wall_ms());
+            let waits = !self.quiet.is_now(uses) && !self.shared.plan.is_urgent(kept, wall_ms());
             self.shared.state.lock().waits = waits;
             if !waits {
                 return ControlFlow::Continue(());

@@ -39,6 +39,9 @@ impl Plan {
 
     /// A pack is due when the time of the pass has gone on as far as the bytes of all packs.
     pub fn next(&self, kept: &Kept, total_bytes: u64, now_ms: u64) -> Next {
+        if kept.hurried {
+            return Next::Read;
+        }
         let total = u128::from(total_bytes.max(kept.bytes).max(1));
         let share = u128::from(self.every_ms / HASTE) * u128::from(kept.bytes) / total;
         let due_ms = kept.began_ms.saturating_add(u64::try_from(share).unwrap_or(u64::MAX));
@@ -48,9 +51,18 @@ impl Plan {
         }
     }
 
-    /// Whether the pass should be over already: then it goes on though the disk has other work.
-    pub fn is_late(&self, kept: &Kept, now_ms: u64) -> bool {
-        now_ms > kept.began_ms.saturating_add(self.every_ms)
+    /// Whether it goes on though the disk has other work: the pass should be over already, or something is known to be bad.
+    pub fn is_urgent(&self, kept: &Kept, now_ms: u64) -> bool {
+        kept.hurried || now_ms > kept.began_ms.saturating_add(self.every_ms)
+    }
+
+    /// Something was found damaged that this pass did not find: where one is, others are. All is read, from the beginning.
+    pub fn alarmed(&self, kept: &Kept, now_ms: u64) -> Kept {
+        if kept.hurried {
+            *kept
+        } else {
+            Kept { began_ms: now_ms, hurried: true, last: kept.last, ..Kept::default() }
+        }
     }
 
     /// Bytes a second at most: enough for twice of what is there within a pass.
@@ -62,7 +74,7 @@ impl Plan {
     /// A pack was read.
     pub fn read(&self, kept: &Kept, pack: u64, bytes: u64, bad_chunks: u64) -> Kept {
         let (bytes, bad_chunks) = (kept.bytes + bytes, kept.bad_chunks + bad_chunks);
-        Kept { after: Some(pack), bytes, bad_chunks, ..*kept }
+        Kept { after: Some(pack), bytes, bad_chunks, hurried: kept.hurried || bad_chunks > 0, ..*kept }
     }
 
     /// No pack is left: the next pass begins when this one's time is over.
@@ -103,12 +115,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_late_is_told_and_a_large_disk_is_read_fast_enough() {
+    fn what_is_late_is_urgent_and_a_large_disk_is_read_fast_enough() {
         let kept = PLAN.begun(None, DAY_MS);
-        assert!(!PLAN.is_late(&kept, 31 * DAY_MS) && PLAN.is_late(&kept, 31 * DAY_MS + 1));
+        assert!(!PLAN.is_urgent(&kept, 31 * DAY_MS) && PLAN.is_urgent(&kept, 31 * DAY_MS + 1));
         assert_eq!(PLAN.rate_bytes_per_s(1 << 30), RATE_BYTES_PER_S);
         let large = 100_u64 << 40;
         assert!(PLAN.rate_bytes_per_s(large) * 30 * 86_400 >= large * 199 / 100);
+    }
+
+    #[test]
+    fn damage_hurries_the_pass_and_damage_found_elsewhere_begins_one() {
+        let read = PLAN.read(&PLAN.begun(None, 0), 1, PACK, 0);
+        assert!(matches!(PLAN.next(&read, 10 * PACK, 0), Next::Rest(_)));
+        let bad = PLAN.read(&read, 2, PACK, 3);
+        assert!(PLAN.next(&bad, 10 * PACK, 0) == Next::Read && PLAN.is_urgent(&bad, 0));
+        assert_eq!((PLAN.alarmed(&bad, 9), bad.bad_chunks), (bad, 3), "it is hurried already");
+        let alarmed = PLAN.alarmed(&read, 9);
+        assert_eq!((alarmed.after, alarmed.began_ms, alarmed.hurried), (None, 9, true));
+        let over = PLAN.over(&bad, 10);
+        assert!(!over.hurried && over.last.unwrap().bad_chunks == 3);
     }
 
     #[test]

@@ -13,6 +13,13 @@ pub fn packs(data: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Takes all that is in the packs away, under a daemon that runs or not.
+pub fn empty(data: &Path) {
+    for pack in packs(data) {
+        File::options().write(true).open(&pack).unwrap().set_len(0).unwrap();
+    }
+}
+
 /// Flips a bit each so many bytes in all packs. Answers how many.
 pub fn rot(data: &Path, every_bytes: u64) -> u64 {
     let mut flips = 0;

@@ -35,6 +35,8 @@ fn what_rots_on_one_computer_is_read_right_healed_by_a_scrub_and_told() {
     assert!(computers.daemons[1].stop().success());
     let flips = rot(&computers.daemons[1].data(), 300_000);
     assert!(flips > 10);
+    // What is found here is found by the command.
+    computers.daemons[1].add_setting("scrub = \"0s\"");
     computers.daemons[1].start_again();
     eventually("the others are there", || status(&computers.daemons[1])["peers"][0]["state"] == "online");
     // Read while it is bad: right, whatever was flipped.

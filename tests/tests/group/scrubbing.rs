@@ -6,14 +6,7 @@ use serde_json::Value;
 use tests::{Daemon, eventually, eventually_long, is_long, noise, told};
 
 use crate::computers::Computers;
-use crate::disks::rot;
-
-/// Adds a setting that holds from the next start on.
-fn set(daemon: &Daemon, line: &str) {
-    let config = daemon.data().join("config.toml");
-    let settings = fs::read_to_string(&config).unwrap();
-    fs::write(&config, format!("{settings}{line}\n")).unwrap();
-}
+use crate::disks::{empty, rot};
 
 fn status(daemon: &Daemon) -> Value {
     daemon.json(&["status"])
@@ -34,7 +27,7 @@ fn what_rots_on_a_host_without_keys_is_found_and_healed_without_a_command() {
     assert!(host.stop().success());
     let flips = rot(&host.data(), 300_000);
     assert!(flips > 10);
-    set(host, "scrub = \"8s\"");
+    host.add_setting("scrub = \"8s\"");
     host.start_again();
     // Nobody reads, nobody asks: the pass finds all of it, in more than one pack.
     let mut most_bad = 0;
@@ -60,11 +53,43 @@ fn what_rots_on_a_host_without_keys_is_found_and_healed_without_a_command() {
         scrub["last_bad_chunks"] == 0 && scrub["last_bytes"].as_u64().unwrap() > 0
     });
     let last = status(&computers.daemons[1])["scrub"]["last"].clone();
-    set(&computers.daemons[1], "log = \"info\"");
+    computers.daemons[1].add_setting("log = \"info\"");
     computers.daemons[1].restart();
     let scrub = status(&computers.daemons[1])["scrub"].clone();
     assert!(scrub["last"].as_str() >= last.as_str(), "{scrub} after {last}");
     // It serves what it healed.
     let scrubbed = status(&computers.daemons[1]);
     assert_eq!(scrubbed["damaged_chunks"], 0, "{scrubbed}");
+}
+
+/// Takes a minute: the first audit comes so long after the link.
+#[test]
+fn a_host_that_deleted_what_it_claims_is_found_by_an_audit_and_gets_all_of_it_again() {
+    let mut computers = Computers::apart(3, &[]);
+    computers.pair(0, 1, &[]);
+    computers.pair(0, 2, &["--role", "host"]);
+    for number in 0..12 {
+        fs::write(computers.mount(0).join(format!("file{number}")), noise(number, 2 << 20)).unwrap();
+    }
+    computers.safe(0);
+    // Its index says still that all is there, so that comparing finds no difference.
+    empty(&computers.daemons[2].data());
+    let of_host = |at: usize| {
+        let peers = status(&computers.daemons[at])["peers"].as_array().unwrap().clone();
+        peers.into_iter().find(|peer| peer["role"] == "host").unwrap()
+    };
+    eventually_long("an audit finds it", || {
+        (0..2).any(|at| of_host(at)["audit"]["missing"].as_u64().unwrap() > 0)
+    });
+    let who = usize::from(of_host(0)["audit"]["missing"] == 0);
+    let shown = computers.daemons[who].command(["status"]);
+    assert!(told(&shown).contains("could not be read where it should be"), "{}", told(&shown));
+    // Where one chunk is bad others are: it looks at all of them, and needs no other audits for that.
+    let count = |what: &str| status(&computers.daemons[2])[what].as_u64().unwrap();
+    eventually_long("all is there again", || {
+        count("healed_chunks") > 12 && count("damaged_chunks") == 0 && count("mending_chunks") == 0
+    });
+    let again = status(&computers.daemons[2]);
+    assert!(again["used"].as_u64().unwrap() >= 24 << 20, "{again}");
+    tests::report(format!("{} chunks healed after one audit", again["healed_chunks"]));
 }

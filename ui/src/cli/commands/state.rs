@@ -28,16 +28,18 @@ pub(super) fn status(asked: &mut Asked<'_>) -> Result<(), Failure> {
     peers.into_iter().try_for_each(|line| asked.output.line(line))
 }
 
-/// Of a host that claims what it does not hold.
+/// Of a host that claims what it does not hold, or lost what it should.
 fn doubt(peer: &Peer) -> Option<String> {
-    (peer.audit.wrong > 0).then(|| {
-        format!(
-            "{} could not show {} of {} that it says it keeps: nothing new is placed there until it can",
-            plain(&peer.name),
-            peer.audit.wrong,
-            count(peer.audit.asked, "chunk", "chunks")
-        )
-    })
+    let (name, asked) = (plain(&peer.name), count(peer.audit.asked, "chunk", "chunks"));
+    match (peer.audit.wrong, peer.audit.missing) {
+        (0, 0) => None,
+        (0, missing) => Some(format!(
+            "{name} was asked for {asked}, and {missing} could not be read where it should be: it fetches what is still wanted again"
+        )),
+        (wrong, _) => Some(format!(
+            "{name} could not show {wrong} of {asked} that it says it keeps: nothing new is placed there until it can"
+        )),
+    }
 }
 
 fn row(name: &str, told: impl Into<String>) -> Vec<String> {
