@@ -17,6 +17,8 @@ use crate::pack::{
 
 /// The caller is asked about the pace after this many bytes, and after each pack.
 const STEP_BYTES: u64 = 1 << 20;
+/// Ids looked at under one look through the index.
+const HIDDEN_AT_ONCE: usize = 4096;
 
 impl ChunkStore {
     /// Reads every pack in order and verifies every living chunk. Bad ones are marked (so the next good copy
@@ -156,29 +158,32 @@ impl<'a> Scrub<'a> {
         if self.incomplete.is_empty() {
             return Ok(());
         }
-        let (mut hidden, mut outcome) = (Vec::new(), Ok(()));
         let incomplete = std::mem::take(&mut self.incomplete);
-        self.inner.index.walk(ChunkId([0; 32]), &mut |id, entry| {
-            if incomplete.contains(&entry.place.at.pack) && !self.is_good(id, &entry) {
-                hidden.push((id, entry.place));
+        // What was stored since the last checkpoint is missed as easily: the memory of the index is looked through, too.
+        let lies_there = |_: &ChunkId, entry: &Entry| incomplete.contains(&entry.place.at.pack);
+        let mut after = None;
+        loop {
+            let ids = self.inner.index.pick(after, HIDDEN_AT_ONCE, &lies_there)?;
+            for id in &ids {
+                let entry =
+                    self.inner.index.get(id)?.filter(|entry| incomplete.contains(&entry.place.at.pack));
+                if let Some(entry) = entry.filter(|entry| !self.is_good(*id, entry)) {
+                    self.found_hidden(*id, entry.place)?;
+                }
             }
-            if hidden.len() == MAX_REPORTED_BAD_CHUNKS {
-                outcome = self.found_hidden(&mut hidden);
+            after = ids.last().copied();
+            if ids.len() < HIDDEN_AT_ONCE {
+                return Ok(());
             }
-            outcome.is_ok()
-        })?;
-        outcome?;
-        self.found_hidden(&mut hidden)
+        }
     }
 
-    fn found_hidden(&mut self, hidden: &mut Vec<(ChunkId, Location)>) -> Result<(), StoreError> {
-        for (id, place) in hidden.drain(..) {
-            // Those the walk met are in the report already.
-            let is_new = !self.report.bad.contains(&id);
-            if is_new && self.inner.index.get(&id)?.is_some_and(|now| now.place == place) {
-                self.progress.checked_chunks += 1;
-                self.found_bad(id, place)?;
-            }
+    fn found_hidden(&mut self, id: ChunkId, place: Location) -> Result<(), StoreError> {
+        // Those the walk met are in the report already.
+        let is_new = !self.report.bad.contains(&id);
+        if is_new && self.inner.index.get(&id)?.is_some_and(|now| now.place == place) {
+            self.progress.checked_chunks += 1;
+            self.found_bad(id, place)?;
         }
         Ok(())
     }

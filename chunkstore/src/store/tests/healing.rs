@@ -62,6 +62,21 @@ fn a_scrub_finds_what_is_bad_wherever_the_damage_is() {
 }
 
 #[test]
+fn a_scrub_misses_what_was_stored_since_the_last_checkpoint_too() {
+    let disk = memory();
+    let store = uncached(&disk);
+    let chunks = fill(&store, 0..10, 5000);
+    store.flush().unwrap();
+    let (file, _) = pack_file(&disk, &store, &chunks[0].1.id);
+    file.set_len(0).unwrap();
+    // What comes then lies behind a hole.
+    fill(&store, 10..11, 5000);
+    let report = store.scrub(None, &mut |_| Pace::Continue).unwrap();
+    assert_eq!((report.bad_chunks, report.unreadable_chunks), (10, 0));
+    assert_eq!(store.usage().damaged_chunks, 10);
+}
+
+#[test]
 fn a_scrub_goes_pack_by_pack_and_on_after_a_restart() {
     let disk = memory();
     let store = uncached(&disk);
