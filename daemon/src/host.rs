@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::data_folder::DataFolder;
 use crate::group::Group;
 use crate::identity::{self, IdentityError};
+use crate::scrubbing::Scrubbing;
 use crate::settings::{Settings, SettingsError, Traffic, Value};
 use crate::stopping::{Reason, Stop};
 
@@ -24,6 +25,7 @@ pub struct Running {
     pub drive: Option<Arc<Drive>>,
     pub store: Arc<ChunkStore>,
     pub group: Arc<Group>,
+    pub scrubbing: Arc<Scrubbing>,
     pub device: String,
     pub workspace: String,
     pub mountpoint: Option<PathBuf>,
@@ -99,6 +101,7 @@ impl Host for Running {
             only_here_after: self.only_here_after,
             damaged_chunks: usage.damaged_chunks,
             healed_chunks: usage.healed_chunks,
+            scrub: self.scrubbing.told(),
         }
     }
 

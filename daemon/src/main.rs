@@ -35,6 +35,7 @@ mod logging;
 mod moment;
 mod offline;
 mod only_here;
+mod scrubbing;
 mod settings;
 mod stopping;
 mod up;

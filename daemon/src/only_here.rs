@@ -1,4 +1,4 @@
-//! Warns in the log when a file has been on this computer alone for too long. `status` and the panel's events say so too.
+//! Warns in the log, and on the desktop where there is one, when a file has been on this computer alone for too long. `status` and the panel's events say so too.
 
 use std::io;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use vfs::{Drive, Status};
 
-/// Between two looks.
+/// Between two looks at most, and at least where the time that is allowed is shorter.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY_MIN: Duration = Duration::from_secs(1);
 
 /// Starts the thread; it ends when the other end of `until` is dropped.
 ///
@@ -17,7 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 pub fn start(drive: Arc<Drive>, after: Duration, until: Receiver<()>) -> io::Result<()> {
     let watch = move || {
         let mut warned = false;
-        while until.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+        let pause = after.clamp(LOOK_EVERY_MIN, LOOK_EVERY);
+        while until.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
             if let Ok(status) = drive.status() {
                 look(&status, after, &mut warned);
             }
@@ -37,6 +39,15 @@ fn look(status: &Status, after: Duration, warned: &mut bool) {
             since,
             "files are on this computer alone for too long: start another computer of the drive, or see `peerdrive status`"
         );
+        show(status.only_here_files);
     }
     *warned = too_long;
+}
+
+fn show(files: u64) {
+    let text = if files == 1 { "1 file is".into() } else { format!("{files} files are") };
+    let text = format!("{text} on this computer alone. Start another computer of the drive.");
+    if let Err(error) = platform::notification::show("PeerDrive: keep another copy", &text) {
+        tracing::debug!(%error, "the desktop did not show the warning");
+    }
 }

@@ -27,6 +27,7 @@ use crate::drive::Room;
 use crate::group::{Group, Keys};
 use crate::host::{Given, Running};
 use crate::identity::{IdentityError, Opener, Workspace};
+use crate::scrubbing::{Scrubber, Scrubbing};
 use crate::settings::{Settings, Value, first_contribution};
 use crate::stopping::{Reason, Stop, Stopped};
 use crate::web::Web;
@@ -226,7 +227,11 @@ impl Begun {
         if self.shows_start {
             self.print(mountpoint.as_deref(), &server, &access, &group, output)?;
         }
-        let host = self.host(mountpoint, Arc::clone(&group));
+        let every = self.settings.scrub.duration();
+        let (scrubbing, scrubber) =
+            Scrubbing::start(self.store(), &self.workspace_folder, every).map_err(failed)?;
+        shown.scrubber = Some(scrubber);
+        let host = self.host(mountpoint, Arc::clone(&group), scrubbing);
         let (end, told) = watch::channel(false);
         shown.api = Some(end);
         shown.serving = Some(runtime.spawn(server.serve(access, host, told)));
@@ -293,12 +298,18 @@ impl Begun {
         }
     }
 
-    fn host(&self, mountpoint: Option<PathBuf>, group: Arc<Group>) -> Arc<dyn Host> {
+    fn host(
+        &self,
+        mountpoint: Option<PathBuf>,
+        group: Arc<Group>,
+        scrubbing: Arc<Scrubbing>,
+    ) -> Arc<dyn Host> {
         Arc::new(Running {
             folder: self.folder.clone(),
             drive: self.drive(),
             store: self.store(),
             group,
+            scrubbing,
             device: self.device.id().to_text(),
             workspace: self.workspace.to_text(),
             mountpoint,
@@ -341,7 +352,7 @@ impl Begun {
             // Nobody listens any more if the server has ended.
             let _ = api.send(true);
         }
-        drop((shown.idle, shown.only_here));
+        drop((shown.idle, shown.only_here, shown.scrubber));
         shown.ends.store(true, Ordering::Relaxed);
         let unmounted = shown.mounted.as_ref().map_or(Ok(()), |mounted| mounted.unmount());
         if let Some(serving) = shown.serving {
@@ -373,6 +384,7 @@ struct Shown {
     ends: Arc<AtomicBool>,
     idle: Option<Sender<()>>,
     only_here: Option<Sender<()>>,
+    scrubber: Option<Scrubber>,
 }
 
 /// The passphrase at a start: from the command, or from a person at a terminal.

@@ -29,6 +29,7 @@ mod fuse;
 pub mod lock;
 pub mod memory;
 pub mod mount;
+pub mod notification;
 pub mod owner;
 pub mod paths;
 pub mod private_file;

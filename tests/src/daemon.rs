@@ -147,6 +147,16 @@ impl Daemon {
         self.folder.path().join("data")
     }
 
+    /// Adds a line to its `config.toml`, which holds from the next start on.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn add_setting(&self, line: &str) {
+        let config = self.data().join("config.toml");
+        let settings = fs::read_to_string(&config).expect("a first start writes its settings");
+        fs::write(&config, format!("{settings}{line}\n")).expect("the folder is ours");
+    }
+
     /// A folder beside them, for what the test itself needs.
     #[must_use]
     pub fn beside(&self) -> &Path {

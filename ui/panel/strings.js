@@ -385,6 +385,7 @@ export const t = {
       ['copies', 'Copies of everything, for all computers of the drive (2 to 8)', '3'],
       ['site', 'Where this computer stands; copies are spread over sites (a word)', 'none'],
       ['history', 'How long earlier versions and deleted files are kept (a time)', '30d'],
+      ['scrub', 'All chunks of this computer are read once in so long, to find what has gone bad (a time; 0s: never)', '30d'],
       ['cache', 'Memory for caches and write buffers (a size)', '64M'],
       ['listen', 'Address for other computers', 'port 7338, or another if it is taken'],
       ['discovery', 'Look for other computers on this network', 'true'],

@@ -53,9 +53,35 @@ pub struct Status {
     /// Chunks that should be on this computer and are being fetched from others.
     #[serde(default)]
     pub mending_chunks: u64,
+    /// How far the reading of all chunks of this computer is, which goes on by itself.
+    #[serde(default)]
+    pub scrub: BackgroundScrub,
     /// This computer is leaving the drive.
     #[serde(default)]
     pub leaving: bool,
+}
+
+/// Reading all chunks of this computer once in a while, in [`Status`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackgroundScrub {
+    /// A whole pass takes so long, seconds; 0: it is switched off.
+    pub every_s: u64,
+    /// When the pass that is under way began; none between two.
+    pub began: Option<String>,
+    /// Bytes that it read.
+    pub checked_bytes: u64,
+    /// Bytes of all that is to be read.
+    pub total_bytes: u64,
+    /// Damaged chunks that it found.
+    pub bad_chunks: u64,
+    /// It is its turn, and the disk has other work.
+    pub waits: bool,
+    /// When the last whole pass ended.
+    pub last: Option<String>,
+    /// Bytes that it read.
+    pub last_bytes: u64,
+    /// Damaged chunks that it found.
+    pub last_bad_chunks: u64,
 }
 
 /// What this computer passes on between others that do not reach each other, in [`Status`].

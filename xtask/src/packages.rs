@@ -9,7 +9,7 @@ use crate::programs::on_path;
 use crate::run::{run, say};
 
 /// A package, and a file or program that shows that it (or something as good) is there.
-const NEEDED: [(&str, &str); 28] = [
+const NEEDED: [(&str, &str); 29] = [
     // The mount of plain users.
     ("fuse3", "fusermount3"),
     // Programs whose work on the drive is compared.
@@ -32,6 +32,7 @@ const NEEDED: [(&str, &str); 28] = [
     ("scrot", "scrot"),
     ("dbus-daemon", "dbus-daemon"),
     ("procps", "ps"),
+    ("curl", "curl"),
     // A clock that is set back, or jumps ahead.
     ("faketime", "faketime"),
     // Suites that others wrote to test file systems, and an editor.

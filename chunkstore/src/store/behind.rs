@@ -12,6 +12,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -169,6 +170,7 @@ impl ChunkStore {
         if ChunkId::of(&sealed) != *id {
             return Err(StoreError::WrongBytes(*id));
         }
+        self.inner.counts.uses.fetch_add(1, Ordering::Relaxed);
         self.inner.behind.keep(*id, sealed);
         Ok(())
     }

@@ -112,6 +112,7 @@ struct Counts {
     cached_bytes: AtomicU64,
     saved_by_dedup_bytes: AtomicU64,
     healed_chunks: AtomicU64,
+    uses: AtomicU64,
 }
 
 impl ChunkStore {
@@ -159,6 +160,13 @@ impl ChunkStore {
             healed_chunks: inner.counts.healed_chunks.load(Ordering::Relaxed),
             cached_bytes: inner.counts.cached_bytes.load(Ordering::Relaxed),
         }
+    }
+
+    /// How often the packs were read or written for somebody since the start; looks, scrubs and compaction do not count. While
+    /// it stays, nobody waits for the disk because of this store.
+    #[must_use]
+    pub fn uses(&self) -> u64 {
+        self.inner.counts.uses.load(Ordering::Relaxed)
     }
 
     /// The limits that hold now.

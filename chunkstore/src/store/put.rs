@@ -138,6 +138,7 @@ impl Inner {
         if self.holds(&id)? {
             return Ok(false);
         }
+        self.counts.uses.fetch_add(1, Ordering::Relaxed);
         let place = append(&mut claim)?;
         self.note_appended(id, place, state)?;
         Ok(true)

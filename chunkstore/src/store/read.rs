@@ -1,6 +1,7 @@
 //! Reading chunks: verified, or not at all.
 
 use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -66,6 +67,7 @@ impl Inner {
 
     /// The bytes where the index says the chunk lies. Compaction may move it meanwhile: then it is looked up again.
     fn read_sealed(&self, id: &ChunkId) -> Result<(Location, Vec<u8>), StoreError> {
+        self.counts.uses.fetch_add(1, Ordering::Relaxed);
         let mut failed_at = None;
         loop {
             let entry = self.index.get(id)?.ok_or(StoreError::NotFound(*id))?;

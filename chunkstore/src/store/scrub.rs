@@ -1,6 +1,7 @@
 //! Reading everything to find what has gone bad, before somebody needs it.
 
 use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::pack::{
 
 /// The caller is asked about the pace after this many bytes, and after each pack.
 const STEP_BYTES: u64 = 1 << 20;
+/// Ids looked at under one look through the index.
+const HIDDEN_AT_ONCE: usize = 4096;
 
 impl ChunkStore {
     /// Reads every pack in order and verifies every living chunk. Bad ones are marked (so the next good copy
@@ -31,19 +34,28 @@ impl ChunkStore {
         bytes_per_second: Option<u64>,
         pace: &mut dyn FnMut(&ScrubProgress) -> Pace,
     ) -> Result<ScrubReport, StoreError> {
-        let total_bytes = self.inner.space.pack_bytes();
-        let progress = ScrubProgress { total_bytes, ..ScrubProgress::default() };
-        let mut scrub = Scrub {
-            inner: &self.inner,
-            bytes_per_second,
-            pace,
-            progress,
-            asked_at_bytes: 0,
-            report: ScrubReport::default(),
-            incomplete: BTreeSet::new(),
-        };
-        scrub.run()?;
+        let packs: Vec<u64> = self.inner.packs.lock().keys().copied().collect();
+        let mut scrub = Scrub::new(&self.inner, bytes_per_second, pace, self.inner.space.pack_bytes());
+        scrub.run(&packs)?;
         Ok(scrub.report)
+    }
+
+    /// The same for one pack, the first behind `after`, so that a scrub may go on another day: its number, and what was found.
+    /// `None`: there is none behind it.
+    ///
+    /// # Errors
+    /// Those of [`ChunkStore::scrub`].
+    pub fn scrub_pack_after(
+        &self,
+        after: Option<u64>,
+        pace: &mut dyn FnMut(&ScrubProgress) -> Pace,
+    ) -> Result<Option<(u64, ScrubReport)>, StoreError> {
+        let behind = (after.map_or(Unbounded, Excluded), Unbounded);
+        let next = self.inner.packs.lock().range(behind).next().map(|(pack, used)| (*pack, used.bytes));
+        let Some((pack, bytes)) = next else { return Ok(None) };
+        let mut scrub = Scrub::new(&self.inner, None, pace, bytes);
+        scrub.run(&[pack])?;
+        Ok(Some((pack, scrub.report)))
     }
 }
 
@@ -58,12 +70,22 @@ struct Scrub<'a> {
     incomplete: BTreeSet<u64>,
 }
 
-impl Scrub<'_> {
-    fn run(&mut self) -> Result<(), StoreError> {
-        let packs: Vec<u64> = self.inner.packs.lock().keys().copied().collect();
+impl<'a> Scrub<'a> {
+    fn new(
+        inner: &'a Inner,
+        bytes_per_second: Option<u64>,
+        pace: &'a mut dyn FnMut(&ScrubProgress) -> Pace,
+        total_bytes: u64,
+    ) -> Self {
+        let progress = ScrubProgress { total_bytes, ..ScrubProgress::default() };
+        let (report, incomplete) = (ScrubReport::default(), BTreeSet::new());
+        Self { inner, bytes_per_second, pace, progress, asked_at_bytes: 0, report, incomplete }
+    }
+
+    fn run(&mut self, packs: &[u64]) -> Result<(), StoreError> {
         let mut flow = ControlFlow::Continue(());
         for pack in packs {
-            flow = self.walk(pack)?;
+            flow = self.walk(*pack)?;
             if flow.is_break() {
                 break;
             }
@@ -136,29 +158,32 @@ impl Scrub<'_> {
         if self.incomplete.is_empty() {
             return Ok(());
         }
-        let (mut hidden, mut outcome) = (Vec::new(), Ok(()));
         let incomplete = std::mem::take(&mut self.incomplete);
-        self.inner.index.walk(ChunkId([0; 32]), &mut |id, entry| {
-            if incomplete.contains(&entry.place.at.pack) && !self.is_good(id, &entry) {
-                hidden.push((id, entry.place));
+        // What was stored since the last checkpoint is missed as easily: the memory of the index is looked through, too.
+        let lies_there = |_: &ChunkId, entry: &Entry| incomplete.contains(&entry.place.at.pack);
+        let mut after = None;
+        loop {
+            let ids = self.inner.index.pick(after, HIDDEN_AT_ONCE, &lies_there)?;
+            for id in &ids {
+                let entry =
+                    self.inner.index.get(id)?.filter(|entry| incomplete.contains(&entry.place.at.pack));
+                if let Some(entry) = entry.filter(|entry| !self.is_good(*id, entry)) {
+                    self.found_hidden(*id, entry.place)?;
+                }
             }
-            if hidden.len() == MAX_REPORTED_BAD_CHUNKS {
-                outcome = self.found_hidden(&mut hidden);
+            after = ids.last().copied();
+            if ids.len() < HIDDEN_AT_ONCE {
+                return Ok(());
             }
-            outcome.is_ok()
-        })?;
-        outcome?;
-        self.found_hidden(&mut hidden)
+        }
     }
 
-    fn found_hidden(&mut self, hidden: &mut Vec<(ChunkId, Location)>) -> Result<(), StoreError> {
-        for (id, place) in hidden.drain(..) {
-            // Those the walk met are in the report already.
-            let is_new = !self.report.bad.contains(&id);
-            if is_new && self.inner.index.get(&id)?.is_some_and(|now| now.place == place) {
-                self.progress.checked_chunks += 1;
-                self.found_bad(id, place)?;
-            }
+    fn found_hidden(&mut self, id: ChunkId, place: Location) -> Result<(), StoreError> {
+        // Those the walk met are in the report already.
+        let is_new = !self.report.bad.contains(&id);
+        if is_new && self.inner.index.get(&id)?.is_some_and(|now| now.place == place) {
+            self.progress.checked_chunks += 1;
+            self.found_bad(id, place)?;
         }
         Ok(())
     }

@@ -8,9 +8,10 @@ use ui::answers::Setting;
 use super::{Settings, SettingsError, Value, read};
 
 /// Key, what it holds (as the panel knows it), and what holds while nobody says otherwise.
-const CHANGEABLE: [(&str, &str, &str); 17] = [
+const CHANGEABLE: [(&str, &str, &str); 18] = [
     ("site", "text", ""),
     ("history", "time", "30d"),
+    ("scrub", "time", "30d"),
     ("cache", "size", "64M"),
     ("peer_up", "rate", "off"),
     ("peer_down", "rate", "off"),

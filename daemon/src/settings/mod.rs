@@ -70,6 +70,8 @@ pub struct Settings {
     pub history: Span,
     /// A file that is on this computer alone for so long is warned of; zero: none is.
     pub only_here: Span,
+    /// All chunks here are read once in so long, to find what has gone bad; zero: they are not.
+    pub scrub: Span,
     /// Memory for caches and write buffers.
     pub cache: ByteSize,
     /// Address for other computers.
@@ -110,6 +112,7 @@ impl Default for Settings {
             site: String::new(),
             history: Span(30 * 86_400),
             only_here: Span(3600),
+            scrub: Span(30 * 86_400),
             cache: ByteSize(64 << 20),
             listen: None,
             discovery: true,

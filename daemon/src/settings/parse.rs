@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::{Metered, Settings, hours};
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 25] = [
+pub(super) const KEYS: [&str; 26] = [
     "name",
     "mountpoint",
     "contribute",
@@ -24,6 +24,7 @@ pub(super) const KEYS: [&str; 25] = [
     "site",
     "history",
     "only_here",
+    "scrub",
     "cache",
     "listen",
     "discovery",
@@ -74,6 +75,7 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "site" => settings.site = site(value)?,
         "history" => settings.history = written(value)?,
         "only_here" => settings.only_here = written(value)?,
+        "scrub" => settings.scrub = written(value)?,
         "cache" => settings.cache = cache(value)?,
         "listen" => settings.listen = Some(written(value)?),
         "discovery" => settings.discovery = truth(value)?,
@@ -214,6 +216,7 @@ mod tests {
             site = "cellar"
             history = "7d"
             only_here = "2h"
+            scrub = "60d"
             cache = "128M"
             listen = "0.0.0.0:4001"
             discovery = false
@@ -244,6 +247,7 @@ mod tests {
             site: "cellar".into(),
             history: Span(7 * 86_400),
             only_here: Span(7200),
+            scrub: Span(60 * 86_400),
             cache: ByteSize(128 << 20),
             listen: Some("0.0.0.0:4001".parse().unwrap()),
             discovery: false,

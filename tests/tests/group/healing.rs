@@ -1,8 +1,6 @@
 //! Disks that lose what they keep, in the middle of a group: it comes back, and is told.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::fs;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -10,6 +8,7 @@ use tests::tree::Tree;
 use tests::{Daemon, eventually, eventually_long, is_long, noise, told};
 
 use crate::computers::Computers;
+use crate::disks::rot;
 
 const FILES: u64 = 12;
 const FILE_BYTES: usize = 1 << 20;
@@ -26,30 +25,6 @@ fn with_files() -> (Computers, Tree) {
     (computers, tree)
 }
 
-fn packs(data: &Path) -> Vec<PathBuf> {
-    let folders = fs::read_dir(data.join("chunks/packs")).unwrap();
-    folders
-        .flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap())
-        .map(|pack| pack.unwrap().path())
-        .collect()
-}
-
-/// Flips a bit each so many bytes in all packs. Answers how many.
-fn rot(data: &Path, every_bytes: u64) -> u64 {
-    let mut flips = 0;
-    for pack in packs(data) {
-        let file = File::options().read(true).write(true).open(&pack).unwrap();
-        let len = file.metadata().unwrap().len();
-        for at in (every_bytes / 2..len).step_by(usize::try_from(every_bytes).unwrap()) {
-            let mut byte = [0];
-            file.read_exact_at(&mut byte, at).unwrap();
-            file.write_all_at(&[byte[0] ^ 1], at).unwrap();
-            flips += 1;
-        }
-    }
-    flips
-}
-
 fn status(daemon: &Daemon) -> Value {
     daemon.json(&["status"])
 }
@@ -60,6 +35,8 @@ fn what_rots_on_one_computer_is_read_right_healed_by_a_scrub_and_told() {
     assert!(computers.daemons[1].stop().success());
     let flips = rot(&computers.daemons[1].data(), 300_000);
     assert!(flips > 10);
+    // What is found here is found by the command.
+    computers.daemons[1].add_setting("scrub = \"0s\"");
     computers.daemons[1].start_again();
     eventually("the others are there", || status(&computers.daemons[1])["peers"][0]["state"] == "online");
     // Read while it is bad: right, whatever was flipped.

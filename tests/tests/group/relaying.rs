@@ -18,9 +18,7 @@ fn in_a_row() -> (Computers, Network) {
     let places = [near.place(0), near.place(1), far.place(0)];
     let mut computers = Computers::at(near, &places, &[]);
     // The one in the middle keeps no copies: what the others have of each other came through it.
-    let config = computers.daemons[1].data().join("config.toml");
-    let settings = fs::read_to_string(&config).expect("a first start writes its settings");
-    fs::write(&config, format!("{settings}replicas = false\n")).expect("the folder is ours");
+    computers.daemons[1].add_setting("replicas = false");
     computers.daemons[1].restart();
     computers.pair(1, 0, &[]);
     computers.pair(1, 2, &[]);

@@ -43,9 +43,7 @@ fn a_tree_is_the_same_everywhere_and_survives_its_writer() {
 #[test]
 fn a_computer_that_keeps_no_copies_reads_everything_and_what_it_writes_is_safe() {
     let mut computers = Computers::paired(3, &[]);
-    let config = computers.daemons[2].data().join("config.toml");
-    let settings = fs::read_to_string(&config).unwrap();
-    fs::write(&config, format!("{settings}replicas = false\n")).unwrap();
+    computers.daemons[2].add_setting("replicas = false");
     computers.daemons[2].restart();
     for at in 0..2 {
         eventually("the others know that it keeps nothing", || {

@@ -8,7 +8,9 @@ use vfs::Drive;
 use zeroize::Zeroizing;
 
 use super::group::Group;
-use crate::answers::{Contribution, ContributionChange, Finding, Keys, Setting, SettingChange};
+use crate::answers::{
+    BackgroundScrub, Contribution, ContributionChange, Finding, Keys, Setting, SettingChange,
+};
 
 /// The daemon, as the API sees it. Every call may block for a moment: it is made off the async threads.
 pub trait Host: Send + Sync + 'static {
@@ -106,6 +108,8 @@ pub struct Facts {
     pub damaged_chunks: u64,
     /// Damaged chunks that became whole again since the start.
     pub healed_chunks: u64,
+    /// How far the reading of all chunks is.
+    pub scrub: BackgroundScrub,
 }
 
 /// What the chunk store of this computer holds.

@@ -49,6 +49,7 @@ impl Host for TestHost {
             mountpoint: None,
             resident_bytes: Some(7),
             only_here_after: std::time::Duration::from_secs(3600),
+            scrub: crate::answers::BackgroundScrub::default(),
             damaged_chunks: 0,
             healed_chunks: 0,
         }

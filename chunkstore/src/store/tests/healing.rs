@@ -62,6 +62,48 @@ fn a_scrub_finds_what_is_bad_wherever_the_damage_is() {
 }
 
 #[test]
+fn a_scrub_misses_what_was_stored_since_the_last_checkpoint_too() {
+    let disk = memory();
+    let store = uncached(&disk);
+    let chunks = fill(&store, 0..10, 5000);
+    store.flush().unwrap();
+    let (file, _) = pack_file(&disk, &store, &chunks[0].1.id);
+    file.set_len(0).unwrap();
+    // What comes then lies behind a hole.
+    fill(&store, 10..11, 5000);
+    let report = store.scrub(None, &mut |_| Pace::Continue).unwrap();
+    assert_eq!((report.bad_chunks, report.unreadable_chunks), (10, 0));
+    assert_eq!(store.usage().damaged_chunks, 10);
+}
+
+#[test]
+fn a_scrub_goes_pack_by_pack_and_on_after_a_restart() {
+    let disk = memory();
+    let store = uncached(&disk);
+    let chunks = fill(&store, 0..140, 1 << 20);
+    store.checkpoint_index().unwrap();
+    let bad = [&chunks[3], &chunks[100]].map(|(_, chunk)| chunk.id);
+    bad.iter().for_each(|id| damage(&disk, &store, id));
+    let uses = store.uses();
+    let (first, report) = store.scrub_pack_after(None, &mut |_| Pace::Continue).unwrap().unwrap();
+    assert_eq!((report.bad.as_slice(), report.complete), (&bad[..1], true));
+    assert!(report.checked_bytes <= 65 << 20, "one pack alone");
+    assert_eq!(store.uses(), uses, "nobody asked for what a scrub reads");
+    drop(store);
+    let store = uncached(&disk);
+    let (mut after, mut checked, mut found) = (Some(first), report.checked_chunks, report.bad);
+    while let Some((pack, report)) = store.scrub_pack_after(after, &mut |_| Pace::Continue).unwrap() {
+        assert!(Some(pack) > after);
+        (after, checked) = (Some(pack), checked + report.checked_chunks);
+        found.extend(report.bad);
+    }
+    assert_eq!((checked, found.as_slice()), (140, &bad[..]));
+    assert_eq!(store.usage().damaged_chunks, 2);
+    let stopped = store.scrub_pack_after(None, &mut |_| Pace::Stop).unwrap().unwrap();
+    assert!(!stopped.1.complete);
+}
+
+#[test]
 fn a_scrub_tells_its_progress_and_stops_when_told() {
     let store = open_on(&memory());
     fill(&store, 0..40, 100_000);

@@ -60,6 +60,7 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
         damaged_chunks: facts.damaged_chunks,
         healed_chunks: facts.healed_chunks,
         mending_chunks: api.host.group().mending_chunks(),
+        scrub: facts.scrub,
         leaving: api.host.group().leaving().state == "leaving",
     }
 }

@@ -1,7 +1,7 @@
 //! What is the case: status, devices, log.
 
 use super::Asked;
-use crate::answers::{Device, LogLine, Peer, Policy, Status, Workspace};
+use crate::answers::{BackgroundScrub, Device, LogLine, Peer, Policy, Status, Workspace};
 use crate::cli::Failure;
 use crate::cli::shown::{count, plain, short_id, size, table};
 use crate::moment;
@@ -28,16 +28,18 @@ pub(super) fn status(asked: &mut Asked<'_>) -> Result<(), Failure> {
     peers.into_iter().try_for_each(|line| asked.output.line(line))
 }
 
-/// Of a host that claims what it does not hold.
+/// Of a host that claims what it does not hold, or lost what it should.
 fn doubt(peer: &Peer) -> Option<String> {
-    (peer.audit.wrong > 0).then(|| {
-        format!(
-            "{} could not show {} of {} that it says it keeps: nothing new is placed there until it can",
-            plain(&peer.name),
-            peer.audit.wrong,
-            count(peer.audit.asked, "chunk", "chunks")
-        )
-    })
+    let (name, asked) = (plain(&peer.name), count(peer.audit.asked, "chunk", "chunks"));
+    match (peer.audit.wrong, peer.audit.missing) {
+        (0, 0) => None,
+        (0, missing) => Some(format!(
+            "{name} was asked for {asked}, and {missing} could not be read where it should be: it fetches what is still wanted again"
+        )),
+        (wrong, _) => Some(format!(
+            "{name} could not show {wrong} of {asked} that it says it keeps: nothing new is placed there until it can"
+        )),
+    }
 }
 
 fn row(name: &str, told: impl Into<String>) -> Vec<String> {
@@ -196,6 +198,7 @@ fn about_computer(status: &Status) -> Vec<Vec<String>> {
         row("keeps free", size(status.reserve)),
         row("room for", format!("{} more", size(status.can_store))),
     ];
+    rows.push(row("scrub", scrub(&status.scrub)));
     if status.relaying.relayed_bytes > 0 {
         rows.push(row("relayed", format!("{} for others", size(status.relaying.relayed_bytes))));
     }
@@ -204,6 +207,28 @@ fn about_computer(status: &Status) -> Vec<Vec<String>> {
     }
     rows.push(row("version", plain(&status.version)));
     rows
+}
+
+/// Whether everything is still what was written, as far as it was read.
+fn scrub(scrub: &BackgroundScrub) -> String {
+    if scrub.every_s == 0 {
+        return "switched off: what goes bad is found when it is read (setting scrub)".into();
+    }
+    let found = |chunks: u64| match chunks {
+        0 => "nothing damaged".into(),
+        chunks => count(chunks, "DAMAGED chunk", "DAMAGED chunks") + " found",
+    };
+    let mut told = Vec::new();
+    if let Some(last) = &scrub.last {
+        let (bytes, found) = (size(scrub.last_bytes), found(scrub.last_bad_chunks));
+        told.push(format!("all {bytes} read until {}, {found}", moment::shown(last)));
+    }
+    if scrub.began.is_some() {
+        let waits = if scrub.waits { ", waits for a quiet disk" } else { "" };
+        let (done, total) = (size(scrub.checked_bytes), size(scrub.total_bytes));
+        told.push(format!("{done} of {total} read in this pass, {}{waits}", found(scrub.bad_chunks)));
+    }
+    told.join("; ")
 }
 
 pub(super) fn devices(asked: &mut Asked<'_>) -> Result<(), Failure> {
