@@ -27,6 +27,13 @@ pub enum Event {
     Dial { a: usize, b: usize },
 }
 
+/// How far a machine had the log of one that was removed, on its disk.
+pub struct Kept {
+    pub of: usize,
+    pub by: usize,
+    pub through: u64,
+}
+
 pub struct World {
     pub seed: u64,
     pub now: u64,
@@ -41,6 +48,8 @@ pub struct World {
     pub least_target: usize,
     /// Devices that are no longer on the roster.
     pub removed: Vec<usize>,
+    /// What members had of the logs of machines that were removed.
+    pub kept: Vec<Kept>,
     /// Chunks that were lost with a machine before anybody called them safe.
     pub spoiled: BTreeSet<ChunkId>,
     pub tally: Tally,
@@ -80,6 +89,7 @@ impl World {
             least_target: usize::from(settings.copies.target),
             settings,
             removed: Vec::new(),
+            kept: Vec::new(),
             spoiled: BTreeSet::new(),
             taken_bytes: 0,
             tally: Tally { seeds: 1, hosts: kinds.len() as u64, ..Tally::default() },
