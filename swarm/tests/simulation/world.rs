@@ -278,6 +278,10 @@ impl World {
                 self.feed(machine, Input::LogAdvanced { frontier });
                 let counters = self.machines[machine].log.outline_counters();
                 self.feed(machine, Input::Outlined(counters));
+                // With a batch it may have vouched for what it has of a removed one's log.
+                if self.machines[machine].told_roster != self.machines[machine].log.roster_digest() {
+                    self.tell_roster(machine);
+                }
             }
             Event::HangUp { a, b, epoch } => {
                 if self.wires[a][b].epoch == epoch {
@@ -326,6 +330,7 @@ impl World {
     pub fn tell_roster(&mut self, index: usize) {
         let log = &self.machines[index].log;
         let (copies, digest) = (log.roster().policy().copies, log.roster_digest());
+        self.machines[index].told_roster = digest;
         self.feed(index, Input::Copies(copies));
         self.tell_members(index);
         self.feed(index, Input::RosterDigest(digest));
