@@ -43,9 +43,9 @@ pub use content::{
 pub use edit::decode_edits;
 pub use error::LedgerError;
 pub use ledger::{
-    Accepted, AcceptedAll, Action, Changed, CleanReport, Cursor, DamagedRow, Frontier, HELD_BYTES_MAX,
-    HELD_TRANSACTIONS_MAX, HeldReason, Ledger, LogLine, NameCursor, OutlineCounters, PruneReport,
-    RecordsTaken, RefusedReason, RowCursor,
+    Accepted, AcceptedAll, Action, Beyond, Changed, CleanReport, Cursor, DamagedRow, Frontier,
+    HELD_BYTES_MAX, HELD_TRANSACTIONS_MAX, HeldReason, Ledger, LogLine, NameCursor, OutlineCounters,
+    PruneReport, RecordsTaken, RefusedReason, RowCursor,
 };
 pub use node::{
     AttributeChange, Conflict, DeletedEntry, Entry, EntryId, Head, Ino, Inode, InodeId, Kind, LocalSpace,

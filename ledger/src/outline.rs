@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::identity::{DeviceId, WorkspaceId};
 use crate::keys::{DeviceKey, DevicePublicKey, Signature};
 use crate::ranges::Ranges;
+use crate::roster::OutlineHash;
 use crate::wire::{Reader, WireError, Writer};
 
 /// Most ranges in one outline. A device whose log has more holes cleans no further until it re-issued what lies between them.
@@ -30,6 +31,7 @@ const VERSION: u8 = 1;
 const HEAD_BYTES: usize = 5;
 const SIGNATURE_BYTES: usize = 64;
 const CONTEXT: &[u8] = b"peerdrive 2026 outline signature v1\0";
+const HASH_CONTEXT: &str = "peerdrive 2026 outline hash v1";
 
 /// Why an outline is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -140,6 +142,11 @@ impl SignedOutline {
         let own = DeviceId::of(key) == self.device;
         let valid = own && key.verify(&signed(body), &Signature::from_bytes(signature)).is_ok();
         if valid { Ok(()) } else { Err(OutlineError::Signature) }
+    }
+
+    /// What a member names it by who vouches for it.
+    pub(crate) fn hash(&self) -> OutlineHash {
+        blake3::derive_key(HASH_CONTEXT, &self.bytes)
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

@@ -6,7 +6,8 @@
 //!  owners = the first `target` with room, one per site while sites suffice
 //! ```
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chunkstore::PARTITIONS;
 use ledger::identity::DeviceId;
@@ -18,6 +19,8 @@ const FRACTION_BITS: u32 = 24;
 const WEIGHT_BITS: u32 = 4;
 /// Lots of so many devices are kept though they may not host at the moment: 16 KiB each.
 const LOTS_KEPT_MAX_DEVICES: usize = 64;
+/// With more hosts that differ from before a table is made anew.
+const CHANGED_MAX_HOSTS: usize = 8;
 const WEIGHT_UNIT_BYTES: u64 = 1 << 20;
 
 /// A host as placement sees it.
@@ -52,22 +55,36 @@ pub fn owners(partition: u16, hosts: &[HostWeight], target: usize) -> Vec<Device
 }
 
 fn choose(hosts: &[HostWeight], lots: &[u64], target: usize) -> Vec<usize> {
-    let able = (0..hosts.len()).filter(|index| !hosts[*index].full && hosts[*index].weight > 0);
-    let mut order: Vec<_> =
-        able.map(|index| (rank(lots[index], hosts[index].weight), hosts[index].device, index)).collect();
-    order.sort_unstable();
-    let mut chosen: Vec<usize> = Vec::with_capacity(target);
-    let mut passed = Vec::new();
-    for (.., index) in order {
-        if chosen.len() == target {
-            break;
-        }
-        let site = &hosts[index].site;
-        let taken = !site.is_empty() && chosen.iter().any(|other| hosts[*other].site == *site);
-        if taken { passed.push(index) } else { chosen.push(index) }
+    let ranks = lots.iter().zip(hosts).map(|(lot, host)| rank(*lot, host.weight.max(1)));
+    choose_among(hosts, ranks.zip(0..).collect(), target)
+}
+
+/// The first of these hosts, each with its rank. They may be some of all: who is chosen of all is chosen of any that he is among.
+fn choose_among(hosts: &[HostWeight], mut left: Vec<(u64, usize)>, target: usize) -> Vec<usize> {
+    left.retain(|(_, index)| is_able(&hosts[*index]));
+    let mut chosen: Vec<usize> = Vec::with_capacity(target.min(left.len()));
+    // Few are wanted of many: each is looked for, which is less than putting all in order.
+    while chosen.len() < target {
+        let free = |index: usize| {
+            let site = &hosts[index].site;
+            site.is_empty() || chosen.iter().all(|other| hosts[*other].site != *site)
+        };
+        let first = |sites_count: bool| {
+            let candidates = left.iter().enumerate().filter(|(_, (_, index))| !sites_count || free(*index));
+            candidates.min_by(|(_, one), (_, other)| in_order(hosts, **one, **other)).map(|(at, _)| at)
+        };
+        let Some(at) = first(true).or_else(|| first(false)) else { break };
+        chosen.push(left.swap_remove(at).1);
     }
-    chosen.extend(passed.into_iter().take(target - chosen.len()));
     chosen
+}
+
+fn is_able(host: &HostWeight) -> bool {
+    !host.full && host.weight > 0
+}
+
+fn in_order(hosts: &[HostWeight], one: (u64, usize), other: (u64, usize)) -> Ordering {
+    one.0.cmp(&other.0).then_with(|| hosts[one.1].device.cmp(&hosts[other.1].device))
 }
 
 fn draws(device: &DeviceId) -> blake3::OutputReader {
@@ -103,36 +120,97 @@ fn rank(lot: u64, weight: u64) -> u64 {
     (lot << 32) / weight
 }
 
-/// The owners of all partitions, as indices into the hosts they were made of. Fixed in size.
+/// The owners of all partitions, under the names of their hosts, and what they were made of. Fixed in size, but for the hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OwnerTable {
-    rows: Vec<Vec<u16>>,
+    hosts: Vec<HostWeight>,
+    names: Vec<u16>,
+    target: usize,
+    /// Most owners of a partition.
+    width: usize,
+    /// `width` places for each partition, of which so many are taken.
+    rows: Vec<u16>,
+    lengths: Vec<u16>,
 }
 
 impl Default for OwnerTable {
     fn default() -> Self {
-        Self { rows: vec![Vec::new(); usize::from(PARTITIONS)] }
+        Self::empty(&[], &[], 0)
     }
 }
 
 impl OwnerTable {
+    fn empty(hosts: &[HostWeight], names: &[u16], target: usize) -> Self {
+        let (partitions, width) = (usize::from(PARTITIONS), target.min(hosts.len()));
+        Self {
+            hosts: hosts.to_vec(),
+            names: names.to_vec(),
+            target,
+            width,
+            rows: vec![0; partitions * width],
+            lengths: vec![0; partitions],
+        }
+    }
+
     /// The owners of a partition, first choice first.
     pub(crate) fn owners(&self, partition: u16) -> &[u16] {
-        &self.rows[usize::from(partition)]
+        let at = usize::from(partition) * self.width;
+        &self.rows[at..at + usize::from(self.lengths[usize::from(partition)])]
+    }
+
+    fn set(&mut self, partition: u16, chosen: &[usize]) {
+        let (row, at) = (usize::from(partition), usize::from(partition) * self.width);
+        for (place, index) in self.rows[at..].iter_mut().zip(chosen) {
+            *place = self.names[*index];
+        }
+        self.lengths[row] = u16::try_from(chosen.len()).expect("a table has at most DEVICES_MAX hosts");
     }
 
     /// Fewest owners that a partition has.
     pub(crate) fn fewest(&self) -> usize {
-        self.rows.iter().map(Vec::len).min().unwrap_or(0)
+        self.lengths.iter().min().map_or(0, |fewest| usize::from(*fewest))
     }
 
     /// Partitions with an owner that `before` did not have.
     pub(crate) fn gained(&self, before: &Self) -> Vec<u16> {
         let gains = |partition: &u16| {
-            let old = before.owners(*partition);
-            self.owners(*partition).iter().any(|owner| !old.contains(owner))
+            let (new, old) = (self.owners(*partition), before.owners(*partition));
+            new != old && new.iter().any(|owner| !old.contains(owner))
         };
         (0..PARTITIONS).filter(gains).collect()
+    }
+}
+
+/// How the hosts of a table differ from those of the one before.
+struct Difference {
+    /// Places among the new hosts of those that are new, or others than before.
+    changed: Vec<usize>,
+    /// For each name, the place of its host if that is as before.
+    same: Vec<Option<usize>>,
+}
+
+impl Difference {
+    /// `None` where so much differs that the table is better made anew.
+    fn between(table: &OwnerTable, before: &OwnerTable) -> Option<Self> {
+        if table.target != before.target || before.hosts.is_empty() {
+            return None;
+        }
+        let known: BTreeMap<_, _> = before.names.iter().zip(&before.hosts).collect();
+        let names = table.names.iter().chain(&before.names).max().map_or(0, |last| usize::from(*last) + 1);
+        let mut difference = Self { changed: Vec::new(), same: vec![None; names] };
+        for (index, (name, host)) in table.names.iter().zip(&table.hosts).enumerate() {
+            if known.get(name) == Some(&host) {
+                difference.same[usize::from(*name)] = Some(index);
+            } else {
+                difference.changed.push(index);
+            }
+        }
+        (difference.changed.len() <= CHANGED_MAX_HOSTS).then_some(difference)
+    }
+
+    /// Where the owners of a partition stand among the new hosts, if all of them are as before.
+    fn owners(&self, names: &[u16]) -> Option<Vec<usize>> {
+        names.iter().map(|name| self.same[usize::from(*name)]).collect()
     }
 }
 
@@ -143,20 +221,46 @@ pub(crate) struct Lots {
 }
 
 impl Lots {
-    /// The table for these hosts; `name` gives what a host is called in it.
-    pub(crate) fn table(&mut self, hosts: &[HostWeight], names: &[u16], target: usize) -> OwnerTable {
-        if self.of.len() > LOTS_KEPT_MAX_DEVICES {
-            self.of.retain(|device, _| hosts.iter().any(|host| host.device == *device));
+    /// The table for these hosts; `names` gives what each is called in it, always the same. Where few hosts differ from those of the
+    /// table before, only they are looked at, beside the owners of before: whoever is not chosen of all hosts is not chosen of more.
+    pub(crate) fn table(
+        &mut self,
+        hosts: &[HostWeight],
+        names: &[u16],
+        target: usize,
+        before: &OwnerTable,
+    ) -> OwnerTable {
+        self.learn(hosts);
+        let columns: Vec<_> = hosts.iter().map(|host| self.of[&host.device].as_slice()).collect();
+        let rank_of = |partition: u16, index: usize| {
+            rank(u64::from(columns[index][usize::from(partition)]), hosts[index].weight.max(1))
+        };
+        let mut table = OwnerTable::empty(hosts, names, target);
+        let difference = Difference::between(&table, before);
+        for partition in 0..PARTITIONS {
+            let ranked = |index: usize| (rank_of(partition, index), index);
+            let kept = difference
+                .as_ref()
+                .zip(difference.as_ref().and_then(|difference| difference.owners(before.owners(partition))));
+            let among = match kept {
+                Some((difference, kept)) => {
+                    kept.iter().chain(&difference.changed).copied().map(ranked).collect()
+                }
+                None => (0..hosts.len()).map(ranked).collect(),
+            };
+            table.set(partition, &choose_among(hosts, among, target));
+        }
+        table
+    }
+
+    fn learn(&mut self, hosts: &[HostWeight]) {
+        if self.of.len() > LOTS_KEPT_MAX_DEVICES.max(hosts.len()) {
+            let hosting: BTreeSet<_> = hosts.iter().map(|host| host.device).collect();
+            self.of.retain(|device, _| hosting.contains(device));
         }
         for host in hosts {
             self.of.entry(host.device).or_insert_with(|| all_lots(&host.device));
         }
-        let columns: Vec<_> = hosts.iter().map(|host| &self.of[&host.device]).collect();
-        let row = |partition: usize| {
-            let lots: Vec<_> = columns.iter().map(|column| u64::from(column[partition])).collect();
-            choose(hosts, &lots, target).into_iter().map(|index| names[index]).collect()
-        };
-        OwnerTable { rows: (0..usize::from(PARTITIONS)).map(row).collect() }
     }
 }
 

@@ -23,6 +23,10 @@ pub struct View {
     pub own_sequence: u64,
     /// The last own transaction that is safe.
     pub safe_through: u64,
+    /// Transactions that others told to be durable with them and that are not here.
+    pub logs_to_come: u64,
+    /// What is kept in memory for what is under way.
+    pub load: Load,
     /// Hosts that count, this device included.
     pub hosts: usize,
     /// There may be copies here that can be given up.
@@ -35,6 +39,21 @@ pub struct View {
     pub garbage: GarbageView,
     /// What went wrong so far.
     pub counters: Counters,
+}
+
+/// What is kept in memory for what is under way. Each is bounded, and at rest none of it grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Jobs of the disk without an answer.
+    pub jobs: usize,
+    /// Chunks that are to be given, fetched or mended.
+    pub chunks: usize,
+    /// Transactions on their way, and logs that peers were told of or sent, over all links.
+    pub log_marks: usize,
+    /// Bytes of transactions on their way to the peer that most are on their way to.
+    pub log_bytes: usize,
+    /// Logs, outlines and devices that are known.
+    pub known: usize,
 }
 
 /// Garbage on a host without keys.

@@ -626,6 +626,8 @@ impl Driver {
         self.handle(Input::LogAdvanced { frontier });
         let counters = self.parts.kept.logs.outline_counters();
         self.handle(Input::Outlined(counters));
+        // With a batch this device may have vouched for what it has of a removed one's log.
+        self.refresh_members();
     }
 
     fn fresh(&mut self) {

@@ -128,11 +128,18 @@ impl Ledger {
 
     fn seal_all(&mut self, now: Now) -> Result<(), LedgerError> {
         self.state.wall = now.wall;
-        let sealed = self.seal_pending();
-        self.poisoned |= sealed.is_err();
-        sealed?;
+        self.vouch_if_due(now)?;
+        self.seal_before(now)?;
         self.state.save_counters();
         Ok(())
+    }
+
+    /// Everything done so far is in transactions of its own, before what comes next.
+    pub(super) fn seal_before(&mut self, now: Now) -> Result<(), LedgerError> {
+        self.state.wall = now.wall;
+        let sealed = self.seal_pending();
+        self.poisoned |= sealed.is_err();
+        sealed
     }
 
     fn seal_pending(&mut self) -> Result<(), LedgerError> {

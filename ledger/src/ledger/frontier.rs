@@ -7,6 +7,7 @@ use crate::error::LedgerError;
 use crate::identity::{DeviceId, DeviceTag};
 use crate::outline::{Outline, SignedOutline};
 use crate::ranges::Ranges;
+use crate::roster::Roster;
 use crate::store::{StoreError, Table};
 use crate::transaction::TransactionHeader;
 use crate::tree::prefix_end;
@@ -27,10 +28,12 @@ const NOT_KNOWN: [u8; 32] = [0; 32];
 pub struct Frontier(pub BTreeMap<DeviceId, u64>);
 
 impl Frontier {
-    pub(crate) fn of(rows: &BTreeMap<DeviceTag, FrontierRow>) -> Self {
+    /// What is here of each log and counts. What of a removed device's log does not count nobody would take.
+    pub(crate) fn of(rows: &BTreeMap<DeviceTag, FrontierRow>, roster: &Roster) -> Self {
+        let counts =
+            rows.iter().map(|(tag, row)| (row.device, row.sequence.min(roster.applied_through(*tag))));
         // Of some devices only the outline is known yet.
-        let begun = rows.values().filter(|row| row.sequence > 0);
-        Self(begun.map(|row| (row.device, row.sequence)).collect())
+        Self(counts.filter(|(_, sequence)| *sequence > 0).collect())
     }
 }
 
@@ -147,6 +150,11 @@ impl FrontierRow {
             rows.push((self.key(UNSEEN_PREFIX), w.out));
         }
         rows
+    }
+
+    /// Keys of the rows of [`FrontierRow::encode_cleaned`].
+    pub(crate) fn cleaned_keys(&self) -> [Vec<u8>; 2] {
+        [self.key(OUTLINE_PREFIX), self.key(UNSEEN_PREFIX)]
     }
 
     fn key(&self, prefix: &[u8]) -> Vec<u8> {

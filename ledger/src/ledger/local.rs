@@ -169,7 +169,7 @@ impl Ledger {
         self.check_usable()?;
         let ino = self.state.canonical(ino)?;
         self.born_row(ino)?;
-        self.state.row_mut(ino)?.atime = atime;
+        self.state.times_mut(ino)?.atime = atime;
         Ok(())
     }
 
@@ -181,7 +181,7 @@ impl Ledger {
         self.check_usable()?;
         let ino = self.state.canonical(ino)?;
         self.born_row(ino)?;
-        self.state.row_mut(ino)?.ctime = now.wall;
+        self.state.times_mut(ino)?.ctime = now.wall;
         Ok(())
     }
 

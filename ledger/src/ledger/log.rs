@@ -8,6 +8,7 @@ use crate::edit::{Edit, List, Stamped, decode_list};
 use crate::error::LedgerError;
 use crate::identity::DeviceTag;
 use crate::node::{Ino, Kind};
+use crate::roster::Roster;
 use crate::stamp::{Stamp, Time};
 use crate::store::{StoreError, Table};
 use crate::transaction::{SealedTransaction, TransactionError};
@@ -76,12 +77,12 @@ pub enum Action {
 impl Ledger {
     /// How far each device's log is on this device's disk.
     pub fn frontier(&self) -> Frontier {
-        Frontier::of(&self.written)
+        Frontier::of(&self.written, &self.roster)
     }
 
     /// How far each device's log is known, on disk or not yet.
     pub fn frontier_in_memory(&self) -> Frontier {
-        Frontier::of(&self.frontier)
+        Frontier::of(&self.frontier, &self.roster)
     }
 
     /// Sealed transactions that `theirs` does not have, in an order each device's log allows, up to about
@@ -94,7 +95,7 @@ impl Ledger {
         theirs: &Frontier,
         limit_bytes: usize,
     ) -> Result<Vec<Vec<u8>>, LedgerError> {
-        logged_since(&self.written, theirs, limit_bytes, &|from, to, f| {
+        logged_since((&self.written, &self.roster), theirs, limit_bytes, &|from, to, f| {
             self.state.layers.scan(Table::Log, from, to, f)
         })
     }
@@ -218,9 +219,9 @@ impl Ledger {
 type ScanLog<'a> =
     dyn Fn(&[u8], Option<&[u8]>, &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> + 'a;
 
-/// Sealed transactions of logs that go as far as `written`, and that `theirs` does not have.
+/// Sealed transactions of logs that go as far as `written`, and that count, and that `theirs` does not have.
 pub(crate) fn logged_since(
-    written: &BTreeMap<DeviceTag, FrontierRow>,
+    (written, roster): (&BTreeMap<DeviceTag, FrontierRow>, &Roster),
     theirs: &Frontier,
     limit_bytes: usize,
     scan: &ScanLog<'_>,
@@ -229,14 +230,15 @@ pub(crate) fn logged_since(
     let mut bytes = 0;
     for (tag, row) in written {
         let known = theirs.0.get(&row.device).copied().unwrap_or(0);
-        if known >= row.sequence {
+        let last = row.sequence.min(roster.applied_through(*tag));
+        if known >= last {
             continue;
         }
         let from = log_key(*tag, known + 1);
         let end = prefix_end(&tag.0.to_be_bytes());
         scan(&from, end.as_deref(), &mut |key, value| {
             let sequence = key.last_chunk().copied().map_or(u64::MAX, u64::from_be_bytes);
-            if sequence > row.sequence || (bytes > 0 && bytes + value.len() > limit_bytes) {
+            if sequence > last || (bytes > 0 && bytes + value.len() > limit_bytes) {
                 return false;
             }
             bytes += value.len();

@@ -48,7 +48,11 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         self.begin(now)?;
         let (mut roster, mut keyring) = (self.roster.clone(), self.keyring.clone());
-        let records = change(&mut roster, &mut keyring)?;
+        let mut records = change(&mut roster, &mut keyring)?;
+        if self.ends_own_log(&roster) {
+            self.seal_before(now)?;
+            self.vouch_for_own_end(&mut roster, &mut records)?;
+        }
         self.keyring = keyring;
         self.take_records(now, roster, &records)
     }
@@ -125,6 +129,7 @@ impl Ledger {
         let key = self.roster_rows.to_be_bytes().to_vec();
         self.state.layers.put(Table::Roster, key, record.as_bytes().to_vec());
         self.roster_rows += 1;
+        self.roster_changed = true;
     }
 }
 

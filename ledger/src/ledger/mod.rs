@@ -10,6 +10,7 @@
 //! check.rs    every row looked over     heads.rs    current versions, clocks of sequences
 //! retire.rs   heads that are none any more     names.rs    all names, one after the other
 //! frontier.rs how far each log is known  clean.rs    what a log no longer needs
+//! vouch.rs    what members had of a removed device's log
 //! ```
 
 mod accept;
@@ -32,6 +33,7 @@ mod prune;
 mod read;
 mod retire;
 mod setup;
+mod vouch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +53,7 @@ pub use self::names::NameCursor;
 pub(crate) use self::outlines::{counters, newer_outlines, weigh_outline};
 pub use self::prune::{Cursor, PruneReport};
 pub(crate) use self::read::local_key;
+pub use self::vouch::Beyond;
 use crate::edit::Stamped;
 use crate::error::LedgerError;
 use crate::identity::{DeviceId, DeviceTag, WorkspaceId};
@@ -70,6 +73,8 @@ pub struct Ledger {
     keyring_changed: bool,
     roster: Roster,
     roster_rows: u64,
+    // Since it was last looked at for logs of which more is here than counts.
+    roster_changed: bool,
     held: accept::Held,
     // Inodes that got versions from other devices since what shows was last worked out.
     published: BTreeSet<crate::node::Ino>,

@@ -70,7 +70,7 @@ impl Ledger {
 
     /// Outlines of others and the own one that are newer than `theirs`. Only what is on disk is given away.
     pub fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Vec<u8>> {
-        newer_outlines(&self.written, theirs)
+        newer_outlines(self.written.values(), theirs)
     }
 }
 
@@ -99,8 +99,7 @@ pub(crate) fn weigh_outline(
         return Ok(None);
     }
     signed.verify(&device.key)?;
-    // Who was cut off at some number may have declared anything before that came about.
-    if !device.writes.allows(u64::MAX) || known.is_some_and(|row| row.device != signed.device) {
+    if !device.may_declare(&signed.hash()) || known.is_some_and(|row| row.device != signed.device) {
         return Err(OutlineError::NotAllowed);
     }
     let before = known.and_then(FrontierRow::outline);
@@ -116,11 +115,11 @@ pub(crate) fn counters(rows: &BTreeMap<DeviceTag, FrontierRow>) -> OutlineCounte
 }
 
 /// Outlines among `rows` that are newer than `theirs`.
-pub(crate) fn newer_outlines(
-    rows: &BTreeMap<DeviceTag, FrontierRow>,
+pub(crate) fn newer_outlines<'a>(
+    rows: impl Iterator<Item = &'a FrontierRow>,
     theirs: &OutlineCounters,
 ) -> Vec<Vec<u8>> {
-    let outlines = rows.values().filter_map(|row| row.outline.as_ref());
+    let outlines = rows.filter_map(|row| row.outline.as_ref());
     let newer = outlines
         .filter(|outline| theirs.get(&outline.device).is_none_or(|known| *known < outline.outline.counter));
     newer.map(|outline| outline.as_bytes().to_vec()).collect()

@@ -144,6 +144,8 @@ impl Ledger {
             keyring_changed: false,
             roster,
             roster_rows,
+            // A release before this one did not vouch.
+            roster_changed: true,
             held: Held::default(),
             published: std::collections::BTreeSet::new(),
             refused_transactions: 0,

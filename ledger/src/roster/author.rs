@@ -3,7 +3,7 @@
 use super::grant::Grant;
 use super::name::{SealedName, Subject};
 use super::policy::Policy;
-use super::record::{Action, Cut, DeviceClaim, Founding, Membership};
+use super::record::{Action, Cut, DeviceClaim, Founding, Membership, OutlineHash, Vouch};
 use super::{Role, Roster, RosterError, RosterRecord};
 use crate::identity::{DeviceId, UserId};
 use crate::keys::{DeviceKey, Entropy, EpochKey, Keyring, UserKeys, UserPublicKeys};
@@ -161,6 +161,20 @@ impl Roster {
         accepted_through: u64,
     ) -> Result<RosterRecord, RosterError> {
         self.write(by, Action::RemoveDevice(Cut { device, accepted_through }))
+    }
+
+    /// Says how much of the log of a device that may not write any more was here before that was heard: it counts for all.
+    ///
+    /// # Errors
+    /// [`RosterError::UnknownDevice`], [`RosterError::NothingToVouchFor`], or [`RosterError::NotAllowed`] for who may not write.
+    pub fn vouch(
+        &mut self,
+        by: &UserKeys,
+        device: DeviceId,
+        through: u64,
+        outline: Option<OutlineHash>,
+    ) -> Result<RosterRecord, RosterError> {
+        self.write(by, Action::Vouch(Vouch { device, through, outline }))
     }
 
     /// Decides about copies, for all computers.

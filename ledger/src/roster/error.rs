@@ -43,6 +43,9 @@ pub enum RosterError {
     /// No such device.
     #[error("this device does not belong to a member of the workspace")]
     UnknownDevice,
+    /// A member's word on the log of a device that may write, or on what of it counts already.
+    #[error("all of that counts already: there is nothing to vouch for")]
+    NothingToVouchFor,
     /// An epoch number that does not follow the last.
     #[error("epochs of a realm are numbered without gaps: refuse this one")]
     EpochSkips,

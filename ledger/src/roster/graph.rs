@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::bits::Bits;
 use super::grant::{Grant, Secret};
 use super::power::{self, Past};
-use super::record::{Action, RecordHash, RosterRecord};
+use super::record::{Action, RecordHash, RosterRecord, Vouch};
 use super::role::{Need, Role};
-use super::view::View;
+use super::view::{Device, View};
 use super::{RosterError, record};
 use crate::identity::{UserId, WorkspaceId};
 
@@ -198,6 +198,7 @@ fn judge(record: &RosterRecord, past: &View) -> Result<(Need, Option<UserId>), R
         Action::Grant(grants) if grants.iter().any(|grant| skips_epochs(grant, past)) => {
             Err(RosterError::EpochSkips)
         }
+        Action::Vouch(vouch) if !adds_something(vouch, past) => Err(RosterError::NothingToVouchFor),
         _ => Ok((need, lessens)),
     }
 }
@@ -208,4 +209,13 @@ fn skips_epochs(grant: &Grant, past: &View) -> bool {
         Secret::Epoch { realm, epoch, .. } => epoch == 0 || epoch > past.last_epoch(&realm).saturating_add(1),
         Secret::Dedup => false,
     }
+}
+
+/// Only of a device that may not write any more, and only what is not applied anyway.
+fn adds_something(vouch: &Vouch, past: &View) -> bool {
+    let news = |device: &Device| {
+        let outline = vouch.outline.is_some_and(|outline| !device.may_declare(&outline));
+        !device.writes.allows(vouch.through) || outline
+    };
+    past.devices.get(&vouch.device).is_some_and(news)
 }

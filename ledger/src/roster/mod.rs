@@ -53,7 +53,7 @@ pub use grant::OpenedEpoch;
 pub use graph::Applied;
 pub use name::{MAX_NAME_BYTES, SealedName};
 pub use policy::{COPIES_MAX, COPIES_MIN, Copies, FsyncLevel, Policy, PolicyError};
-pub use record::{Cut, DeviceClaim, MAX_RECORD_BYTES, RecordHash, RosterRecord};
+pub use record::{Cut, DeviceClaim, MAX_RECORD_BYTES, OutlineHash, RecordHash, RosterRecord};
 pub use role::Role;
 pub use view::{Device, Member, WriteRight};
 
@@ -185,6 +185,11 @@ impl Roster {
     /// Whether the transaction with this number of this device's log is to be applied.
     pub fn may_write(&self, device: DeviceTag, sequence: u64) -> bool {
         self.device(device).is_some_and(|device| device.writes.allows(sequence))
+    }
+
+    /// Up to where this device's log is applied; nothing of it is cut off when nothing is known of the device yet.
+    pub(crate) fn applied_through(&self, device: DeviceTag) -> u64 {
+        self.device(device).map_or(u64::MAX, |device| device.writes.through())
     }
 
     /// Number of the newest epoch of the realm that only present members hold the key of; failing that of the newest.

@@ -33,6 +33,10 @@ pub(super) fn need_of(record: &RosterRecord, past: &impl Past) -> Result<Need, R
             Ok(over_device(author, owner, past.role_of(&owner)))
         }
         Action::Grant(_) | Action::Policy(_) => Ok(Need::Admin),
+        // Who may write could as well write again what he vouches for.
+        Action::Vouch(vouch) => {
+            past.owner_of(&vouch.device).map(|_| Need::Writer).ok_or(RosterError::UnknownDevice)
+        }
     }
 }
 

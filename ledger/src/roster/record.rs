@@ -27,7 +27,7 @@ pub(super) const MAX_PARENTS: usize = 16;
 
 const MAGIC: &[u8; 4] = b"PDro";
 /// The newest. A record has the least that can say what it states, so that releases that know less still read it.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const HEADER_BYTES: usize = 6;
 const SIGNATURE_BYTES: usize = 64;
 const SIGNATURE_CONTEXT: &[u8] = b"peerdrive 2026 roster record signature v1\0";
@@ -52,6 +52,20 @@ pub struct Cut {
     pub device: DeviceId,
     /// Last sequence number that is still applied; 0 for none.
     pub accepted_through: u64,
+}
+
+/// Names an outline of a log: BLAKE3 of its bytes.
+pub type OutlineHash = [u8; 32];
+
+/// A member's word on how much of the log of a device that lost the right to write was here before this was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Vouch {
+    /// Whose log.
+    pub device: DeviceId,
+    /// Last sequence number that is applied here.
+    pub through: u64,
+    /// The newest outline of that log that is believed here.
+    pub outline: Option<OutlineHash>,
 }
 
 /// A device's own word that it belongs to a user: nobody can claim a device whose key he does not have.
@@ -118,6 +132,7 @@ pub(super) enum Action {
     RemoveDevice(Cut),
     Grant(Vec<Grant>),
     Policy(Policy),
+    Vouch(Vouch),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,7 +252,7 @@ impl Body {
                 Ok(())
             }
             Action::Device { claim, .. } => claim.check(&self.workspace),
-            Action::RemoveDevice(_) | Action::Grant(_) | Action::Policy(_) => Ok(()),
+            Action::RemoveDevice(_) | Action::Grant(_) | Action::Policy(_) | Action::Vouch(_) => Ok(()),
         }
     }
 }
@@ -247,6 +262,7 @@ impl Action {
     fn version(&self) -> u16 {
         match self {
             Self::Policy(_) => 2,
+            Self::Vouch(_) => 3,
             _ => 1,
         }
     }
@@ -256,7 +272,7 @@ impl Action {
             Self::Found(founding) => founding.name.is_bounded(),
             Self::Member(member) => member.name.as_ref().is_none_or(SealedName::is_bounded),
             Self::Device { name, .. } => name.is_bounded(),
-            Self::RemoveDevice(_) => true,
+            Self::RemoveDevice(_) | Self::Vouch(_) => true,
             Self::Grant(grants) => grants.iter().all(Grant::is_bounded),
             Self::Policy(policy) => policy.check().is_ok(),
         };

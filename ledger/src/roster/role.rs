@@ -4,6 +4,7 @@
 //! |---|---|
 //! | owner | everything |
 //! | admin | add, change and remove writers, readers and hosts and their devices; hand out keys; decide about copies |
+//! | writer | vouch for what is here of the log of a device that was removed or may not write any more |
 //! | any member | add and remove own devices; leave |
 
 use std::fmt;
@@ -76,6 +77,7 @@ pub struct UnknownRole;
 pub(super) enum Need {
     Nothing,
     Member,
+    Writer,
     Admin,
     Owner,
 }
@@ -89,7 +91,8 @@ impl Need {
     pub fn met_by(self, role: Option<Role>) -> bool {
         let power = match role {
             None => Self::Nothing,
-            Some(Role::Host | Role::Reader | Role::Writer) => Self::Member,
+            Some(Role::Host | Role::Reader) => Self::Member,
+            Some(Role::Writer) => Self::Writer,
             Some(Role::Admin) => Self::Admin,
             Some(Role::Owner) => Self::Owner,
         };
@@ -99,6 +102,7 @@ impl Need {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Nothing | Self::Member => "member",
+            Self::Writer => "writer",
             Self::Admin => "admin or owner",
             Self::Owner => "owner",
         }

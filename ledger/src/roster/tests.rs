@@ -166,6 +166,56 @@ fn the_bytes_of_a_policy_are_fixed() {
 }
 
 #[test]
+fn the_bytes_of_a_vouch_are_fixed() {
+    let mut workspace = Workspace::with(&[(2, Role::Writer)]);
+    let id = device(2).id();
+    workspace.roster.remove_device(&user(1), id, 3).unwrap();
+    let record = workspace.roster.vouch(&user(2), id, 300, Some([0xab; 32])).unwrap();
+    let bytes = record.as_bytes();
+    assert_eq!(&bytes[..6], b"PDro\0\x03");
+    let action = [&[6], &id.as_bytes()[..], &[0xac, 2, 1], &[0xab; 32]].concat();
+    assert_eq!(bytes[bytes.len() - 64 - action.len()..bytes.len() - 64], action);
+    assert_eq!(
+        blake3::hash(bytes).to_hex().as_str(),
+        "841e8e38dd8c054625565bf4cde6345f8a3c178a4df945bc9e205c57db546d50"
+    );
+    for version in [1, 2] {
+        let mut older = bytes.to_vec();
+        older[5] = version;
+        assert!(RosterRecord::parse(&older).is_err());
+    }
+}
+
+#[test]
+fn who_may_write_vouches_for_what_was_here_and_all_of_it_counts_together() {
+    let mut workspace =
+        Workspace::with(&[(2, Role::Writer), (3, Role::Writer), (4, Role::Reader), (5, Role::Host)]);
+    let (id, tag) = (device(2).id(), workspace.tag(2));
+    let all = [1; 32];
+    let vouch = |workspace: &mut Workspace, by: u8, through: u64, outline: Option<[u8; 32]>| {
+        let made = workspace.roster.vouch(&user(by), id, through, outline);
+        made.map(|record| workspace.records.push(record))
+    };
+    assert_eq!(vouch(&mut workspace, 3, 9, None), Err(RosterError::NothingToVouchFor), "it may write");
+    workspace.records.push(workspace.roster.remove_device(&user(1), id, 5).unwrap());
+    for by in [4, 5, 6] {
+        let refused = vouch(&mut workspace, by, 9, None);
+        assert_eq!(refused, Err(RosterError::NotAllowed { needed: "writer" }), "{by}");
+    }
+    let (mut here, mut there) = (workspace.fork(), workspace.fork());
+    vouch(&mut here, 1, 7, Some(all)).unwrap();
+    vouch(&mut there, 3, 9, None).unwrap();
+    assert_eq!(vouch(&mut there, 1, 8, None), Err(RosterError::NothingToVouchFor));
+    let roster = merged(&here, &there);
+    assert!(roster.may_write(tag, 9) && !roster.may_write(tag, 10));
+    let device = roster.device(tag).unwrap();
+    assert!(device.may_declare(&all) && !device.may_declare(&[2; 32]));
+    // Who is removed at the same time has no say.
+    workspace.remove(1, 3).unwrap();
+    assert!(!merged(&workspace, &there).may_write(tag, 8));
+}
+
+#[test]
 fn those_in_charge_decide_about_copies_and_hosts_read_it() {
     let mut workspace = Workspace::with(&[(2, Role::Admin), (3, Role::Writer), (4, Role::Host)]);
     assert_eq!((workspace.roster.decided_policy(), workspace.roster.policy()), (None, Policy::default()));
@@ -402,8 +452,8 @@ fn a_forged_or_changed_record_is_refused() {
 #[test]
 fn a_newer_record_is_told_apart() {
     let mut bytes = Workspace::new().records[0].as_bytes().to_vec();
-    bytes[5] = 3;
-    assert_eq!(RosterRecord::parse(&bytes), Err(RosterError::NewerVersion { found: 3, supported: 2 }));
+    bytes[5] = 4;
+    assert_eq!(RosterRecord::parse(&bytes), Err(RosterError::NewerVersion { found: 4, supported: 3 }));
 }
 
 #[test]
@@ -561,6 +611,7 @@ enum Deed {
     Remove(u8, u8),
     RemoveDevice(u8, u8),
     Decide(u8, u8),
+    Vouch(u8, u8, u64),
     /// The copies exchange everything they have.
     Meet,
 }
@@ -575,6 +626,7 @@ fn deeds() -> impl Strategy<Value = Vec<(bool, Deed)>> {
         2 => (who(), who()).prop_map(|(by, user)| Deed::Remove(by, user)),
         1 => (who(), who()).prop_map(|(by, user)| Deed::RemoveDevice(by, user)),
         2 => (who(), 2u8..9).prop_map(|(by, target)| Deed::Decide(by, target)),
+        2 => (who(), who(), 0u64..9).prop_map(|(by, user, through)| Deed::Vouch(by, user, through)),
         1 => Just(Deed::Meet),
     ];
     proptest::collection::vec((any::<bool>(), deed), 1..25)
@@ -591,6 +643,11 @@ fn perform(workspace: &mut Workspace, deed: &Deed) {
             removed.map(|record| workspace.records.push(record))
         }
         Deed::Decide(by, target) => workspace.decide(by, target),
+        Deed::Vouch(by, user, through) => {
+            let outline = Some([through as u8; 32]).filter(|_| through % 2 == 1);
+            let vouched = workspace.roster.vouch(&self::user(by), device(user).id(), through, outline);
+            vouched.map(|record| workspace.records.push(record))
+        }
         Deed::Meet => Ok(()),
     };
 }

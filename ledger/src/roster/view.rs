@@ -4,6 +4,8 @@
 //! 2. **Members.** Of the counting records about a user, those that no other one descends from decide; of several the
 //!    least role wins, and *removed* is the least.
 //! 3. **Devices** likewise: a removal that stands beside the addition wins.
+//!    What is applied of the log of a device that may not write any more is what the records that took the right left of it, or what a
+//!    member vouches for if that is more: trees cannot give back what they applied.
 //! 4. **Epochs.** The newest whose keys only present members hold; failing that the newest.
 //! 5. **The policy.** The last in the order that never puts a record before its ancestors.
 //! 6. **The founding.** Only the founder can sign one, and whoever signs another later changes nothing: the one that
@@ -17,7 +19,7 @@ use super::graph::Graph;
 use super::name::{SealedName, Subject};
 use super::policy::Policy;
 use super::power::Past;
-use super::record::{Action, Founding};
+use super::record::{Action, Founding, OutlineHash};
 use super::role::Role;
 use super::weighing::Weighing;
 use crate::identity::{DeviceId, DeviceTag, RealmId, UserId};
@@ -50,6 +52,14 @@ pub enum WriteRight {
 }
 
 impl WriteRight {
+    /// The last number that is.
+    pub(crate) fn through(self) -> u64 {
+        match self {
+            Self::All => u64::MAX,
+            Self::Through(last) => last,
+        }
+    }
+
     /// Whether this one is.
     pub fn allows(self, sequence: u64) -> bool {
         match self {
@@ -72,6 +82,8 @@ pub struct Device {
     pub removed: bool,
     /// What of its log is applied.
     pub writes: WriteRight,
+    /// Outlines of its log that members vouch for.
+    outlines: BTreeSet<OutlineHash>,
     name: SealedName,
 }
 
@@ -79,6 +91,12 @@ impl Device {
     /// Its identifier.
     pub fn id(&self) -> DeviceId {
         DeviceId::of(&self.key)
+    }
+
+    /// Whether an outline of its log is to be believed: of one that may not write any more only what a member had before, for it may
+    /// have declared anything since.
+    pub fn may_declare(&self, outline: &OutlineHash) -> bool {
+        self.writes == WriteRight::All || self.outlines.contains(outline)
     }
 
     /// Its name, when the keyring opens it.
@@ -184,7 +202,8 @@ impl View {
             let Action::Device { claim, name } = weighing.action(*latest) else { continue };
             by_age.push((oldest, *id));
             let device = self.device(*id, claim.key, claim.user, name, weighing.removal(&deciding));
-            self.devices.insert(*id, self.with_user_cut(device, weighing, counting));
+            let device = self.with_user_cut(device, weighing, counting);
+            self.devices.insert(*id, with_vouches(device, weighing, counting));
         }
         by_age.sort_unstable();
         for (_, id) in by_age {
@@ -203,7 +222,8 @@ impl View {
         debug_assert_eq!(DeviceId::of(&key), id);
         let role = self.role_of(&user).filter(|_| removal.is_none());
         let writes = removal.map_or(WriteRight::All, WriteRight::Through);
-        Device { key, user, role, removed: role.is_none(), writes, name: name.clone() }
+        let outlines = BTreeSet::new();
+        Device { key, user, role, removed: role.is_none(), writes, outlines, name: name.clone() }
     }
 
     /// Narrows what is applied of a device's log to what its user's last demotion left.
@@ -241,4 +261,15 @@ impl View {
             }
         }
     }
+}
+
+/// Widens what is applied of a device's log to what members had of it.
+fn with_vouches(device: Device, weighing: &Weighing<'_>, counting: &Bits) -> Device {
+    let WriteRight::Through(mut through) = device.writes else { return device };
+    let mut outlines = BTreeSet::new();
+    for vouch in weighing.vouches(&device.id(), counting) {
+        through = through.max(vouch.through);
+        outlines.extend(vouch.outline);
+    }
+    Device { writes: WriteRight::Through(through), outlines, ..device }
 }

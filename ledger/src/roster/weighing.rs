@@ -14,7 +14,7 @@ use super::bits::Bits;
 use super::graph::Node;
 use super::name::SealedName;
 use super::power::{self, Past};
-use super::record::{Action, Cut};
+use super::record::{Action, Cut, Vouch};
 use super::role::{Need, Role};
 use crate::identity::{DeviceId, UserId};
 use crate::keys::UserPublicKeys;
@@ -25,6 +25,7 @@ pub(super) struct Weighing<'a> {
     within: &'a Bits,
     pub about_user: BTreeMap<UserId, Vec<usize>>,
     pub about_device: HashMap<DeviceId, Vec<usize>>,
+    vouches: HashMap<DeviceId, Vec<usize>>,
     by_author: HashMap<UserId, Vec<usize>>,
 }
 
@@ -35,6 +36,7 @@ impl<'a> Weighing<'a> {
             within,
             about_user: BTreeMap::new(),
             about_device: HashMap::new(),
+            vouches: HashMap::new(),
             by_author: HashMap::new(),
         };
         for position in within.iter() {
@@ -51,6 +53,7 @@ impl<'a> Weighing<'a> {
                 Action::RemoveDevice(cut) => {
                     weighing.about_device.entry(cut.device).or_default().push(position);
                 }
+                Action::Vouch(vouch) => weighing.vouches.entry(vouch.device).or_default().push(position),
                 Action::Grant(_) | Action::Policy(_) => {}
             }
         }
@@ -139,6 +142,17 @@ impl<'a> Weighing<'a> {
             _ => None,
         });
         removals.max()
+    }
+
+    /// What members vouch for of a device's log. All of it counts together: what one of them has, all get.
+    pub fn vouches(&self, device: &DeviceId, counting: &'a Bits) -> impl Iterator<Item = &'a Vouch> {
+        let positions = self.vouches.get(device).map_or(&[][..], Vec::as_slice).iter();
+        let nodes = self.nodes;
+        let counted = positions.copied().filter(|position| counting.contains(*position));
+        counted.filter_map(move |position| match nodes[position].record.action() {
+            Action::Vouch(vouch) => Some(vouch),
+            _ => None,
+        })
     }
 
     pub fn action(&self, position: usize) -> &'a Action {

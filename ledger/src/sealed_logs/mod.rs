@@ -8,6 +8,7 @@
 //! Nothing is ever opened here: no key, no name and no edit is known. Records of members and devices come by themselves, because
 //! those inside transactions are sealed. From the logs of one such host and a recovery phrase the whole tree comes back.
 
+mod take_back;
 mod take_in;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ use crate::identity::{DeviceId, DeviceTag, WorkspaceId};
 use crate::ledger::{FrontierRow, Held, counters, logged_since, newer_outlines, read_frontier, roster_of};
 use crate::roster::Roster;
 use crate::store::{Backing, Batch, Layer, Table};
+use take_back::whole_through;
+
 use crate::{Frontier, HeldReason, OutlineCounters};
 
 /// Where `meta` says whose logs these are. Not where a tree says so: neither is ever taken for the other.
@@ -104,9 +107,15 @@ impl SealedLogs {
         self.roster.records().map(|record| record.as_bytes().to_vec()).collect()
     }
 
-    /// How far each device's log is on this host's disk.
+    /// How far each device's log is on this host's disk, and counts: what was here of a removed device's log before that was heard is
+    /// kept, and told as soon as a member vouches for it.
     pub fn frontier(&self) -> Frontier {
-        Frontier::of(&self.written)
+        let mut frontier = Frontier::of(&self.written, &self.roster);
+        for row in self.written.values().filter(|row| self.is_misled(row)) {
+            frontier.0.entry(row.device).and_modify(|last| *last = (*last).min(whole_through(row)));
+        }
+        frontier.0.retain(|_, sequence| *sequence > 0);
+        frontier
     }
 
     /// Sealed transactions that `theirs` does not have, as [`crate::Ledger::transactions_since`] gives them.
@@ -118,19 +127,23 @@ impl SealedLogs {
         theirs: &Frontier,
         limit_bytes: usize,
     ) -> Result<Vec<Vec<u8>>, LedgerError> {
-        logged_since(&self.written, theirs, limit_bytes, &|from, to, f| {
+        logged_since((&self.written, &self.roster), theirs, limit_bytes, &|from, to, f| {
             self.backing.scan(Table::Log, from, to, f)
         })
     }
 
     /// The counters of the outlines that are on this host's disk.
     pub fn outline_counters(&self) -> OutlineCounters {
-        counters(&self.written)
+        let mut counters = counters(&self.written);
+        for row in self.written.values().filter(|row| self.is_misled(row)) {
+            counters.remove(&row.device);
+        }
+        counters
     }
 
     /// Outlines that are newer than `theirs`, as [`crate::Ledger::outlines_since`] gives them.
     pub fn outlines_since(&self, theirs: &OutlineCounters) -> Vec<Vec<u8>> {
-        newer_outlines(&self.written, theirs)
+        newer_outlines(self.written.values().filter(|row| !self.is_misled(row)), theirs)
     }
 
     /// Transactions that wait: whose, which, why.

@@ -104,6 +104,9 @@ impl SealedLogs {
             Err(error) => return Ok(self.refuse(RefusedReason::Transaction(error))),
         };
         let header = *sealed.header();
+        if header.workspace == self.workspace {
+            self.take_back_for(&sealed)?;
+        }
         let known = self.frontier.get(&header.device.tag());
         if header.workspace == self.workspace && known.is_some_and(|row| header.sequence <= row.sequence) {
             return Ok(Accepted::Duplicate);
@@ -172,6 +175,7 @@ impl SealedLogs {
         self.check_usable()?;
         let mut all = AcceptedAll::default();
         for bytes in outlines {
+            self.take_back_before(bytes.as_ref())?;
             match weigh_outline(bytes.as_ref(), self.workspace, &self.roster, &self.frontier) {
                 Ok(Some(outline)) => {
                     self.keep_outline(outline)?;

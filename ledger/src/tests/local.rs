@@ -164,6 +164,19 @@ fn listing_in_steps_gives_every_name_once_in_a_stable_order() {
 }
 
 #[test]
+fn reading_a_large_tree_through_leaves_nothing_in_memory() {
+    let mut ledger = single();
+    let files: Vec<_> =
+        (0..200).map(|number| file(&mut ledger, at(1), ROOT, &format!("f{number}"))).collect();
+    commit(&mut ledger, at(2));
+    for ino in files {
+        ledger.set_atime(ino, at(20).wall).unwrap();
+        ledger.touch_ctime(at(21), ino).unwrap();
+    }
+    assert_eq!(ledger.state.unsettled(), 0);
+}
+
+#[test]
 fn attributes_and_extended_attributes_are_set() {
     let mut ledger = single();
     let a = file(&mut ledger, at(1), ROOT, "a");

@@ -11,3 +11,4 @@ mod local;
 mod measure;
 mod model;
 mod random;
+mod vouching;

@@ -170,13 +170,32 @@ impl State {
 
     /// The row of an inode that is known to exist, to change it.
     pub(crate) fn row_mut(&mut self, ino: Ino) -> Result<&mut InodeRow, LedgerError> {
+        self.activate(ino)?;
+        let row = self.layers.active.inodes.get_mut(&ino).expect("the row was put there above");
+        self.touched.entry(ino).or_insert_with(|| Share::of(row));
+        Ok(Arc::make_mut(row))
+    }
+
+    /// The same, to change its times, on which no count depends: nothing is remembered until counts are settled next, which reading
+    /// alone never asks for.
+    pub(crate) fn times_mut(&mut self, ino: Ino) -> Result<&mut InodeRow, LedgerError> {
+        self.activate(ino)?;
+        let row = self.layers.active.inodes.get_mut(&ino).expect("the row was put there above");
+        Ok(Arc::make_mut(row))
+    }
+
+    fn activate(&mut self, ino: Ino) -> Result<(), LedgerError> {
         if !self.layers.active.inodes.contains_key(&ino) {
             let row = self.known_row(ino)?;
             self.layers.active.inodes.insert(ino, row);
         }
-        let row = self.layers.active.inodes.get_mut(&ino).expect("the row was put there above");
-        self.touched.entry(ino).or_insert_with(|| Share::of(row));
-        Ok(Arc::make_mut(row))
+        Ok(())
+    }
+
+    /// Inodes whose share of the counts is not settled.
+    #[cfg(test)]
+    pub(crate) fn unsettled(&self) -> usize {
+        self.touched.len()
     }
 
     pub(crate) fn insert_row(&mut self, ino: Ino, row: InodeRow) {

@@ -167,9 +167,9 @@ impl Node {
     fn place(&mut self, hosts: Vec<HostWeight>, slots: Vec<Slot>) {
         let target = self.settings.copies();
         let roomy: Vec<_> = hosts.iter().map(|host| HostWeight { full: false, ..host.clone() }).collect();
-        let firm = self.hosts.lots.table(&roomy, &slots, target);
-        let current =
-            if roomy == hosts { firm.clone() } else { self.hosts.lots.table(&hosts, &slots, target) };
+        let Hosts { lots, current: was, firm: was_firm, .. } = &mut self.hosts;
+        let firm = lots.table(&roomy, &slots, target, was_firm);
+        let current = if roomy == hosts { firm.clone() } else { lots.table(&hosts, &slots, target, was) };
         let kept = self.hosts.baseline.then(|| self.hosts.kept());
         if self.hosts.baseline {
             let mut gained = firm.gained(&self.hosts.firm);
@@ -188,8 +188,8 @@ impl Node {
             self.hosts.requeue.extend(gained);
         }
         let most = self.settings.copies_max();
-        self.hosts.keepers =
-            if most == target { firm.clone() } else { self.hosts.lots.table(&roomy, &slots, most) };
+        let Hosts { lots, keepers, .. } = &mut self.hosts;
+        *keepers = if most == target { firm.clone() } else { lots.table(&roomy, &slots, most, keepers) };
         self.hosts.fewest_owners = current.fewest();
         (self.hosts.firm, self.hosts.current) = (firm, current);
         if self.hosts.placed_for.replace(self.settings.copies) != Some(self.settings.copies) {

@@ -148,6 +148,10 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(super) fn take(&mut self, id: u64) -> Option<Waiting> {
         self.waiting.remove(&id)
     }

@@ -73,6 +73,16 @@ impl LogFlow {
         !self.in_flight.is_empty() || !self.sent.is_empty()
     }
 
+    /// Entries kept for this link.
+    pub(super) fn marks(&self) -> usize {
+        self.sent.len() + self.in_flight.len() + self.acknowledged.len()
+    }
+
+    /// Bytes of transactions on their way.
+    pub(super) fn bytes(&self) -> usize {
+        self.in_flight_bytes
+    }
+
     /// Takes off what is durable at the peer. Whether anything was.
     fn receive(&mut self, told: &Frontier) -> bool {
         let before = self.sent.len();

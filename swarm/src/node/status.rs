@@ -1,9 +1,11 @@
 //! What a person sees of the group.
 
+use std::collections::BTreeMap;
+
 use super::Node;
 use super::peer::{ME, Slot};
 use crate::input::Millis;
-use crate::view::{PeerView, View};
+use crate::view::{Load, PeerView, View};
 
 impl Node {
     /// The state of the group.
@@ -18,6 +20,8 @@ impl Node {
             mending: self.mending.len(),
             own_sequence: self.mine.0.get(&self.me()).copied().unwrap_or(0),
             safe_through: self.safety.told,
+            logs_to_come: self.logs_to_come(),
+            load: self.load(),
             hosts: self.hosts.slots().len(),
             surplus: !self.surplus.is_empty(),
             copies: self.settings.copies,
@@ -25,6 +29,29 @@ impl Node {
             garbage: self.garbage_view(),
             counters: self.counters,
         }
+    }
+
+    fn load(&self) -> Load {
+        let links = || self.peers.iter().filter_map(|(_, peer)| peer.link.as_ref());
+        Load {
+            jobs: self.jobs.len(),
+            chunks: self.outbox.len() + self.unnamed.len() + self.fetching() + self.mending.len(),
+            log_marks: links().map(|link| link.log.marks()).sum(),
+            log_bytes: links().map(|link| link.log.bytes()).max().unwrap_or(0),
+            known: self.mine.0.len() + self.outlines.len() + self.held_down.len() + self.peers.iter().count(),
+        }
+    }
+
+    fn logs_to_come(&self) -> u64 {
+        let mut most: BTreeMap<_, u64> = BTreeMap::new();
+        for (_, peer) in self.peers.iter().filter(|(_, peer)| peer.member.is_some()) {
+            for (device, sequence) in &peer.told.0 {
+                let known = most.entry(device).or_default();
+                *known = (*sequence).max(*known);
+            }
+        }
+        let here = |device| self.mine.0.get(device).copied().unwrap_or(0);
+        most.into_iter().map(|(device, sequence)| sequence.saturating_sub(here(device))).sum()
     }
 
     fn peer_view(&self, slot: Slot, now: Millis) -> PeerView {

@@ -65,6 +65,10 @@ impl Unnamed {
         self.held.is_empty() && self.let_go_since.is_none()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
     pub(super) fn has(&self, id: &ChunkId) -> bool {
         self.numbers.contains_key(id)
     }

@@ -38,10 +38,38 @@ fn the_table_says_what_the_function_says() {
     hosts[3].site = "attic".to_owned();
     hosts[4].site = "attic".to_owned();
     let names: Vec<u16> = (0..6).collect();
-    let table = Lots::default().table(&hosts, &names, 3);
+    let table = Lots::default().table(&hosts, &names, 3, &OwnerTable::default());
     for partition in 0..PARTITIONS {
         let named = table.owners(partition).iter().map(|name| hosts[usize::from(*name)].device);
         assert_eq!(named.collect::<Vec<_>>(), owners(partition, &hosts, 3));
+    }
+}
+
+#[test]
+fn a_table_that_follows_another_is_the_one_made_anew() {
+    let mut random = blake3::Hasher::new().finalize_xof();
+    let mut below = |most: u8| {
+        let mut byte = [0];
+        random.fill(&mut byte);
+        byte[0] % most
+    };
+    let mut hosts: Vec<(u16, HostWeight)> = Vec::new();
+    let (mut lots, mut table) = (Lots::default(), OwnerTable::default());
+    for step in 0..150 {
+        let number = below(20);
+        let known = hosts.iter().position(|(name, _)| *name == u16::from(number));
+        match (below(5), known) {
+            (0, Some(at)) => drop(hosts.remove(at)),
+            (1, Some(at)) => hosts[at].1.full ^= true,
+            (2, Some(at)) => hosts[at].1.weight = u64::from(below(4)) * 64,
+            (3, Some(at)) => hosts[at].1.site = ["", "attic", "cellar"][usize::from(below(3))].to_owned(),
+            (_, Some(_)) => {}
+            (_, None) => hosts.insert(0, (u16::from(number), host(number, 64 * (1 + u64::from(below(3)))))),
+        }
+        let (names, listed): (Vec<_>, Vec<_>) = hosts.iter().cloned().unzip();
+        let target = if step % 40 < 30 { 3 } else { 5 };
+        table = lots.table(&listed, &names, target, &table);
+        assert_eq!(table, Lots::default().table(&listed, &names, target, &OwnerTable::default()), "{step}");
     }
 }
 

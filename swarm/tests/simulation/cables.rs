@@ -24,6 +24,7 @@ impl World {
         let leaves = std::mem::take(&mut machine.leaves);
         let facts = machine.facts(self.now);
         let (digest, frontier) = (machine.log.roster_digest(), machine.log.frontier());
+        machine.told_roster = digest;
         let outlines = machine.log.outline_counters();
         let first = [
             Input::Members(members),

@@ -46,6 +46,8 @@ pub struct Machine {
     pub ahead_ms: i64,
     /// Who it was told is a member.
     pub members: Vec<Member>,
+    /// Digest of the roster that it told its node.
+    pub told_roster: [u8; 32],
     /// Tells events of earlier lives.
     pub life: u64,
     pub node: Node,
@@ -99,6 +101,7 @@ impl Machine {
             joined: !kind.joins,
             ahead_ms: kind.ahead_ms,
             members: Vec::new(),
+            told_roster: [0; 32],
             kind,
             life: 0,
             node,

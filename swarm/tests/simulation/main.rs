@@ -10,7 +10,7 @@
 //!  workload.rs  what people do, and what goes wrong with machines and cables
 //!  trouble.rs   what goes wrong with disks and clocks; who comes and who goes
 //!  tally.rs     how often
-//!  scenarios.rs, holders.rs, unnamed.rs, damage.rs, healing.rs, leaving.rs, garbage.rs, audits.rs   groups in which one thing happens
+//!  scenarios.rs, holders.rs, unnamed.rs, damage.rs, healing.rs, leaving.rs, removal.rs, garbage.rs, audits.rs, large.rs, long.rs   groups in which one thing happens
 //!  verdict.rs   what must hold while it runs, and after it became quiet
 //!  cast.rs      keys
 //! ```
@@ -29,12 +29,15 @@ mod disk;
 mod garbage;
 mod healing;
 mod holders;
+mod large;
 mod leaving;
 mod log;
+mod long;
 mod machine;
 mod network;
 mod policy;
 mod random;
+mod removal;
 mod scenarios;
 mod seeds;
 mod tally;

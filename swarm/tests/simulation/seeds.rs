@@ -18,7 +18,7 @@ use crate::world::World;
 const SEEDS: u64 = 1_000;
 const SEEDS_LONG: u64 = 5_000;
 /// A host that has room again gets by comparing what it was passed over for: within an hour.
-const SETTLE_MAX_MS: u64 = 75 * 60_000;
+pub const SETTLE_MAX_MS: u64 = 75 * 60_000;
 
 fn kinds(random: &mut Random) -> Vec<Kind> {
     let count = match random.below(20) {
@@ -26,6 +26,11 @@ fn kinds(random: &mut Random) -> Vec<Kind> {
         1..=4 => random.within(6, 10),
         _ => random.within(3, 6),
     };
+    kinds_of(count, random)
+}
+
+/// So many machines of all kinds.
+pub fn kinds_of(count: u64, random: &mut Random) -> Vec<Kind> {
     let joining = count - random.below(count / 3 + 1);
     let kind = |index: u64| Kind {
         blind: index > 1 && random.permille(250),
@@ -42,13 +47,7 @@ fn kinds(random: &mut Random) -> Vec<Kind> {
 pub fn simulate(seed: u64) -> World {
     let mut random = Random::new(seed ^ 0x5eed);
     let kinds = kinds(&mut random);
-    let settings =
-        Settings { fetch_window_bytes: 1 << 20, push_window_bytes: 1 << 20, ..Settings::default() };
-    let mut world = World::new(seed, &kinds, settings);
-    world.say(&format!("seed {seed}: {kinds:?}"));
-    for index in (0..kinds.len()).filter(|index| !kinds[*index].joins) {
-        world.boot(index);
-    }
+    let mut world = group(seed, &kinds);
     if random.permille(600) {
         world.weather = Weather { lost: 20, doubled: 20, jitter: 30 };
     }
@@ -60,6 +59,18 @@ pub fn simulate(seed: u64) -> World {
     let hosts = world.hosts();
     if hosts.len() > 3 && random.permille(200) {
         world.leave(hosts[1 + random.index(hosts.len() - 1)], SETTLE_MAX_MS);
+    }
+    world
+}
+
+/// These machines, of which those are started that are members at first.
+pub fn group(seed: u64, kinds: &[Kind]) -> World {
+    let settings =
+        Settings { fetch_window_bytes: 1 << 20, push_window_bytes: 1 << 20, ..Settings::default() };
+    let mut world = World::new(seed, kinds, settings);
+    world.say(&format!("seed {seed}: {kinds:?}"));
+    for index in (0..kinds.len()).filter(|index| !kinds[*index].joins) {
+        world.boot(index);
     }
     world
 }

@@ -52,6 +52,8 @@ tally! {
     joined,
     gave_no_room_any_more_and_left,
     removed,
+    /// By one who had seen less of its log than another member.
+    removed_seen_unequally,
     died_for_good,
     decisions_for_copies,
     logs_cleaned,

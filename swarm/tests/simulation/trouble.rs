@@ -10,7 +10,7 @@ use swarm::Input;
 
 use crate::log::{added, dropped};
 use crate::machine::Machine;
-use crate::world::World;
+use crate::world::{Kept, World};
 
 /// Clocks are off by up to so much: between any two of them it is less than what one believes of the other.
 pub const AHEAD_MAX_MS: u64 = CLOCK_AHEAD_MAX_MS * 2 / 5;
@@ -94,7 +94,7 @@ impl World {
     }
 
     /// Notes what dies with this machine's chunks, and what must be sent again.
-    fn give_up_copies(&mut self, index: usize) {
+    pub fn give_up_copies(&mut self, index: usize) {
         self.taken_bytes += self.machines[index].disk.used;
         let ids: BTreeSet<_> = self.machines[index].disk.chunks.keys().copied().collect();
         let lost: Vec<_> = ids.into_iter().filter(|id| !self.is_kept_beside(index, id)).collect();
@@ -181,12 +181,10 @@ impl World {
         self.machines[index].destroyed = true;
     }
 
-    /// A person who has seen all of its log takes a machine out of the group.
+    /// A person takes a machine out of the group. Who does so, and the others, may have seen more of its log, or less.
     fn remove_somebody(&mut self, index: usize) {
         let Some(by) = self.someone_up().filter(|by| *by != index) else { return };
-        let device = self.machines[index].device();
-        let seen = |by: usize| self.machines[by].log.frontier().0.get(&device).copied();
-        if seen(by) == seen(index) && self.knows(by, index) && self.may_go(index) {
+        if self.knows(by, index) && self.may_go(index) {
             self.tally.removed += 1;
             self.crash(index);
             self.give_up_copies(index);
@@ -199,6 +197,14 @@ impl World {
         let (device, now) = (self.machines[index].device(), self.machines[by].wall(self.now));
         let through = self.machines[by].log.frontier().0.get(&device).copied().unwrap_or(0);
         self.machines[by].log.ledger().unwrap().change_roster(now, dropped(device, through)).unwrap();
+        let writers = self.machines.iter().filter(|machine| !machine.kind.blind && machine.index != index);
+        let kept = writers.filter_map(|machine| {
+            let through = *machine.log.frontier().0.get(&device)?;
+            Some(Kept { of: index, by: machine.index, through })
+        });
+        let kept: Vec<_> = kept.collect();
+        self.tally.removed_seen_unequally += u64::from(kept.iter().any(|one| one.through > through));
+        self.kept.extend(kept);
         self.removed.push(index);
         self.tell_roster(by);
         self.commit_soon(by);

@@ -123,7 +123,7 @@ impl World {
         }
         let first = &self.machines[standing[0]];
         for machine in standing.iter().map(|index| &self.machines[*index]) {
-            let (a, b) = (self.frontier(machine), self.frontier(first));
+            let (a, b) = (machine.log.frontier(), first.log.frontier());
             if a != b {
                 return Some(format!("logs of {} and {} differ: {a:?} {b:?}", machine.index, first.index));
             }
@@ -134,17 +134,27 @@ impl World {
         let digests: BTreeSet<_> =
             standing.iter().filter_map(|index| self.machines[*index].log.digest()).collect();
         assert_eq!(digests.len(), 1, "seed {}: equal logs, different trees", self.seed);
+        self.check_kept(&first.log.frontier());
         None
     }
 
-    /// How far it has the logs of all that are members. Who heard of a removal late may have more of the removed one's log, and
-    /// keeps it.
-    fn frontier(&self, machine: &Machine) -> Frontier {
-        let mut frontier = machine.log.frontier();
-        for removed in &self.removed {
-            frontier.0.remove(&self.machines[*removed].device());
+    /// Whatever a member who may write had of a removed machine's log when that was removed, and has still, counts for all.
+    fn check_kept(&self, counts: &Frontier) {
+        for kept in self.kept.iter().filter(|kept| self.is_there(kept.by)) {
+            let device = self.machines[kept.of].device();
+            assert!(
+                counts.0.get(&device) >= Some(&kept.through),
+                "seed {}: {} had the log of {} through {}: {counts:?}",
+                self.seed,
+                kept.by,
+                kept.of,
+                kept.through
+            );
         }
-        frontier
+    }
+
+    fn is_there(&self, index: usize) -> bool {
+        self.is_member(index) && !self.machines[index].destroyed
     }
 
     fn chunks_apart(&mut self) -> Option<String> {

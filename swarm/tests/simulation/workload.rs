@@ -115,6 +115,20 @@ impl World {
         self.commit_soon(index);
     }
 
+    /// One name is deleted.
+    pub fn delete(&mut self, index: usize, name: &str) {
+        let now = self.machines[index].wall(self.now);
+        self.machines[index].log.ledger().unwrap().unlink(now, ROOT, name.as_bytes()).unwrap();
+        self.commit_soon(index);
+    }
+
+    /// The content of a file, if there is one of this name.
+    pub fn file(&mut self, index: usize, name: &str) -> Option<Content> {
+        let ledger = self.machines[index].log.ledger().unwrap();
+        let entry = ledger.lookup(ROOT, name.as_bytes()).unwrap()?;
+        ledger.content(entry.ino).unwrap().map(|(.., content)| content)
+    }
+
     /// Everything is deleted that was written at random.
     pub fn delete_all(&mut self, index: usize) {
         let now = self.machines[index].wall(self.now);

@@ -27,6 +27,13 @@ pub enum Event {
     Dial { a: usize, b: usize },
 }
 
+/// How far a machine had the log of one that was removed, on its disk.
+pub struct Kept {
+    pub of: usize,
+    pub by: usize,
+    pub through: u64,
+}
+
 pub struct World {
     pub seed: u64,
     pub now: u64,
@@ -41,6 +48,8 @@ pub struct World {
     pub least_target: usize,
     /// Devices that are no longer on the roster.
     pub removed: Vec<usize>,
+    /// What members had of the logs of machines that were removed.
+    pub kept: Vec<Kept>,
     /// Chunks that were lost with a machine before anybody called them safe.
     pub spoiled: BTreeSet<ChunkId>,
     pub tally: Tally,
@@ -80,6 +89,7 @@ impl World {
             least_target: usize::from(settings.copies.target),
             settings,
             removed: Vec::new(),
+            kept: Vec::new(),
             spoiled: BTreeSet::new(),
             taken_bytes: 0,
             tally: Tally { seeds: 1, hosts: kinds.len() as u64, ..Tally::default() },
@@ -268,6 +278,10 @@ impl World {
                 self.feed(machine, Input::LogAdvanced { frontier });
                 let counters = self.machines[machine].log.outline_counters();
                 self.feed(machine, Input::Outlined(counters));
+                // With a batch it may have vouched for what it has of a removed one's log.
+                if self.machines[machine].told_roster != self.machines[machine].log.roster_digest() {
+                    self.tell_roster(machine);
+                }
             }
             Event::HangUp { a, b, epoch } => {
                 if self.wires[a][b].epoch == epoch {
@@ -316,6 +330,7 @@ impl World {
     pub fn tell_roster(&mut self, index: usize) {
         let log = &self.machines[index].log;
         let (copies, digest) = (log.roster().policy().copies, log.roster_digest());
+        self.machines[index].told_roster = digest;
         self.feed(index, Input::Copies(copies));
         self.tell_members(index);
         self.feed(index, Input::RosterDigest(digest));
