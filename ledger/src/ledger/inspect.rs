@@ -17,6 +17,11 @@ impl Ledger {
         self.state.known_row(ino).unwrap().as_ref().clone()
     }
 
+    /// Inodes whose share of the counts is not settled.
+    pub(crate) fn unsettled_for_test(&self) -> usize {
+        self.state.unsettled()
+    }
+
     /// Every edit made here, sealed or not.
     pub(crate) fn own_edits_for_test(&self) -> Vec<Stamped> {
         let own = self.state.own;

@@ -173,7 +173,7 @@ fn reading_a_large_tree_through_leaves_nothing_in_memory() {
         ledger.set_atime(ino, at(20).wall).unwrap();
         ledger.touch_ctime(at(21), ino).unwrap();
     }
-    assert_eq!(ledger.state.unsettled(), 0);
+    assert_eq!(ledger.unsettled_for_test(), 0);
 }
 
 #[test]

@@ -47,6 +47,10 @@ impl World {
 
     /// At the moment when a node calls its log safe: transactions and chunks are durable on enough machines.
     pub fn check_safe(&self, author: usize, sequence: u64) {
+        // Who was removed and has not heard of it says what nobody listens to: of its log, others take less as true than they took in.
+        if self.removed.contains(&author) {
+            return;
+        }
         // What befell another one after its receipt is not the author's to know: what was there then counts.
         let hosts = self.hosts_as_known_to(author);
         let roomy = hosts.iter().filter(|host| !self.machines[**host].was_full).count();
