@@ -87,6 +87,7 @@ fn a_reader_reads_and_its_mount_takes_no_changes() {
 #[test]
 fn who_is_said_to_be_lost_is_so_for_all_and_nobody_waits_for_him() {
     let mut computers = Computers::paired(3, &[]);
+    eventually("there is a link", || state(&computers, 0, "computer2") == "online");
     let refused = computers.daemons[0].command(["devices", "lost", "computer2"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("it is connected"));
     computers.daemons[2].kill();
