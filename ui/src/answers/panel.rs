@@ -118,6 +118,9 @@ pub struct Storage {
     /// Bytes of files that were not stored again since the start, because they were here already.
     #[serde(default)]
     pub saved_bytes: u64,
+    /// By so many bytes the chunks stored since the start are shorter than what was written: they are compressed.
+    #[serde(default)]
+    pub compressed_away_bytes: u64,
 }
 
 /// A text as a QR code.

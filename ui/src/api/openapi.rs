@@ -39,6 +39,8 @@ use crate::answers::TreeChanged;
         routes::care::doctor,
         routes::contribution::show,
         routes::contribution::change,
+        routes::contribution::hours,
+        routes::contribution::set_hours,
         routes::keys::show,
         routes::keys::passphrase,
         routes::keys::recovery,

@@ -55,6 +55,7 @@ pub(in crate::api) async fn storage(State(api): State<Api>) -> Answer<Storage> {
             live_bytes: stored.live_bytes,
             cached_bytes: stored.cached_bytes,
             saved_bytes: stored.saved_bytes,
+            compressed_away_bytes: stored.compressed_away_bytes,
         })
     })
     .await
