@@ -9,7 +9,8 @@ mod panel;
 pub use files::{Count, Deleted, Entry, Folder, Found, FoundEntry, Undelete};
 pub use hours::{HourSpan, HoursChange, Weekday};
 pub use panel::{
-    NewToken, PanelLink, QrCode, QrRequest, Scope, Session, SignIn, Storage, Token, TokenRequest, TreeChanged,
+    NewToken, PanelLink, QrCode, QrRequest, Scope, Session, SignIn, Storage, Token, TokenRequest,
+    TreeChanged, Written, WrittenBy,
 };
 
 use serde::{Deserialize, Serialize};

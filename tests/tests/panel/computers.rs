@@ -92,7 +92,7 @@ fn what_was_wiped_comes_back_while_the_page_tells_how_fast_and_how_long() {
     browser.wait_for("main", "being fetched from other computers: about 1 minute to go");
     browser.shot("health-mending");
     assert!(second.daemon.json(&["status"])["mending_chunks"].as_u64().unwrap() > 0);
-    second.daemon.json(&["contribute", "--down", "off"]);
+    assert_eq!(second.daemon.json(&["contribute", "--down", "off"])["down"], 0);
     browser.wait_for("main", "Nothing is damaged or missing on this computer");
     assert_eq!(second.daemon.json(&["status"])["mending_chunks"], 0);
 }

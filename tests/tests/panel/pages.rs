@@ -174,6 +174,7 @@ fn the_storage_page_shows_what_the_daemon_counts() {
     }
     assert!(shown("Files of the drive").contains("3 files"));
     browser.wait_for(".shares", "100 % of all copies");
+    browser.wait_for("#written li", "10 MiB in 3 files · 100 %");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

@@ -22,7 +22,7 @@ export function showStorage(main) {
   const request = () => Promise.all([get('/storage', stop.signal), get('/contribute', stop.signal), get('/devices', stop.signal)]);
   load(place, request, ([storage, given, devices]) => {
     const disk = new Disk(storage);
-    place.append(disk.element, form(storage, given, disk), hours(stop.signal, tellNow), copies(stop.signal), stored(storage), byDevice(devices.map((device) => (device.this ? { ...device, used: storage.used } : device))));
+    place.append(disk.element, form(storage, given, disk), hours(stop.signal, tellNow), copies(stop.signal), stored(storage), written(stop.signal), byDevice(devices.map((device) => (device.this ? { ...device, used: storage.used } : device))));
     bus.addEventListener('status', () => get('/storage', stop.signal).then((now) => disk.renew(now)).catch(() => {}), { signal: stop.signal });
   });
   return () => stop.abort();
@@ -149,6 +149,22 @@ function line(id, label, bytes, hint) {
   const text = bytes === 0 ? '' : size(bytes);
   const input = h('input', { id, value: text, autocomplete: 'off', placeholder: t.storage.unlimited, 'aria-describedby': `${id}-hint` });
   return { input, element: h('div', {}, h('label', { for: id }, label), input, h('p', { class: 'hint', id: `${id}-hint` }, hint)) };
+}
+
+// Who wrote what is in the drive; a host without keys sees no files.
+function written(signal) {
+  const place = h('section', { class: 'panel', id: 'written' });
+  if (state.status?.workspaces[0].blind) return null;
+  load(place, () => get('/storage/written', signal), ({ devices, complete }) => {
+    const users = Map.groupBy(devices, (device) => device.user);
+    const sum = (list, key) => list.reduce((all, device) => all + device[key], 0);
+    const all = sum(devices, 'bytes');
+    const rows = [...users.values()].map((list) => h('li', {}, h('strong', {}, list[0].user_name ?? t.storage.unknownUser), h('span', { class: 'hint' }, t.storage.wrote(sum(list, 'bytes'), sum(list, 'files'), percent(sum(list, 'bytes'), all))),
+      h('span', { class: 'hint' }, list.map((device) => t.storage.wroteOn(device.device, device.bytes)).join(', '))));
+    place.append(h('h2', {}, t.storage.written), h('p', { class: 'hint' }, t.storage.writtenLead), rows.length > 0 ? h('ul', { class: 'shares' }, rows) : h('p', {}, t.storage.writtenNone),
+      complete ? '' : h('p', { class: 'hint' }, t.storage.writtenPart));
+  });
+  return place;
 }
 
 // Who holds what: the room that each computer gives, how much of it is used, and its part of all that is stored.

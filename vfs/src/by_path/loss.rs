@@ -104,7 +104,7 @@ fn path_of(folder: &[u8], entry: &Entry) -> Vec<u8> {
 impl Core {
     /// Calls `visit` with the folder and entry of every name, until it is too late or there are too many folders. Whether every name was
     /// visited.
-    fn each_name(&self, patience: Duration, visit: &mut Visit<'_>) -> Result<bool, Error> {
+    pub(super) fn each_name(&self, patience: Duration, visit: &mut Visit<'_>) -> Result<bool, Error> {
         let (began, mut whole) = (Instant::now(), true);
         let mut folders = VecDeque::from([(crate::ROOT, Vec::new())]);
         let mut names: Vec<Entry> = Vec::with_capacity(STEP_ENTRIES);
