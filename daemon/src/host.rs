@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chunkstore::{ChunkStore, Limits};
-use ui::answers::{Contribution, ContributionChange, Finding, Keys, Setting, SettingChange};
+use ui::answers::{Contribution, ContributionChange, Finding, HourSpan, Keys, Setting, SettingChange};
 use ui::api::{Facts, Host, Refusal, Room, Stored};
 use ui::units::{ByteRate, ByteSize};
 use vfs::Drive;
@@ -15,7 +15,7 @@ use crate::data_folder::DataFolder;
 use crate::group::Group;
 use crate::identity::{self, IdentityError};
 use crate::scrubbing::Scrubbing;
-use crate::settings::{Settings, SettingsError, Traffic, Value};
+use crate::settings::{Hours, Settings, SettingsError, Traffic, Value};
 use crate::stopping::{Reason, Stop};
 
 /// A running daemon.
@@ -30,7 +30,7 @@ pub struct Running {
     pub workspace: String,
     pub mountpoint: Option<PathBuf>,
     pub given: Mutex<Given>,
-    pub traffic: Traffic,
+    pub traffic: Mutex<Traffic>,
     /// Whether what is given holds copies for others, or only a cache.
     pub keeps_replicas: bool,
     /// A file that is on this computer alone for so long is warned of.
@@ -64,9 +64,17 @@ impl Running {
         }
     }
 
+    /// What others may take, and how fast, from now on.
+    fn tell_group(&self, given: Given) {
+        let given_to_others = if self.keeps_replicas { given.contribute.0 } else { 0 };
+        let rates = locked(&self.traffic).rates(given.up, given.down);
+        self.group.set_given(given_to_others, rates);
+    }
+
     fn told(&self, given: Given) -> Contribution {
         let minute = ui::moment::minute_of_week();
-        let now = self.traffic.rates(given.up, given.down).effective(minute);
+        let traffic = locked(&self.traffic);
+        let now = traffic.rates(given.up, given.down).effective(minute);
         Contribution {
             contributed: given.contribute.0,
             reserve: given.reserve.0,
@@ -75,7 +83,7 @@ impl Running {
             used: self.store.usage().pack_bytes,
             up_now: now.up_bytes_per_s,
             down_now: now.down_bytes_per_s,
-            hours_now: self.traffic.at(minute),
+            hours_now: traffic.at(minute),
         }
     }
 }
@@ -116,6 +124,7 @@ impl Host for Running {
             live_bytes: usage.live_bytes,
             cached_bytes: usage.cached_bytes,
             saved_bytes: usage.saved_by_dedup_bytes,
+            compressed_away_bytes: usage.saved_by_compression_bytes,
         }
     }
 
@@ -138,9 +147,21 @@ impl Host for Running {
                 ..self.store.limits()
             }),
         }
-        let given_to_others = if self.keeps_replicas { next.contribute.0 } else { 0 };
-        self.group.set_given(given_to_others, self.traffic.rates(next.up, next.down));
+        self.tell_group(next);
         Ok(self.told(next))
+    }
+
+    fn hours(&self) -> Vec<HourSpan> {
+        locked(&self.traffic).hours.iter().map(Hours::told).collect()
+    }
+
+    fn set_hours(&self, spans: &[HourSpan]) -> Result<Vec<HourSpan>, Refusal> {
+        // One change of the file at a time.
+        let given = locked(&self.given);
+        let next = Settings::store_hours(&self.folder.config(), spans).map_err(|error| unset(&error))?;
+        locked(&self.traffic).hours = next;
+        self.tell_group(*given);
+        Ok(self.hours())
     }
 
     fn settings(&self) -> Result<Vec<Setting>, Refusal> {
@@ -218,7 +239,7 @@ fn changed(mut given: Given, change: &ContributionChange) -> (Given, Vec<(&'stat
 
 fn unset(error: &SettingsError) -> Refusal {
     match error {
-        SettingsError::Wrong { .. } => Refusal::Refused(error.to_string()),
+        SettingsError::Wrong { .. } | SettingsError::Hours(_) => Refusal::Refused(error.to_string()),
         SettingsError::Io { .. } => Refusal::Failed(error.to_string()),
     }
 }

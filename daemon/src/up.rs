@@ -314,7 +314,7 @@ impl Begun {
             workspace: self.workspace.to_text(),
             mountpoint,
             given: Mutex::new(self.given),
-            traffic: self.settings.traffic.clone(),
+            traffic: Mutex::new(self.settings.traffic.clone()),
             keeps_replicas: self.settings.replicas,
             only_here_after: self.settings.only_here.duration(),
             stop: self.stop.clone(),

@@ -7,6 +7,7 @@ const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 const dayTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const weekdays = new Intl.DateTimeFormat(undefined, { weekday: 'short', timeZone: 'UTC' });
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 
 export const number = (value) => whole.format(value);
@@ -14,6 +15,8 @@ export const percent = (part, of) => `${Math.floor(of > 0 ? (100 * part) / of : 
 export const moment = (text) => dayTime.format(new Date(text));
 export const dayOf = (text) => day.format(new Date(text));
 export const timeOf = (text) => time.format(new Date(text));
+// 0 is Monday.
+export const weekday = (at) => weekdays.format(new Date(Date.UTC(2024, 0, 1 + at)));
 export const byName = (one, other) => collator.compare(one, other);
 
 export function size(bytes) {

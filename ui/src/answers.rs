@@ -3,11 +3,14 @@
 //! Sizes are bytes, times RFC 3339 in UTC. A path that is no UTF-8 is shown with replacement characters.
 
 mod files;
+mod hours;
 mod panel;
 
 pub use files::{Count, Deleted, Entry, Folder, Found, FoundEntry, Undelete};
+pub use hours::{HourSpan, HoursChange, Weekday};
 pub use panel::{
-    NewToken, PanelLink, QrCode, QrRequest, Scope, Session, SignIn, Storage, Token, TokenRequest, TreeChanged,
+    NewToken, PanelLink, QrCode, QrRequest, Scope, Session, SignIn, Storage, Token, TokenRequest,
+    TreeChanged, Written, WrittenBy,
 };
 
 use serde::{Deserialize, Serialize};

@@ -48,7 +48,7 @@ mod write;
 pub use attr::{Attr, AttrChange, NewNode, Ownership, StatFs, TimeChange};
 pub use by_path::{
     ABANDONED_MAX, Concerned, Filter, Listed, ListedPage, LossAsked, LossTold, PARTIAL_SUFFIX, Removed,
-    Search, SearchFound, VersionContent, Wanted, is_partial_name,
+    Search, SearchFound, VersionContent, Wanted, WrittenByDevice, WrittenTold, is_partial_name,
 };
 #[doc(hidden)]
 pub use content::page::decode_any as decode_page_for_fuzzing;

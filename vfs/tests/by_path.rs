@@ -288,3 +288,21 @@ fn an_empty_upload_empties_and_a_folder_is_not_replaced() {
     drive.drop_partial(ino).unwrap();
     assert!(names(&drive, "new").is_empty());
 }
+
+#[test]
+fn who_wrote_what_is_counted_once_for_each_file() {
+    let fixture = Fixture::default();
+    let drive = fixture.open();
+    drive.make_folder(b"a/b").unwrap();
+    let folder = drive.resolve(b"a/b").unwrap();
+    let one = write_file(&drive, folder, "one", &[1; 700]);
+    write_file(&drive, ROOT, "two", &[2; 50]);
+    drive.link(one, ROOT, b"one again").unwrap();
+    fixture::sync_all(&drive);
+    let told = drive.written(Duration::from_secs(60)).unwrap();
+    assert!(told.complete);
+    let [by] = &told.devices[..] else { panic!("{told:?}") };
+    assert_eq!((by.files, by.bytes), (2, 750));
+    assert!(by.user.is_some() && by.user_name.as_deref() == Some("owner"), "{by:?}");
+    assert!(!drive.written(Duration::ZERO).unwrap().complete, "there was no time for all");
+}

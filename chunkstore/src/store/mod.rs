@@ -111,6 +111,7 @@ struct Counts {
     damaged_chunks: AtomicU64,
     cached_bytes: AtomicU64,
     saved_by_dedup_bytes: AtomicU64,
+    saved_by_compression_bytes: AtomicU64,
     healed_chunks: AtomicU64,
     uses: AtomicU64,
 }
@@ -156,6 +157,7 @@ impl ChunkStore {
             reserve_bytes: limits.reserve_bytes,
             can_store_bytes: inner.space.can_store_bytes(&*inner.disk, &inner.dir),
             saved_by_dedup_bytes: inner.counts.saved_by_dedup_bytes.load(Ordering::Relaxed),
+            saved_by_compression_bytes: inner.counts.saved_by_compression_bytes.load(Ordering::Relaxed),
             damaged_chunks: inner.counts.damaged_chunks.load(Ordering::Relaxed),
             healed_chunks: inner.counts.healed_chunks.load(Ordering::Relaxed),
             cached_bytes: inner.counts.cached_bytes.load(Ordering::Relaxed),

@@ -101,9 +101,11 @@ impl Inner {
         let sealed = seal::seal(key, plain, scratch);
         let id = sealed.id;
         let record = sealed.into_record();
+        let shorter = plain.len().saturating_sub(record.len()) as u64;
         let append = |claim: &mut Claim<'_>| claim.append(self, record, Purpose::Store);
         if self.store_new(id, ChunkState::UNREPLICATED, append)? {
             self.fresh.push(id);
+            self.counts.saved_by_compression_bytes.fetch_add(shorter, Ordering::Relaxed);
         } else {
             self.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
             self.put_again(&id)?;

@@ -47,6 +47,8 @@ pub struct Usage {
     pub can_store_bytes: u64,
     /// Plaintext bytes that were not stored again since the start, because they were here.
     pub saved_by_dedup_bytes: u64,
+    /// By so many bytes the records of chunks put here since the start are shorter than their plaintext.
+    pub saved_by_compression_bytes: u64,
     /// Chunks known to be damaged and not healed yet.
     pub damaged_chunks: u64,
     /// Damaged chunks that became whole since the start: another copy came, or the disk could read them again.

@@ -238,7 +238,8 @@ impl Group {
         }
         if self.is_last_of_the_owners() {
             return refused(
-                "this is the last computer of an owner, and without one nobody could be invited or taken out any more: invite another                  owner first (`peerdrive invite --role owner`, or `peerdrive invite` for a computer of yours)"
+                "this is the last computer of an owner, and without one nobody could be invited or taken out any more: invite another \
+                 owner first (`peerdrive invite --role owner`, or `peerdrive invite` for a computer of yours)"
                     .into(),
             );
         }
@@ -265,8 +266,9 @@ impl Group {
             });
         }
         (hosts < min).then(|| {
+            let others = if hosts == 1 { "computer of the drive keeps" } else { "computers of the drive keep" };
             format!(
-                "only {hosts} other computers of the drive keep copies, and everything is to be on {min} at least: invite another \
+                "only {hosts} other {others} copies, and everything is to be on {min} at least: invite another \
                  (`peerdrive invite`), or go with `peerdrive leave --now` as soon as everything is on one of them"
             )
         })

@@ -68,12 +68,13 @@ impl Group {
             })
             .map_err(|error| Refusal::Failed(format!("the files could not be looked at ({error})")))?;
         let heal_bytes = self.bytes_of(&left.lost);
+        // While copies are under way, not every host has what it should; where there are no files, there is nothing to have.
+        let copied = told.files == 0 || view.outbox_complete && view.outbox_chunks == 0;
         Ok(IfLost {
             devices: left.lost.iter().map(DeviceId::to_text).collect(),
             gone: concerned(&told.gone),
             single: concerned(&told.single),
-            // While copies are under way, not every host has what it should.
-            complete: told.complete && view.outbox_complete && view.outbox_chunks == 0,
+            complete: told.complete && copied,
             heal_bytes,
             heal_s: heal_time(heal_bytes, &left, &view),
             hosts_left: left.hosts_left() as u64,

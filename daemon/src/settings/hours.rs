@@ -13,6 +13,7 @@
 
 use toml::{Table, Value};
 use transport::{HourRule, Rates};
+use ui::answers::{HourSpan, Weekday};
 use ui::units::ByteRate;
 
 use super::parse::{kind, measured, text};
@@ -28,8 +29,6 @@ const DAY_MINUTES: u16 = 24 * 60;
 pub struct Hours {
     /// Bit 0 is Monday: the days on which it begins.
     days: u8,
-    /// As it was written.
-    days_text: String,
     from_minute: u16,
     to_minute: u16,
     /// None: as at other hours.
@@ -79,10 +78,69 @@ impl Hours {
     }
 
     fn shown(&self) -> String {
-        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-        let span = format!("{} to {}", clock(self.from_minute), clock(self.to_minute));
-        if self.days == EVERY_DAY { span } else { format!("{} {span}", self.days_text) }
+        let span = format!("{} to {}", clock_text(self.from_minute), clock_text(self.to_minute));
+        if self.days == EVERY_DAY { span } else { format!("{} {span}", days_text(self.days)) }
     }
+
+    /// As the API tells it.
+    pub fn told(&self) -> HourSpan {
+        let on = |(day, _): &(usize, Weekday)| self.days & 1 << day != 0;
+        HourSpan {
+            days: (0..).zip(Weekday::ALL).filter(on).map(|(_, day)| day).collect(),
+            from: clock_text(self.from_minute),
+            to: clock_text(self.to_minute),
+            up: self.up.map(|rate| rate.0),
+            down: self.down.map(|rate| rate.0),
+        }
+    }
+
+    /// What stands below `[[hours]]` for it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |key: &str, value: String| format!("{key} = {}", Value::String(value));
+        let days = (self.days != EVERY_DAY).then(|| line("days", days_text(self.days)));
+        let rate = |key, rate: Option<ByteRate>| rate.map(|rate| line(key, rate.to_string()));
+        let span = [line("from", clock_text(self.from_minute)), line("to", clock_text(self.to_minute))];
+        let rates = [rate("up", self.up), rate("down", self.down)];
+        days.into_iter().chain(span).chain(rates.into_iter().flatten()).collect()
+    }
+}
+
+/// What the API was asked for, checked as if it stood in the file.
+///
+/// # Errors
+/// Which span makes no sense and why, or that there are too many.
+pub(super) fn asked(spans: &[HourSpan]) -> Result<Vec<Hours>, String> {
+    all(&Value::Array(spans.iter().map(|span| Value::Table(written(span))).collect()))
+}
+
+fn written(span: &HourSpan) -> Table {
+    let on = |day: &Weekday| span.days.contains(day);
+    let bits = (0..).zip(&Weekday::ALL).filter(|(_, day)| on(day)).fold(0, |bits, (at, _)| bits | 1 << at);
+    let rates = [("up", span.up), ("down", span.down)];
+    let rates = rates.into_iter().filter_map(|(key, rate)| Some((key, ByteRate(rate?).to_string())));
+    let texts = [("days", days_text(bits)), ("from", span.from.clone()), ("to", span.to.clone())];
+    texts.into_iter().chain(rates).map(|(key, text)| (key.to_string(), Value::String(text))).collect()
+}
+
+/// `mon-fri`, `sat,sun`; what [`days`] reads, and nothing for no day.
+fn days_text(bits: u8) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for day in (0..DAYS.len()).filter(|day| bits & 1 << day != 0) {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == day => *last = day,
+            _ => runs.push((day, day)),
+        }
+    }
+    let run = |(first, last): (usize, usize)| match last - first {
+        0 => DAYS[first].to_string(),
+        1 => format!("{},{}", DAYS[first], DAYS[last]),
+        _ => format!("{}-{}", DAYS[first], DAYS[last]),
+    };
+    runs.into_iter().map(run).collect::<Vec<_>>().join(",")
+}
+
+fn clock_text(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
 /// All spans of the file.
@@ -114,7 +172,6 @@ fn one(value: &Value) -> Result<Hours, String> {
     }
     Ok(Hours {
         days: days(&days_text).map_err(in_key("days"))?,
-        days_text,
         from_minute: clock(needed("from")?).map_err(in_key("from"))? % DAY_MINUTES,
         to_minute: clock(needed("to")?).map_err(in_key("to"))?,
         up,
@@ -124,6 +181,9 @@ fn one(value: &Value) -> Result<Hours, String> {
 
 /// `mon-fri`, `sat,sun`, `fri-mon`.
 fn days(written: &str) -> Result<u8, String> {
+    if written.trim().is_empty() {
+        return Err("name one day at least; write days like mon-fri or sat,sun".into());
+    }
     let day = |name: &str| DAYS.iter().position(|day| *day == name.trim());
     let mut bits = 0;
     for part in written.split(',') {
@@ -168,6 +228,26 @@ mod tests {
         ] {
             assert_eq!(days(written), Ok(bits), "{written}");
         }
+    }
+
+    #[test]
+    fn what_is_told_is_taken_again() {
+        for bits in 1..=EVERY_DAY {
+            assert_eq!(days(&days_text(bits)), Ok(bits));
+        }
+        assert_eq!(days_text(0b110_1111), "mon-thu,sat,sun");
+        let spans = read(
+            "[[hours]]\ndays = \"sat,sun\"\nfrom = \"20:00\"\nto = \"24:00\"\nup = \"off\"\n\
+             [[hours]]\nfrom = \"08:00\"\nto = \"18:00\"\ndown = \"1500\"\n",
+        )
+        .unwrap();
+        let told: Vec<HourSpan> = spans.iter().map(Hours::told).collect();
+        let first = &told[0];
+        assert_eq!((first.days.len(), first.to.as_str(), first.up, first.down), (2, "24:00", Some(0), None));
+        assert_eq!(asked(&told), Ok(spans));
+        let none = HourSpan { days: Vec::new(), ..told[1].clone() };
+        assert!(asked(&[first.clone(), none]).unwrap_err().starts_with("span 2: days: name one day"));
+        assert!(asked(&vec![first.clone(); MAX_SPANS + 1]).unwrap_err().contains("65 spans"));
     }
 
     #[test]

@@ -5,23 +5,26 @@
 //! | `parse` | the file → [`Settings`]; unknown keys are refused naming the nearest right one |
 //! | `hours` | the spans of `[[hours]]`, and what they make of the rates |
 //! | `changeable` | those that a person changes in the panel |
+//! | `spans` | the spans of `[[hours]]` replaced in the file |
 //! | `edit` | one value changed in the file, all else of it left as it is |
 
 mod changeable;
 mod edit;
 mod hours;
 mod parse;
+mod spans;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ui::answers::HourSpan;
 use ui::cli::UpArguments;
 use ui::cli::arguments::{LogLevel, Panel};
 use ui::units::{ByteRate, ByteSize, Span};
 
 pub use edit::Value;
-pub use hours::Traffic;
+pub use hours::{Hours, Traffic};
 
 /// Bytes of `config.toml` at most.
 const MAX_CONFIG_BYTES: usize = 256 << 10;
@@ -150,6 +153,9 @@ pub enum SettingsError {
         /// What and where.
         why: String,
     },
+    /// Spans that were asked for make no sense.
+    #[error("hours: {0}")]
+    Hours(String),
 }
 
 impl Settings {
@@ -178,8 +184,21 @@ impl Settings {
         }
         // A file written in an unusual way must not be broken by a change: what is written must read back.
         edit::check(&text, values).map_err(wrong)?;
-        let io = |source| SettingsError::Io { what: "write", path: path.into(), source };
-        platform::private_file::replace(path, text.as_bytes()).map_err(io)
+        write(path, &text)
+    }
+
+    /// Puts other spans in the place of the `[[hours]]` of the file, all else of it left as it is.
+    ///
+    /// # Errors
+    /// [`SettingsError`]: a span makes no sense, there are too many; the file is then as it was.
+    pub fn store_hours(path: &Path, spans: &[HourSpan]) -> Result<Vec<Hours>, SettingsError> {
+        let wrong = |why| SettingsError::Wrong { path: path.into(), why };
+        let next = hours::asked(spans).map_err(SettingsError::Hours)?;
+        let before = read(path)?;
+        parse::parse(&before).map_err(wrong)?;
+        let text = spans::replace(&before, &next).map_err(wrong)?;
+        write(path, &text)?;
+        Ok(next)
     }
 
     /// These settings with what the command line says, and which of it is kept for later starts.
@@ -235,6 +254,11 @@ impl Settings {
 pub fn first_contribution(free_bytes: u64) -> ByteSize {
     // In whole MiB, so that it is easy to read in the file.
     ByteSize((free_bytes / 100 * CONTRIBUTE_PERCENT) >> 20 << 20)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), SettingsError> {
+    let failed = |source| SettingsError::Io { what: "write", path: path.into(), source };
+    platform::private_file::replace(path, text.as_bytes()).map_err(failed)
 }
 
 fn read(path: &Path) -> Result<String, SettingsError> {

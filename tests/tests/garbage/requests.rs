@@ -12,7 +12,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// Requests of noise.
 const NOISES: u64 = 100;
 
-const GETS: [&str; 16] = [
+const GETS: [&str; 18] = [
     "/status",
     "/devices",
     "/log",
@@ -29,8 +29,10 @@ const GETS: [&str; 16] = [
     "/search",
     "/storage",
     "/sessions",
+    "/hours",
+    "/storage/written",
 ];
-const POSTS: [&str; 14] = [
+const POSTS: [&str; 15] = [
     "/session",
     "/qr",
     "/uploads?path=upload",
@@ -41,6 +43,7 @@ const POSTS: [&str; 14] = [
     "/wait",
     "/scrub",
     "/contribute",
+    "/hours",
     "/keys/passphrase",
     "/keys/recovery",
     "/restore",
@@ -56,7 +59,7 @@ const QUERIES: [&str; 8] = [
     "?limit=99999999999999999999",
     "?path=file&path=file&limit=x&&&=",
 ];
-const BODIES: [&str; 10] = [
+const BODIES: [&str; 11] = [
     "",
     "null",
     "[]",
@@ -67,6 +70,7 @@ const BODIES: [&str; 10] = [
     "{\"time\": \"99999-01-01T00:00:00Z\"}",
     "{\"contribute\": 1e300}",
     "{\"until\": \"tomorrow\"}",
+    "{\"hours\": [{\"from\": \"25:00\", \"to\": \"x\", \"up\": 1}]}",
 ];
 
 #[test]

@@ -50,6 +50,10 @@ fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
         browser.wait_for(".stage pre", "# Notes");
         assert_eq!(open.violations(), none, "a preview, {scheme}");
         browser.press("\u{e00c}");
+        open.page("Storage");
+        browser.click("#hours button", "Add hours");
+        browser.wait_for("#hours .days", "Mon");
+        assert_eq!(open.violations(), none, "hours, {scheme}");
         open.page("Devices");
         browser.click("button", "Pair a computer");
         browser.wait_for("dialog h2", "Pair a computer");

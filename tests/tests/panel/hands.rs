@@ -191,7 +191,10 @@ fn a_device_is_renamed_and_removed_in_the_page() {
         browser.click(".menu button", button);
     };
     in_card("If it were lost");
-    browser.wait_for("dialog .told", "would be lost");
+    browser.wait_for(
+        "dialog .told",
+        "Nothing would be lost, and of everything at least two copies would be left",
+    );
     browser.shot("if-lost");
     browser.press("\u{e00c}");
     in_card("Rename");

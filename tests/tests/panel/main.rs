@@ -4,6 +4,7 @@
 
 mod access;
 mod browser;
+mod computers;
 mod files;
 mod hands;
 mod newcomer;
@@ -13,6 +14,7 @@ mod safety;
 use std::net::TcpListener;
 
 use browser::Browser;
+use serde_json::Value;
 use tests::{Daemon, Start};
 
 const PAGES: [&str; 6] = ["Drive", "Devices", "Storage", "Health", "Activity", "Settings"];
@@ -46,6 +48,29 @@ impl Open {
     fn page(&self, name: &str) {
         self.browser.click("nav .links a", name);
         self.browser.wait_for("main h1", name);
+    }
+
+    /// What the API answers.
+    fn api(&self, route: &str) -> Value {
+        let told = |file| std::fs::read_to_string(self.daemon.data().join(file)).unwrap().trim().to_string();
+        let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+        let url = format!("http://{}/api/v1{route}", told("api.addr"));
+        let token = format!("Bearer {}", told("api.token"));
+        agent.get(url).header("authorization", token).call().unwrap().body_mut().read_json().unwrap()
+    }
+
+    /// Joins the drive of another one; both pages are open.
+    fn join(&self, first: &Self) {
+        let code = first.daemon.json(&["invite"])["code"].clone();
+        let joined = self.daemon.command(["join", code.as_str().unwrap(), "--peer", &first.peers]);
+        assert!(joined.status.success(), "{}", tests::told(&joined));
+    }
+
+    /// Starts the daemon again and opens its page anew.
+    fn start_again(&mut self) {
+        self.daemon.start_again();
+        self.browser.go(&self.link());
+        self.browser.wait_for("nav .links", "Devices");
     }
 
     /// A new link, as a person asks for one.

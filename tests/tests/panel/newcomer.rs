@@ -101,7 +101,7 @@ fn a_computer_leaves_by_the_page_and_the_others_have_everything() {
     second.browser.click(".menu button", "Leave the drive");
     second.browser.wait_for("dialog", "The other computers take over what is here");
     second.browser.click("dialog .dialog-actions button", "Leave the drive");
-    second.browser.wait_for("dialog .wrong", "only 1 other computer");
+    second.browser.wait_for("dialog .wrong", "only 1 other computer of the drive keeps copies");
     second.browser.shot("leave");
     second.browser.click("dialog .dialog-actions button", "Leave at once");
     assert!(second.daemon.wait_for_exit().success());

@@ -140,6 +140,92 @@ fn a_limit_set_with_the_slider_holds() {
 }
 
 #[test]
+fn the_storage_page_shows_what_the_daemon_counts() {
+    let open = Open::start();
+    let (mount, browser) = (open.daemon.mount(), &open.browser);
+    fs::write(mount.join("noise.bin"), noise(5, 3 << 20)).unwrap();
+    fs::write(mount.join("the same.bin"), noise(5, 3 << 20)).unwrap();
+    fs::write(mount.join("zeros.txt"), "0".repeat(4 << 20)).unwrap();
+    open.daemon.wait_until_settled();
+    let storage = open.api("/storage");
+    let number = |key: &str| storage[key].as_u64().unwrap();
+    let (live, used) = (number("live_bytes"), number("used"));
+    assert!((3 << 20..4 << 20).contains(&live) && used >= live, "{storage}");
+    assert!(number("saved_bytes") >= 3 << 20, "the same again: {storage}");
+    assert!(number("compressed_away_bytes") >= 200_000, "zeros: {storage}");
+    open.page("Storage");
+    let shown = |label: &str| {
+        browser.wait_for("dt", label);
+        let script = "return [...document.querySelectorAll('dt')].find((term) => term.textContent === arguments[0]).nextSibling.textContent";
+        browser.run(script, &[json!(label)]).as_str().unwrap().to_string()
+    };
+    let size = |bytes: u64| {
+        let script = "return import('/panel/format.js').then(({ size }) => size(arguments[0]))";
+        browser.run(script, &[json!(bytes)]).as_str().unwrap().to_string()
+    };
+    for (label, bytes) in [
+        ("Files of the drive", 10 << 20),
+        ("Stored here", live),
+        ("Not stored twice", number("saved_bytes")),
+        ("Compressed away", number("compressed_away_bytes")),
+    ] {
+        let (told, wanted) = (shown(label), size(bytes));
+        assert!(told.starts_with(&wanted), "{label}: {told}, not {wanted}");
+    }
+    assert!(shown("Files of the drive").contains("3 files"));
+    browser.wait_for(".shares", "100 % of all copies");
+    browser.wait_for("#written li", "10 MiB in 3 files · 100 %");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn limits_of_some_hours_are_set_and_held() {
+    let mut open = Open::start();
+    let config = open.daemon.data().join("config.toml");
+    fs::write(&config, fs::read_to_string(&config).unwrap() + "# mine\nlog = \"warn\"\n").unwrap();
+    let browser = &open.browser;
+    open.page("Storage");
+    browser.wait_for("#hours", "the limits above hold at all hours");
+    browser.click("#hours button", "Add hours");
+    // All days, all day: whatever the hour is, they hold.
+    browser.run(
+        "for (const day of document.querySelectorAll('#hours .days input')) day.checked = true;
+         for (const time of document.querySelectorAll('#hours input[type=time]')) time.value = '00:00';",
+        &[],
+    );
+    browser.fill("#hours .limits label:nth-of-type(3) input", "fast");
+    browser.click("#hours button", "Save");
+    browser.wait_for("#hours .wrong", "Hours 1: write a size like 1M");
+    browser.fill("#hours .limits label:nth-of-type(3) input", "3M");
+    browser.click("#hours button", "Save");
+    browser.wait_for(".toast", "They hold now");
+    browser.wait_for("#hours-now", "Now holds 00:00 to 00:00: sending 3 MiB/s, receiving no limit");
+    browser.shot("hours");
+    let held = |daemon: &tests::Daemon| {
+        let now = daemon.json(&["contribute"]);
+        (now["up"].clone(), now["up_now"].clone(), now["hours_now"].clone())
+    };
+    assert_eq!(held(&open.daemon), (json!(0), json!(3 << 20), json!("00:00 to 00:00")));
+    let kept = fs::read_to_string(&config).unwrap();
+    assert!(kept.contains("# mine\nlog = \"warn\"\n") && kept.contains("[[hours]]\n"), "{kept}");
+
+    browser
+        .run("for (const day of document.querySelectorAll('#hours .days input')) day.checked = false;", &[]);
+    browser.click("#hours button", "Save");
+    browser.wait_for("#hours .wrong", "span 1: days: name one day at least");
+    open.daemon.restart();
+    assert_eq!(held(&open.daemon).1, json!(3 << 20), "it outlives the daemon");
+    open.browser.go(&open.link());
+    open.browser.wait_for("nav .links", "Devices");
+    open.page("Storage");
+    open.browser.click("#hours button[aria-label='Remove hours 1']", "");
+    open.browser.click("#hours button", "Save");
+    open.browser.wait_for("#hours", "the limits above hold at all hours");
+    assert_eq!(held(&open.daemon), (json!(0), json!(0), json!(null)));
+    assert!(!fs::read_to_string(&config).unwrap().contains("hours"));
+}
+
+#[test]
 fn two_computers_are_paired_through_the_page() {
     let first = Open::with(Start::default().arg("--name").arg("attic"));
     let second = Open::with(Start::default().arg("--name").arg("laptop"));

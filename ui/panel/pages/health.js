@@ -18,11 +18,13 @@ export function showHealth(main) {
   const conflicts = h('div');
   const risks = h('div');
   const repair = h('div');
-  replace(main, h('header', { class: 'page-head' }, h('h1', {}, t.pages.health)), verdict, conflicts, risks, repair, h('div', { class: 'columns' }, scrub(stop.signal), doctor()));
+  const passes = h('div');
+  replace(main, h('header', { class: 'page-head' }, h('h1', {}, t.pages.health)), verdict, conflicts, risks, repair, h('div', { class: 'columns' }, scrub(stop.signal, passes), doctor()));
   let before = '';
   const draw = (status) => {
     tellVerdict(verdict, status);
     replace(repair, repairs(status));
+    replace(passes, passesOf(status));
     const drive = status.workspaces[0];
     // The lists are asked for anew only when the counts say that they changed.
     const now = [drive.conflicts, drive.safe_files, drive.files, drive.only_here_files].join();
@@ -100,7 +102,17 @@ function showRisks(place, signal) {
   });
 }
 
-function scrub(signal) {
+// What is read without being asked: the pass under way, and the last that came to its end.
+function passesOf({ scrub: pass, damaged_chunks: damaged, healed_chunks: healed }) {
+  const fact = (label, value) => [h('dt', {}, label), h('dd', {}, value)];
+  if (pass.every_s === 0) return h('p', { class: 'hint' }, t.health.passOff);
+  const now = pass.began === null ? t.health.passRests : t.health.passNow(moment(pass.began), percent(pass.checked_bytes, pass.total_bytes), size(pass.checked_bytes), pass.bad_chunks, pass.waits);
+  return [h('p', { class: 'hint' }, t.health.passLead(pass.every_s)), h('dl', { id: 'passes' },
+    fact(t.health.passLast, pass.last === null ? t.health.passNone : t.health.passEnded(moment(pass.last), size(pass.last_bytes), pass.last_bad_chunks)),
+    fact(t.health.passUnderWay, now), fact(t.health.passState, t.health.damagedAndHealed(damaged, healed)))];
+}
+
+function scrub(signal, passes) {
   const told = h('p', { role: 'status' });
   const bar = h('progress', { 'aria-label': t.health.scrub, hidden: true });
   const act = h('div', { class: 'actions' });
@@ -119,7 +131,7 @@ function scrub(signal) {
   };
   const look = () => get('/scrub', signal).then(draw).catch(() => {});
   look();
-  return h('section', { class: 'panel' }, h('h2', {}, t.health.scrub), h('p', { class: 'hint' }, t.health.scrubLead), told, bar, act);
+  return h('section', { class: 'panel' }, h('h2', {}, t.health.scrub), h('p', { class: 'hint' }, t.health.scrubLead), told, bar, act, h('h3', {}, t.health.passes), passes);
 }
 
 function doctor() {

@@ -3,8 +3,9 @@
 import { bus, get, post, state } from '../api.js';
 import { h, replace } from '../dom.js';
 import { parseSize, percent, size } from '../format.js';
-import { load, toast } from '../parts/feedback.js';
+import { complain, load, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
+import { hours } from './hours.js';
 
 // The slider's steps: fine where little is given, coarse where much is.
 const STEPS = 1000;
@@ -17,10 +18,11 @@ export function showStorage(main) {
   const stop = new AbortController();
   const place = h('div');
   replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.storage), h('p', { class: 'lead' }, t.storage.lead))), place);
+  const tellNow = () => get('/contribute', stop.signal).then((now) => { document.getElementById('hours-now').textContent = hoursNow(now); }).catch(complain);
   const request = () => Promise.all([get('/storage', stop.signal), get('/contribute', stop.signal), get('/devices', stop.signal)]);
   load(place, request, ([storage, given, devices]) => {
     const disk = new Disk(storage);
-    place.append(disk.element, form(storage, given, disk), copies(stop.signal), stored(storage), byDevice(devices.map((device) => (device.this ? { ...device, used: storage.used } : device))));
+    place.append(disk.element, form(storage, given, disk), hours(stop.signal, tellNow), copies(stop.signal), stored(storage), written(stop.signal), byDevice(devices.map((device) => (device.this ? { ...device, used: storage.used } : device))));
     bus.addEventListener('status', () => get('/storage', stop.signal).then((now) => disk.renew(now)).catch(() => {}), { signal: stop.signal });
   });
   return () => stop.abort();
@@ -93,6 +95,7 @@ function form(storage, given, disk) {
     try {
       const now = await post('/contribute', { contribute: chosen, reserve: kept, up: sent, down: received });
       disk.reserve = now.reserve;
+      document.getElementById('hours-now').textContent = hoursNow(now);
       disk.draw();
       toast(t.saved);
     } catch (error) {
@@ -102,10 +105,11 @@ function form(storage, given, disk) {
   slider.setAttribute('aria-valuetext', size(given.contributed));
   return h('form', { class: 'panel', onsubmit: submit }, h('label', { for: 'give', class: 'big-label' }, t.storage.slider, told), slider, below, reserve.element,
     h('h3', {}, t.storage.limits), h('div', { class: 'pair' }, up.element, down.element),
-    h('p', { class: 'hint' }, given.hours_now ? t.storage.hoursNow(given.hours_now, rate(given.up_now), rate(given.down_now)) : t.storage.hours), wrong,
+    h('p', { class: 'hint', id: 'hours-now' }, hoursNow(given)), wrong,
     h('div', { class: 'actions' }, h('button', { class: 'button primary', type: 'submit' }, t.save)));
 }
 
+const hoursNow = (given) => (given.hours_now ? t.storage.hoursNow(given.hours_now, rate(given.up_now), rate(given.down_now)) : '');
 const rate = (bytes) => (bytes === 0 ? t.storage.unlimited : `${size(bytes)}/s`);
 
 // What was decided for all computers; who may not decide it is told so by the daemon.
@@ -137,13 +141,30 @@ function stored(storage) {
     fact(t.storage.chunks, size(storage.live_bytes), t.storage.chunkCount(storage.chunks)),
     fact(t.storage.cached, size(storage.cached_bytes), t.storage.cachedHint),
     fact(t.storage.dead, size(Math.max(0, storage.used - storage.live_bytes)), t.storage.deadHint),
-    fact(t.storage.saved, size(storage.saved_bytes), t.storage.savedHint)));
+    fact(t.storage.saved, size(storage.saved_bytes), t.storage.savedHint),
+    fact(t.storage.compressed, size(storage.compressed_away_bytes), t.storage.compressedHint)));
 }
 
 function line(id, label, bytes, hint) {
   const text = bytes === 0 ? '' : size(bytes);
   const input = h('input', { id, value: text, autocomplete: 'off', placeholder: t.storage.unlimited, 'aria-describedby': `${id}-hint` });
   return { input, element: h('div', {}, h('label', { for: id }, label), input, h('p', { class: 'hint', id: `${id}-hint` }, hint)) };
+}
+
+// Who wrote what is in the drive; a host without keys sees no files.
+function written(signal) {
+  const place = h('section', { class: 'panel', id: 'written' });
+  if (state.status?.workspaces[0].blind) return null;
+  load(place, () => get('/storage/written', signal), ({ devices, complete }) => {
+    const users = Map.groupBy(devices, (device) => device.user);
+    const sum = (list, key) => list.reduce((all, device) => all + device[key], 0);
+    const all = sum(devices, 'bytes');
+    const rows = [...users.values()].map((list) => h('li', {}, h('strong', {}, list[0].user_name ?? t.storage.unknownUser), h('span', { class: 'hint' }, t.storage.wrote(sum(list, 'bytes'), sum(list, 'files'), percent(sum(list, 'bytes'), all))),
+      h('span', { class: 'hint' }, list.map((device) => t.storage.wroteOn(device.device, device.bytes)).join(', '))));
+    place.append(h('h2', {}, t.storage.written), h('p', { class: 'hint' }, t.storage.writtenLead), rows.length > 0 ? h('ul', { class: 'shares' }, rows) : h('p', {}, t.storage.writtenNone),
+      complete ? '' : h('p', { class: 'hint' }, t.storage.writtenPart));
+  });
+  return place;
 }
 
 // Who holds what: the room that each computer gives, how much of it is used, and its part of all that is stored.

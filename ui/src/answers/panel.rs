@@ -118,6 +118,33 @@ pub struct Storage {
     /// Bytes of files that were not stored again since the start, because they were here already.
     #[serde(default)]
     pub saved_bytes: u64,
+    /// By so many bytes the chunks stored since the start are shorter than what was written: they are compressed.
+    #[serde(default)]
+    pub compressed_away_bytes: u64,
+}
+
+/// Who wrote what is in the drive now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Written {
+    /// By device, who wrote most first.
+    pub devices: Vec<WrittenBy>,
+    /// Every file was counted in time; otherwise the numbers are the least.
+    pub complete: bool,
+}
+
+/// One device of [`Written`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WrittenBy {
+    /// The user's id; none where the roster does not know the device.
+    pub user: Option<String>,
+    /// The user's name, where it is known.
+    pub user_name: Option<String>,
+    /// The device's name, or what is known in its place.
+    pub device: String,
+    /// Files whose present version it wrote.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// A text as a QR code.

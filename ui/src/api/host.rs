@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::group::Group;
 use crate::answers::{
-    BackgroundScrub, Contribution, ContributionChange, Finding, Keys, Setting, SettingChange,
+    BackgroundScrub, Contribution, ContributionChange, Finding, HourSpan, Keys, Setting, SettingChange,
 };
 
 /// The daemon, as the API sees it. Every call may block for a moment: it is made off the async threads.
@@ -37,6 +37,15 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// [`Refusal`], when the settings cannot be written.
     fn contribute(&self, change: &ContributionChange) -> Result<Contribution, Refusal>;
+
+    /// The spans that hold, in the order in which they are tried.
+    fn hours(&self) -> Vec<HourSpan>;
+
+    /// Puts others in their place, now and for later starts.
+    ///
+    /// # Errors
+    /// [`Refusal`]: a span makes no sense, there are too many, or they cannot be written. The old ones then hold on.
+    fn set_hours(&self, spans: &[HourSpan]) -> Result<Vec<HourSpan>, Refusal>;
 
     /// What can be set for the next start, and what is.
     ///
@@ -123,6 +132,8 @@ pub struct Stored {
     pub cached_bytes: u64,
     /// Bytes that were not stored again since the start.
     pub saved_bytes: u64,
+    /// By so many bytes what was stored since the start is shorter than what was written: it is compressed.
+    pub compressed_away_bytes: u64,
 }
 
 /// The daemon does not do what was asked. The text says what, why and what to do.

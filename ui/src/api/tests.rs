@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::answers::{
-    Contribution, ContributionChange, Device, Finding, Holding, IfLost, Invitation, InviteRequest,
+    Contribution, ContributionChange, Device, Finding, Holding, HourSpan, IfLost, Invitation, InviteRequest,
     JoinRequest, Joined, Keys, Leave, LeaveRequest, Peer, Policy, PolicyChange, Relaying, Scope, Setting,
     SettingChange, WaitFor, Waited,
 };
@@ -69,7 +69,7 @@ impl Host for TestHost {
     }
 
     fn stored(&self) -> Stored {
-        Stored { chunks: 6, live_bytes: 5, cached_bytes: 1, saved_bytes: 7 }
+        Stored { chunks: 6, live_bytes: 5, cached_bytes: 1, saved_bytes: 7, compressed_away_bytes: 9 }
     }
 
     fn room(&self) -> Option<Room> {
@@ -81,6 +81,15 @@ impl Host for TestHost {
             return Err(Refusal::Failed("the disk is broken: mend it".into()));
         }
         Ok(Contribution { contributed: change.contribute.unwrap_or(1), ..self.contribution() })
+    }
+
+    fn hours(&self) -> Vec<HourSpan> {
+        Vec::new()
+    }
+
+    fn set_hours(&self, spans: &[HourSpan]) -> Result<Vec<HourSpan>, Refusal> {
+        let wrong = || Refusal::Refused("hours: span 2: name one day at least".into());
+        if spans.iter().any(|span| span.days.is_empty()) { Err(wrong()) } else { Ok(spans.to_vec()) }
     }
 
     fn settings(&self) -> Result<Vec<Setting>, Refusal> {
@@ -489,6 +498,16 @@ fn what_the_daemon_decides_is_passed_on() {
     assert_eq!(served.post("/contribute", &json!({ "contribute": 99 })).1["contributed"], json!(99));
     let (status, problem) = served.post("/contribute", &json!({ "contribute": 13 }));
     assert_eq!((status, &problem["detail"]), (500, &json!("the disk is broken: mend it")));
+    assert_eq!(served.get("/hours").1, json!([]));
+    let span = json!({ "from": "08:00", "to": "18:00", "up": 7 });
+    let (_, told) = served.post("/hours", &json!({ "hours": [span] }));
+    assert_eq!((told[0]["days"].as_array().unwrap().len(), &told[0]["up"]), (7, &json!(7)));
+    let (status, problem) =
+        served.post("/hours", &json!({ "hours": [{ "days": ["monday"], "from": "1", "to": "2" }] }));
+    assert_eq!(status, 422, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("monday"), "{problem}");
+    let none = json!({ "days": [], "from": "08:00", "to": "18:00", "up": 7 });
+    assert_eq!(served.post("/hours", &json!({ "hours": [none] })).0, 409);
     assert_eq!(served.get("/keys").1, json!({ "user": "ann", "locked": false }));
     assert_eq!(served.post("/keys/passphrase", &json!({ "old": "wrong", "new": "x" })).0, 403);
     assert_eq!(served.post("/keys/passphrase", &json!({ "new": "x" })).0, 200);

@@ -52,6 +52,8 @@ pub struct Concerned {
 /// What a loss would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LossTold {
+    /// Files that were looked at.
+    pub files: u64,
     /// No copy of some of it would be left.
     pub gone: Concerned,
     /// One copy of some of it would be left.
@@ -81,6 +83,7 @@ impl Drive {
         let (mut told, mut whole) = (LossTold::default(), true);
         let through = core.each_name(asked.patience, &mut |folder, entry| {
             if entry.kind == Kind::File {
+                told.files += 1;
                 let (copies, bytes, known) = core.copies_left(&view, entry.ino, asked)?;
                 whole &= known;
                 let path = || path_of(folder, entry);
@@ -104,7 +107,7 @@ fn path_of(folder: &[u8], entry: &Entry) -> Vec<u8> {
 impl Core {
     /// Calls `visit` with the folder and entry of every name, until it is too late or there are too many folders. Whether every name was
     /// visited.
-    fn each_name(&self, patience: Duration, visit: &mut Visit<'_>) -> Result<bool, Error> {
+    pub(super) fn each_name(&self, patience: Duration, visit: &mut Visit<'_>) -> Result<bool, Error> {
         let (began, mut whole) = (Instant::now(), true);
         let mut folders = VecDeque::from([(crate::ROOT, Vec::new())]);
         let mut names: Vec<Entry> = Vec::with_capacity(STEP_ENTRIES);

@@ -5,7 +5,7 @@
 //! folder    make, with what lies above it                          relocate  move and copy
 //! loss      which files some computers would take with them
 //! remove    delete with all that is in it, and undo that           partial   what is being uploaded, until it is whole
-//! version   what an earlier version held
+//! version   what an earlier version held                      written   who wrote what is there now
 //! ```
 //!
 //! A mount's kernel expects none of it: every change is told on the change stream, and the answer waits until the listeners have
@@ -19,6 +19,7 @@ mod relocate;
 mod remove;
 mod search;
 mod version;
+mod written;
 
 pub use list::{Listed, ListedPage};
 pub use loss::{Concerned, LossAsked, LossTold};
@@ -26,6 +27,7 @@ pub use partial::{ABANDONED_MAX, PARTIAL_SUFFIX, is_partial_name};
 pub use remove::Removed;
 pub use search::{Filter, Search, SearchFound, Wanted};
 pub use version::VersionContent;
+pub use written::{WrittenByDevice, WrittenTold};
 
 use crate::core::Core;
 use crate::{Change, Drive, Error, Ino, Time};

@@ -49,6 +49,20 @@ fn the_same_content_is_stored_once() {
 }
 
 #[test]
+fn what_compression_saves_is_counted_once() {
+    let store = open_on(&memory());
+    fill(&store, 0..3, 4000);
+    assert_eq!(store.usage().saved_by_compression_bytes, 0, "noise does not become shorter");
+    let before = store.usage().live_bytes;
+    for _ in 0..2 {
+        store.put(&secret(), &[7; 100_000]).unwrap();
+    }
+    let usage = store.usage();
+    assert_eq!(usage.saved_by_compression_bytes, 100_000 - (usage.live_bytes - before));
+    assert!(usage.saved_by_compression_bytes > 99_000, "{usage:?}");
+}
+
+#[test]
 fn another_secret_shares_nothing() {
     let store = open_on(&memory());
     let ours = store.put(&secret(), b"the same words").unwrap();

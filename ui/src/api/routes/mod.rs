@@ -125,6 +125,7 @@ fn looks(guard: &Arc<Guard>) -> Router<Api> {
         .route("/scrub", get(care::scrub_state))
         .route("/doctor", get(care::doctor))
         .route("/contribute", get(contribution::show))
+        .route("/hours", get(contribution::hours))
         .route("/keys", get(keys::show))
         .route("/settings", get(settings::show))
         .route("/files", get(entries::list))
@@ -133,6 +134,7 @@ fn looks(guard: &Arc<Guard>) -> Router<Api> {
         .route("/search", get(entries::search))
         .route("/openapi.json", get(super::openapi::document))
         .route("/storage", get(panel::storage))
+        .route("/storage/written", get(panel::written))
         .route("/qr", post(panel::qr))
         .merge(own)
 }
@@ -162,6 +164,7 @@ fn decisions() -> Router<Api> {
         .route("/join", post(status::join))
         .route("/scrub", post(care::start_scrub).delete(care::stop_scrub))
         .route("/contribute", post(contribution::change))
+        .route("/hours", post(contribution::set_hours))
         .route("/settings", post(settings::change))
         .route("/keys/passphrase", post(keys::passphrase))
         .route("/keys/recovery", post(keys::recovery))

@@ -17,7 +17,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::parsed;
 use super::status::status_of;
-use crate::answers::{Peer, Problem, QrCode, QrRequest, Status, Storage, TreeChanged};
+use crate::answers::{Peer, Problem, QrCode, QrRequest, Status, Storage, TreeChanged, Written, WrittenBy};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};
 
@@ -29,6 +29,8 @@ const LOOKS_PER_STATUS: u32 = 20;
 const TOLD_BYTES: u64 = 64 << 10;
 /// Round trips of so long and more are told to pages in steps of as much, shorter ones in whole milliseconds.
 const TOLD_RTT_MS: f64 = 10.0;
+/// How long all files may be looked at to tell who wrote them.
+const WRITTEN_PATIENCE: Duration = Duration::from_secs(3);
 /// Longest text of a QR code; a ticket is shorter. Bytes.
 const MAX_QR_BYTES: usize = 1000;
 
@@ -55,7 +57,28 @@ pub(in crate::api) async fn storage(State(api): State<Api>) -> Answer<Storage> {
             live_bytes: stored.live_bytes,
             cached_bytes: stored.cached_bytes,
             saved_bytes: stored.saved_bytes,
+            compressed_away_bytes: stored.compressed_away_bytes,
         })
+    })
+    .await
+}
+
+/// Looks at every file, for a few seconds at most.
+#[utoipa::path(get,
+    path = "/storage/written",
+    tag = "storage",
+    responses((status = 200, description = "Done", body = Written), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn written(State(api): State<Api>) -> Answer<Written> {
+    api.run(|api| {
+        let told = api.drive()?.written(WRITTEN_PATIENCE)?;
+        let by = |device: vfs::WrittenByDevice| WrittenBy {
+            user: device.user,
+            user_name: device.user_name,
+            device: device.device,
+            files: device.files,
+            bytes: device.bytes,
+        };
+        Ok(Written { devices: told.devices.into_iter().map(by).collect(), complete: told.complete })
     })
     .await
 }

@@ -156,6 +156,11 @@ fn a_page_hears_of_a_change_and_what_watches_finds_numbers() {
     assert!(told.contains("\npeerdrive_directories "), "{told}");
     let (_, storage) = served.get("/storage");
     assert_eq!((&storage["disk_bytes"], &storage["target"]), (&json!(1000), &json!(3)));
+    write(&served.host.drive, b"mine", b"12345");
+    let (_, written) = served.get("/storage/written");
+    assert_eq!((&written["complete"], &written["devices"][0]["user_name"]), (&json!(true), &json!("owner")));
+    assert!(written["devices"][0]["bytes"].as_u64().unwrap() >= 5, "{written}");
+    assert_eq!((&storage["saved_bytes"], &storage["compressed_away_bytes"]), (&json!(7), &json!(9)));
     let (_, drawn) = served.post("/qr", &json!({ "text": "7-amber-falcon" }));
     let rows = drawn["rows"].as_array().unwrap();
     assert!(rows.len() >= 21 && rows.iter().all(|row| row.as_str().unwrap().len() == rows.len()));
