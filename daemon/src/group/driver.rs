@@ -475,8 +475,10 @@ impl Driver {
             let relay = link.relay().and_then(|key| self.keys.get(&key).copied());
             let relay = relay.map(|relay| (relay, self.dialer.unanswered(now, &device)));
             let (sent_bytes, received_bytes) = (link.sent_bytes(), link.received_bytes());
+            let line_bytes_per_s = link.line_bytes_per_s();
             let near = addresses::is_near(address);
-            Some((device, PeerPath { address, rtt, sent_bytes, received_bytes, near, relay }))
+            let path = PeerPath { address, rtt, sent_bytes, received_bytes, line_bytes_per_s, near, relay };
+            Some((device, path))
         };
         self.links.devices().into_iter().filter_map(of).collect()
     }

@@ -21,6 +21,8 @@ pub struct PeerPath {
     /// Over this link so far: what was sent to the peer, and what came from it.
     pub sent_bytes: u64,
     pub received_bytes: u64,
+    /// What the line to it takes, about.
+    pub line_bytes_per_s: u64,
     /// On this network, as far as the address tells.
     pub near: bool,
     /// The device it is reached through, and why.
