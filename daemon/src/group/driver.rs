@@ -582,12 +582,12 @@ impl Driver {
 
     /// The drive counts its safe files by what each device says of its own log.
     fn tell_safety(&self) {
-        let (has_peers, safe) = self.parts.shared.with(|known| {
+        let (has_peers, safe, elsewhere) = self.parts.shared.with(|known| {
             let devices = known.members.devices.iter();
             let safe = devices.map(|device| (device.id, known.safe_through(&device.id, self.me)));
-            (known.members.has_peers(), safe.collect())
+            (known.members.has_peers(), safe.collect(), known.own_elsewhere_through)
         });
-        self.parts.kept.logs.set_safe_through(has_peers, safe);
+        self.parts.kept.logs.set_safe_through(has_peers, safe, elsewhere);
     }
 
     fn save_peers(&mut self) {
@@ -692,6 +692,10 @@ impl Driver {
                     }
                 }
                 Output::FactsLearned(signed) => self.keep_facts(&signed),
+                Output::ElsewhereThrough { sequence } => {
+                    self.parts.shared.set_own_elsewhere_through(sequence);
+                    self.tell_safety();
+                }
                 Output::SafeThrough { sequence } => {
                     self.parts.shared.set_own_safe_through(sequence);
                     self.tell_safety();

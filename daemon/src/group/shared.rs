@@ -41,6 +41,8 @@ pub struct Known {
     pub frontiers: BTreeMap<DeviceId, Frontier>,
     /// Own log up to here is safe.
     pub own_safe_through: u64,
+    /// Own log up to here is on another computer, with all that it names.
+    pub own_elsewhere_through: u64,
     last_issue_ms: u64,
 }
 
@@ -109,6 +111,10 @@ impl Shared {
 
     pub fn set_own_safe_through(&self, sequence: u64) {
         self.change(|known| known.own_safe_through = known.own_safe_through.max(sequence));
+    }
+
+    pub fn set_own_elsewhere_through(&self, sequence: u64) {
+        self.change(|known| known.own_elsewhere_through = known.own_elsewhere_through.max(sequence));
     }
 
     pub fn own_safe_through(&self) -> u64 {
