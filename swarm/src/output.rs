@@ -73,6 +73,11 @@ pub enum Output {
         /// Of the own log.
         sequence: u64,
     },
+    /// Own transactions up to here and all chunks they name are on one other host at least: not enough, and not here alone.
+    ElsewhereThrough {
+        /// Of the own log.
+        sequence: u64,
+    },
     /// The tables were made for these, and what that concerns was marked: to be kept on disk for the next start.
     CopiesPlaced(Copies),
     /// What somebody waited for is so, or was not in time.

@@ -6,7 +6,8 @@
 //!   computer 3 (netns) ── veth ──┘
 //! ```
 //!
-//! A computer may have a second cable, to another network.
+//! A computer may have a second cable, to another network. A network may be a home behind a router with NAT, at another one. A cable may be
+//! slow.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -19,6 +20,31 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// The last number in the address of the guest on a network: beyond its own computers.
 const GUEST: usize = 200;
+
+/// The last number in the address of the router of a home.
+const ROUTER: usize = 254;
+/// What such a router does, for `nft`.
+const NAT_RULES: &str = r#"
+table ip home {
+  chain out {
+    type nat hook postrouting priority 100
+    oifname "wan0" masquerade fully-random
+  }
+  chain through {
+    type filter hook forward priority 0
+    policy drop
+    ct state established,related accept
+    iifname "br0" oifname "wan0" accept
+  }
+  chain into {
+    type filter hook input priority 0
+    iifname "wan0" ct state new drop
+  }
+}
+"#;
+
+/// What waits in front of a slow line, at most, before it is dropped.
+const LINE_QUEUE: &str = "200ms";
 
 /// A bridge and the computers at it. Everything goes when it is dropped.
 #[derive(Debug)]
@@ -89,6 +115,32 @@ impl Network {
         }
     }
 
+    /// Makes it a home: its bridge becomes a router to `world` that hides who is behind it, and lets in nothing that was not asked for
+    /// from there. Each conversation has a port of the router that nobody can foresee, so that not even two calls that cross each other
+    /// meet. It answers no request to open a port.
+    ///
+    /// # Panics
+    /// When the system does not let it.
+    pub fn hide_behind_nat(&self, world: &Self) {
+        let router = self.bridge();
+        let outside = Place {
+            namespace: router.clone(),
+            cable: format!("r{}", self.subnet),
+            bridge: world.bridge(),
+            device: "wan0",
+            address: format!("10.{}.0.{}", world.subnet, self.subnet),
+        };
+        outside.connect();
+        let inner = format!("10.{}.0.{ROUTER}", self.subnet);
+        inside(&router, &["ip", "address", "add", &format!("{inner}/24"), "dev", "br0"]);
+        inside(&router, &["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+        inside(&router, &["nft", NAT_RULES]);
+        for number in 0..self.computers {
+            let namespace = self.place(number).namespace;
+            inside(&namespace, &["ip", "route", "add", "default", "via", &inner]);
+        }
+    }
+
     /// Gives a computer of another network a second cable, to this one, which has no more than one such guest. Its place
     /// here.
     ///
@@ -150,6 +202,21 @@ impl Place {
         inside(&self.namespace, &["ip", "address", "flush", "dev", self.device]);
         inside(&self.namespace, &["ip", "address", "add", &format!("{address}/24"), "dev", self.device]);
         self.address = address.into();
+    }
+
+    /// Makes its line so slow, kbit/s: what it sends, and what it gets. A token bucket of 16 kB, and a queue of 200 ms, which is what the
+    /// round trip grows by under load.
+    ///
+    /// # Panics
+    /// When the system does not let it.
+    pub fn slow_down(&self, up: u32, down: u32) {
+        for (namespace, device, rate) in
+            [(&self.namespace, self.device, up), (&self.bridge, &*self.cable, down)]
+        {
+            let rate = format!("{rate}kbit");
+            let bucket = ["tbf", "rate", &rate, "burst", "16kb", "latency", LINE_QUEUE];
+            inside(namespace, &[&["tc", "qdisc", "replace", "dev", device, "root"], &bucket[..]].concat());
+        }
     }
 
     /// Bytes that went out over its cable.

@@ -202,6 +202,9 @@ pub struct Peer {
     /// Bytes that came from it over the present link; 0 without one.
     #[serde(default)]
     pub received_bytes: u64,
+    /// What the line to it takes, bytes a second, as far as congestion control has found out; none while it is not reached.
+    #[serde(default)]
+    pub line_bytes_per_s: Option<u64>,
     /// What it gives.
     pub contributed: u64,
     /// What is stored there.

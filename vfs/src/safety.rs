@@ -32,6 +32,8 @@ pub struct Safety {
     pub peers: bool,
     /// For each device, the last of its transactions that is safe with all before it.
     pub safe_through: Vec<(DeviceTag, u64)>,
+    /// The last transaction of this device that is on another computer, with all before it.
+    pub elsewhere_through: u64,
 }
 
 /// How safe one file is.
@@ -39,7 +41,7 @@ pub struct Safety {
 pub enum FileSafety {
     /// On enough hosts.
     Safe,
-    /// Not yet: it is being stored, or came from elsewhere and is still being copied.
+    /// Not yet: it is being stored, or is on another computer and still being copied.
     OnItsWay,
     /// On this computer alone, as far as anybody said.
     OnlyHere,
@@ -57,8 +59,7 @@ impl SafetyView {
         if self.told.safety.peers && !unsettled && self.told.is_safe(head) {
             return FileSafety::Safe;
         }
-        let is_own = head.is_none_or(|head| head.0.device == self.own);
-        if unsettled || (self.told.safety.peers && !is_own) {
+        if unsettled || (self.told.safety.peers && !self.told.is_only_here(head, self.own)) {
             FileSafety::OnItsWay
         } else {
             FileSafety::OnlyHere
@@ -87,8 +88,12 @@ struct Told {
     safety: Safety,
     /// Clocks up to which versions of each device are safe.
     clocks: BTreeMap<DeviceTag, u64>,
+    /// Clock up to which own versions are on another computer.
+    elsewhere_clock: Option<u64>,
     /// Everything on this computer's disk is safe.
     all: bool,
+    /// Everything that this computer wrote is on another one too.
+    all_elsewhere: bool,
 }
 
 #[derive(Default)]
@@ -104,6 +109,14 @@ impl Told {
             Some(VersionId(stamp)) => self.clocks.get(&stamp.device).is_some_and(|safe| stamp.clock <= *safe),
             // A name without content: told by nothing less than that all is safe.
             None => self.all,
+        }
+    }
+
+    /// Whether nothing was said of another computer that has it too.
+    fn is_only_here(&self, version: Option<VersionId>, own: DeviceTag) -> bool {
+        match version {
+            Some(VersionId(stamp)) => stamp.device == own && Some(stamp.clock) > self.elsewhere_clock,
+            None => !self.all_elsewhere,
         }
     }
 }
@@ -143,17 +156,17 @@ impl Core {
     fn told_safety(&self, safety: Safety) {
         let ledger = self.ledger.read();
         let mut told = Told { safety, ..Told::default() };
-        for (device, sequence) in &told.safety.safe_through {
-            match ledger.clock_at(*device, *sequence) {
-                Ok(Some(clock)) => {
-                    told.clocks.insert(*device, clock);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "a logged transaction cannot be read: its files count as not safe");
-                }
+        let clock_at = |device, sequence| match ledger.clock_at(device, sequence) {
+            Ok(clock) => clock,
+            Err(error) => {
+                tracing::warn!(%error, "a logged transaction cannot be read: its files count as not safe");
+                None
             }
+        };
+        for (device, sequence) in &told.safety.safe_through {
+            told.clocks.extend(clock_at(*device, *sequence).map(|clock| (*device, clock)));
         }
+        told.elsewhere_clock = clock_at(ledger.device().tag(), told.safety.elsewhere_through);
         drop(ledger);
         *self.safety.told.lock() = told;
         self.renew_safety();
@@ -173,6 +186,11 @@ impl Core {
             ledger.written_clocks().filter(|(device, sequence, _)| reached(*device, *sequence)).collect();
         told.clocks.extend(come.into_iter().map(|(device, _, clock)| (device, clock)));
         told.all = all;
+        let own = ledger.device().tag();
+        let last = ledger.written_clocks().find(|(device, ..)| *device == own);
+        let reached = last.filter(|(_, sequence, _)| *sequence <= told.safety.elsewhere_through);
+        told.elsewhere_clock = told.elsewhere_clock.max(reached.map(|(.., clock)| clock));
+        told.all_elsewhere = !unsealed && last.is_some() == reached.is_some();
     }
 
     /// How many files are safe, and how many are on this computer alone.
@@ -205,10 +223,10 @@ impl Core {
             }
             let step = self.ledger.read().for_each_file(cursor, COUNT_STEP_INODES, &mut |_, version| {
                 let is_safe = told.is_safe(version);
-                let is_own = version.is_none_or(|version| version.0.device == own);
+                let only_here = !is_safe && told.is_only_here(version, own);
                 sums.safe += u64::from(is_safe);
-                sums.only_here += u64::from(!is_safe && is_own);
-                let waits = version.filter(|_| !is_safe && is_own).map(|version| version.0.time());
+                sums.only_here += u64::from(only_here);
+                let waits = version.filter(|_| only_here).map(|version| version.0.time());
                 sums.only_here_since = sums.only_here_since.into_iter().chain(waits).min();
             });
             next = step.map_err(|error| self.ledger_error(&error))?;

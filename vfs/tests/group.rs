@@ -420,7 +420,7 @@ fn what_was_said_of_a_log_before_it_came_holds_once_it_is_here() {
     peer.file("from the other", "text");
     let news = peer.news();
     let (other, last) = peer.ledger.frontier().0.into_iter().next().unwrap();
-    drive.set_safety(Safety { peers: true, safe_through: vec![(other.tag(), last)] });
+    drive.set_safety(Safety { peers: true, safe_through: vec![(other.tag(), last)], ..Safety::default() });
     let applied = drive.accept(&news).unwrap().applied;
     assert_eq!(applied as usize, news.len());
     fixture::sync_all(&drive);
@@ -435,6 +435,7 @@ fn a_file_is_safe_once_its_transaction_is() {
     let peers = |through: &[(ledger::identity::DeviceTag, u64)]| Safety {
         peers: true,
         safe_through: through.to_vec(),
+        elsewhere_through: 0,
     };
     write_file(&drive, ROOT, "a", &noise(1, 5000));
     wait_until_settled(&drive);
@@ -448,6 +449,12 @@ fn a_file_is_safe_once_its_transaction_is() {
     drive.set_safety(peers(&[]));
     assert_eq!(counts(), (0, 2));
     assert!(since().is_some());
+    drive.set_safety(Safety { elsewhere_through: u64::MAX, ..peers(&[]) });
+    // On one other computer, and not on enough. What was counted stands for a second.
+    let deadline = Instant::now() + PATIENCE;
+    while (counts(), since()) != ((0, 0), None) {
+        assert!(Instant::now() < deadline);
+    }
     drive.set_safety(peers(&[own]));
     assert!(drive.is_safe(b"a").unwrap() && !drive.is_safe(b"b").unwrap());
     drive.set_safety(peers(&[(own.0, u64::MAX)]));

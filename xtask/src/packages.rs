@@ -9,7 +9,7 @@ use crate::programs::on_path;
 use crate::run::{run, say};
 
 /// A package, and a file or program that shows that it (or something as good) is there.
-const NEEDED: [(&str, &str); 29] = [
+const NEEDED: [(&str, &str); 30] = [
     // The mount of plain users.
     ("fuse3", "fusermount3"),
     // Programs whose work on the drive is compared.
@@ -18,6 +18,8 @@ const NEEDED: [(&str, &str); 29] = [
     ("rsync", "rsync"),
     ("attr", "setfattr"),
     ("iproute2", "ip"),
+    // Routers with NAT on networks of the tests' own.
+    ("nftables", "nft"),
     ("acl", "setfacl"),
     ("e2fsprogs", "lsattr"),
     // pjdfstest is linked with it.

@@ -475,6 +475,7 @@ fn peer(device: &MemberDevice, known: &Known, view: &View, path: Option<&PeerPat
         rtt_ms: path.map(|path| path.rtt.as_secs_f64() * 1000.0),
         sent_bytes: path.map_or(0, |path| path.sent_bytes),
         received_bytes: path.map_or(0, |path| path.received_bytes),
+        line_bytes_per_s: path.map(|path| path.line_bytes_per_s),
         contributed: facts.map_or(0, |facts| facts.contributed_bytes),
         used: facts.map_or(0, |facts| facts.used_bytes),
         full: facts.is_some_and(|facts| facts.full),

@@ -475,8 +475,10 @@ impl Driver {
             let relay = link.relay().and_then(|key| self.keys.get(&key).copied());
             let relay = relay.map(|relay| (relay, self.dialer.unanswered(now, &device)));
             let (sent_bytes, received_bytes) = (link.sent_bytes(), link.received_bytes());
+            let line_bytes_per_s = link.line_bytes_per_s();
             let near = addresses::is_near(address);
-            Some((device, PeerPath { address, rtt, sent_bytes, received_bytes, near, relay }))
+            let path = PeerPath { address, rtt, sent_bytes, received_bytes, line_bytes_per_s, near, relay };
+            Some((device, path))
         };
         self.links.devices().into_iter().filter_map(of).collect()
     }
@@ -580,12 +582,12 @@ impl Driver {
 
     /// The drive counts its safe files by what each device says of its own log.
     fn tell_safety(&self) {
-        let (has_peers, safe) = self.parts.shared.with(|known| {
+        let (has_peers, safe, elsewhere) = self.parts.shared.with(|known| {
             let devices = known.members.devices.iter();
             let safe = devices.map(|device| (device.id, known.safe_through(&device.id, self.me)));
-            (known.members.has_peers(), safe.collect())
+            (known.members.has_peers(), safe.collect(), known.own_elsewhere_through)
         });
-        self.parts.kept.logs.set_safe_through(has_peers, safe);
+        self.parts.kept.logs.set_safe_through(has_peers, safe, elsewhere);
     }
 
     fn save_peers(&mut self) {
@@ -692,6 +694,10 @@ impl Driver {
                     }
                 }
                 Output::FactsLearned(signed) => self.keep_facts(&signed),
+                Output::ElsewhereThrough { sequence } => {
+                    self.parts.shared.set_own_elsewhere_through(sequence);
+                    self.tell_safety();
+                }
                 Output::SafeThrough { sequence } => {
                     self.parts.shared.set_own_safe_through(sequence);
                     self.tell_safety();

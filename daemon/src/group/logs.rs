@@ -111,8 +111,8 @@ pub trait Logs: Send + Sync {
         true
     }
 
-    /// Up to where each device's log is safe.
-    fn set_safe_through(&self, _has_peers: bool, _safe: BTreeMap<DeviceId, u64>) {}
+    /// Up to where each device's log is safe, and the own one on another computer at all.
+    fn set_safe_through(&self, _has_peers: bool, _safe: BTreeMap<DeviceId, u64>, _elsewhere: u64) {}
 }
 
 /// The roster as the group reads it.

@@ -81,9 +81,9 @@ impl Logs for DriveLogs {
         self.drive.roster(|roster, keyring| Members::of(roster, |device| device.name(keyring)))
     }
 
-    fn set_safe_through(&self, has_peers: bool, safe: BTreeMap<DeviceId, u64>) {
+    fn set_safe_through(&self, has_peers: bool, safe: BTreeMap<DeviceId, u64>, elsewhere_through: u64) {
         let safe_through = safe.into_iter().map(|(device, sequence)| (device.tag(), sequence)).collect();
-        self.drive.set_safety(Safety { peers: has_peers, safe_through });
+        self.drive.set_safety(Safety { peers: has_peers, safe_through, elsewhere_through });
     }
 
     fn peers_wait(&self, are_there: bool) {

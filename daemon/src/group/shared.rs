@@ -21,6 +21,8 @@ pub struct PeerPath {
     /// Over this link so far: what was sent to the peer, and what came from it.
     pub sent_bytes: u64,
     pub received_bytes: u64,
+    /// What the line to it takes, about.
+    pub line_bytes_per_s: u64,
     /// On this network, as far as the address tells.
     pub near: bool,
     /// The device it is reached through, and why.
@@ -39,6 +41,8 @@ pub struct Known {
     pub frontiers: BTreeMap<DeviceId, Frontier>,
     /// Own log up to here is safe.
     pub own_safe_through: u64,
+    /// Own log up to here is on another computer, with all that it names.
+    pub own_elsewhere_through: u64,
     last_issue_ms: u64,
 }
 
@@ -107,6 +111,10 @@ impl Shared {
 
     pub fn set_own_safe_through(&self, sequence: u64) {
         self.change(|known| known.own_safe_through = known.own_safe_through.max(sequence));
+    }
+
+    pub fn set_own_elsewhere_through(&self, sequence: u64) {
+        self.change(|known| known.own_elsewhere_through = known.own_elsewhere_through.max(sequence));
     }
 
     pub fn own_safe_through(&self) -> u64 {

@@ -46,6 +46,8 @@ pub(super) struct Outbox {
     next: u64,
     parked: BTreeSet<u64>,
     pub unreadable: Unreadable,
+    /// Nothing below this position is here alone.
+    alone_from: u64,
     /// Peers came or went, or owners changed: the queues must be made anew.
     pub unassigned: bool,
     /// Chunks were let go from memory because there were too few hosts.
@@ -94,6 +96,14 @@ impl Outbox {
     /// Every chunk below this position that ever was here is on its hosts, or was let go from memory.
     pub(super) fn low_water(&self) -> u64 {
         self.entries.keys().next().copied().unwrap_or(self.next)
+    }
+
+    /// Every chunk below this position that ever was here is on some other device, or was let go from memory. What is confirmed
+    /// stays so, and what is put in comes last: nothing is looked at twice.
+    pub(super) fn alone_low_water(&mut self) -> u64 {
+        let alone = self.entries.range(self.alone_from..).find(|(_, entry)| entry.copies == 0);
+        self.alone_from = alone.map_or(self.next, |(position, _)| *position);
+        self.alone_from
     }
 
     /// The chunk at a position, unless this peer has it.

@@ -1,5 +1,5 @@
 //! What is safe: own transactions up to a sequence number, when they are on enough hosts and so is every chunk that was put before
-//! them.
+//! them. And what is on another host at all: one that is slow to take its copies makes nothing exist here alone that others have.
 
 use std::collections::VecDeque;
 
@@ -11,14 +11,51 @@ use crate::view::PeerState;
 /// Sequence numbers that wait for their chunks; beyond, the last two become one.
 const MARKS_MAX: usize = 1024;
 
-/// How far the own log is safe.
+/// How far the own log is safe, and how far it is on any other host at all.
 #[derive(Default)]
 pub(super) struct Safety {
-    /// (own sequence number, position in the outbox): the chunks of the one lie before the other.
-    marks: VecDeque<(u64, u64)>,
     noted: u64,
-    chunks_safe: u64,
+    /// Chunks that are on enough hosts.
+    enough: Marks,
+    /// Chunks that are on one other host.
+    elsewhere: Marks,
     pub told: u64,
+    told_elsewhere: u64,
+}
+
+/// Sequence numbers that wait for chunks.
+#[derive(Default)]
+struct Marks {
+    /// (own sequence number, position in the outbox): the chunks of the one lie before the other.
+    waiting: VecDeque<(u64, u64)>,
+    reached: u64,
+}
+
+impl Marks {
+    fn note(&mut self, sequence: u64, position: u64) {
+        let joins =
+            self.waiting.back().is_some_and(|(_, last)| *last == position) || self.waiting.len() == MARKS_MAX;
+        if joins {
+            self.waiting.pop_back();
+        }
+        self.waiting.push_back((sequence, position));
+    }
+
+    /// What was not told yet, through `noted`, waits for the chunks before `position`.
+    fn wait_for(&mut self, noted: u64, told: u64, position: u64) {
+        self.waiting.clear();
+        self.reached = self.reached.min(told);
+        if told < noted {
+            self.waiting.push_back((noted, position));
+        }
+    }
+
+    /// All chunks before this position are there.
+    fn advance(&mut self, low_water: u64) {
+        while self.waiting.front().is_some_and(|(_, position)| *position <= low_water) {
+            self.reached = self.waiting.pop_front().map_or(self.reached, |(sequence, _)| sequence);
+        }
+    }
 }
 
 impl Safety {
@@ -28,33 +65,14 @@ impl Safety {
             return;
         }
         self.noted = sequence;
-        let joins =
-            self.marks.back().is_some_and(|(_, last)| *last == position) || self.marks.len() == MARKS_MAX;
-        if joins {
-            self.marks.pop_back();
-        }
-        self.marks.push_back((sequence, position));
-    }
-
-    /// Something is durable here and not called safe.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.told < self.noted
+        self.enough.note(sequence, position);
+        self.elsewhere.note(sequence, position);
     }
 
     /// Everything noted so far waits for the chunks before `position`.
     pub(super) fn wait_for(&mut self, position: u64) {
-        self.marks.clear();
-        self.chunks_safe = self.chunks_safe.min(self.told);
-        if self.is_waiting() {
-            self.marks.push_back((self.noted, position));
-        }
-    }
-
-    /// All chunks before this position are safe.
-    fn advance(&mut self, low_water: u64) {
-        while self.marks.front().is_some_and(|(_, position)| *position <= low_water) {
-            self.chunks_safe = self.marks.pop_front().map_or(self.chunks_safe, |(sequence, _)| sequence);
-        }
+        self.enough.wait_for(self.noted, self.told, position);
+        self.elsewhere.wait_for(self.noted, self.told_elsewhere, position);
     }
 }
 
@@ -63,12 +81,24 @@ impl Node {
         if !self.walk.is_settled() {
             return;
         }
-        self.safety.advance(self.outbox.low_water());
-        let sequence = self.safety.chunks_safe.min(self.log_safe());
+        self.safety.enough.advance(self.outbox.low_water());
+        self.safety.elsewhere.advance(self.outbox.alone_low_water());
+        let sequence = self.safety.enough.reached.min(self.log_safe());
         if sequence > self.safety.told {
             self.safety.told = sequence;
             self.out.push_back(Output::SafeThrough { sequence });
         }
+        let sequence = self.safety.elsewhere.reached.min(self.log_elsewhere());
+        if sequence > self.safety.told_elsewhere {
+            self.safety.told_elsewhere = sequence;
+            self.out.push_back(Output::ElsewhereThrough { sequence });
+        }
+    }
+
+    /// The own log is on one other host through this.
+    fn log_elsewhere(&self) -> u64 {
+        let others = self.hosts.slots().iter().filter(|slot| **slot != ME);
+        others.map(|slot| self.own_log_at(*slot)).max().unwrap_or(0)
     }
 
     /// The own log is on enough hosts through this.

@@ -75,6 +75,8 @@ pub struct Machine {
     pub safe_through: u64,
     /// The most that it ever called safe.
     pub safe_ever: u64,
+    /// The most that it ever said to be on another host.
+    pub elsewhere_ever: u64,
     pub tickets: BTreeMap<u64, ChunkId>,
     pub next_ticket: u64,
     pub fetched: Vec<(ChunkId, Result<(), FetchError>)>,
@@ -121,6 +123,7 @@ impl Machine {
             wake_at: None,
             safe_through: 0,
             safe_ever: 0,
+            elsewhere_ever: 0,
             tickets: BTreeMap::new(),
             next_ticket: 0,
             fetched: Vec::new(),

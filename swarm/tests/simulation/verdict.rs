@@ -87,6 +87,30 @@ impl World {
         }
     }
 
+    /// What is said to be on another host is, log and chunks.
+    pub fn check_elsewhere(&self, author: usize, sequence: u64) {
+        let (device, seed) = (self.machines[author].device(), self.seed);
+        let others = || self.machines.iter().enumerate().filter(|(at, _)| *at != author);
+        let has_log = others().any(|(_, other)| other.log.frontier().0.get(&device) >= Some(&sequence));
+        assert!(has_log, "seed {seed}: the log of {author} through {sequence} is on no other host");
+        // What befell another one after its receipt is not the author's to know.
+        if self.machines.iter().any(|machine| machine.destroyed) || !self.removed.is_empty() {
+            return;
+        }
+        let newly = self.machines[author].elsewhere_ever + 1..=sequence;
+        let committed = self.machines[author].committed.iter().filter(|(number, _)| newly.contains(number));
+        let given_up = |id: &&ChunkId| {
+            self.machines.iter().any(|machine| machine.swept.contains(id) || machine.collected.contains(id))
+        };
+        for id in committed.flat_map(|(_, ids)| ids).filter(|id| !given_up(id)) {
+            assert!(
+                others().any(|(_, other)| other.disk.counts(id)),
+                "seed {seed}: {id} of {author} is said to be elsewhere through {sequence}: {}",
+                self.whereabouts(id)
+            );
+        }
+    }
+
     /// Machines that this one takes for hosts.
     fn hosts_as_known_to(&self, author: usize) -> Vec<usize> {
         let gives = |peer: &&PeerView| peer.facts.as_ref().is_some_and(|facts| facts.contributed_bytes > 0);

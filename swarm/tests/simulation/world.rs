@@ -209,6 +209,11 @@ impl World {
                 let machine = &mut self.machines[index];
                 machine.safe_ever = machine.safe_ever.max(sequence);
             }
+            Output::ElsewhereThrough { sequence } => {
+                self.check_elsewhere(index, sequence);
+                let machine = &mut self.machines[index];
+                machine.elsewhere_ever = machine.elsewhere_ever.max(sequence);
+            }
             Output::CopiesPlaced(copies) => self.machines[index].placed_for = copies,
             Output::Copied { ticket, done } => self.machines[index].copied.push((ticket, done)),
             Output::PeerFrontier { .. } => {}

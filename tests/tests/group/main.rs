@@ -17,4 +17,5 @@ mod policy;
 mod relaying;
 mod scrubbing;
 mod sharing;
+mod slow_lines;
 mod trouble;

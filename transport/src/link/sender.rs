@@ -124,6 +124,15 @@ impl LinkSender {
         self.shared.connection.rtt()
     }
 
+    /// What the line to the peer takes, bytes a second, as far as congestion control has found out: one congestion window each round
+    /// trip. Under load that is the line's rate; while little is sent it is what was found out before, or a guess.
+    #[must_use]
+    pub fn line_bytes_per_s(&self) -> u64 {
+        let path = self.shared.connection.stats().path;
+        let rtt_us = u64::try_from(path.rtt.as_micros()).unwrap_or(u64::MAX).max(1);
+        path.cwnd.saturating_mul(1_000_000) / rtt_us
+    }
+
     /// Bytes of UDP payload sent to the peer.
     #[must_use]
     pub fn sent_bytes(&self) -> u64 {

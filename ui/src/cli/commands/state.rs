@@ -24,8 +24,27 @@ pub(super) fn status(asked: &mut Asked<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     asked.output.line("")?;
-    let peers = table(&about_peers(&status)).into_iter().chain(status.peers.iter().filter_map(doubt));
-    peers.into_iter().try_for_each(|line| asked.output.line(line))
+    let remarks = status.peers.iter().flat_map(|peer| [lag(peer), doubt(peer)]).flatten();
+    table(&about_peers(&status)).into_iter().chain(remarks).try_for_each(|line| asked.output.line(line))
+}
+
+/// A host lags behind when what is on its way to it takes its line longer than this, seconds: a few files more than usual are no lag.
+const LAG_S: u64 = 30;
+/// A chunk of a file below 64 MiB, on average (`chunkstore/src/cut.rs`). Larger files have larger ones, and lag sooner.
+const CHUNK_BYTES: u64 = 64 << 10;
+
+/// Of a host that is here and gets its copies more slowly than they are made.
+fn lag(peer: &Peer) -> Option<String> {
+    let (chunks, rate) = (peer.outstanding_chunks, peer.line_bytes_per_s?);
+    let lags = chunks * CHUNK_BYTES > rate * LAG_S;
+    lags.then(|| {
+        let waiting = count(chunks, "chunk is", "chunks are");
+        format!(
+            "{} lags behind: {waiting} still on the way to it, and the line takes about {}/s; copies for other computers do not wait for it",
+            plain(&peer.name),
+            size(rate)
+        )
+    })
 }
 
 /// Of a host that claims what it does not hold, or lost what it should.
