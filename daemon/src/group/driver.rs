@@ -54,6 +54,10 @@ const HEARD_PAUSE: Duration = Duration::from_secs(600);
 const RELAYS_MAX: usize = 3;
 /// Room below which this host says that it is full, bytes.
 const FULL_BELOW_BYTES: u64 = 64 << 20;
+/// Whether somebody works with the drive is looked at this often while the group has work.
+const LOOK_AT_WORK: Duration = Duration::from_secs(1);
+/// From so many bytes read and written a second on, somebody does; less is a line in a log now and then.
+const WORK_BYTES_PER_S: u64 = 64 << 10;
 
 /// Who asks which hosts hold some chunks: each that answers, and how many.
 pub type HoldersAnswer = oneshot::Sender<Vec<(DeviceId, u64)>>;
@@ -147,6 +151,8 @@ pub struct Driver {
     dice: u64,
     /// Damaged chunks that the swarm was told of.
     damaged_told: u64,
+    /// When it was looked whether somebody works, and how much had been read and written then.
+    work_seen: (Instant, u64),
 }
 
 impl Driver {
@@ -187,6 +193,7 @@ impl Driver {
             storing_bytes: 0,
             dice: parts.seed | 1,
             damaged_told: 0,
+            work_seen: (now, 0),
             parts,
         };
         (driver, incoming)
@@ -295,6 +302,22 @@ impl Driver {
             self.save_peers();
         }
         self.count_silence();
+        self.tell_work(now);
+    }
+
+    /// Copies that nobody waits for yield to who works here.
+    fn tell_work(&mut self, now: Instant) {
+        let (seen_at, seen) = self.work_seen;
+        let passed = now.duration_since(seen_at);
+        if passed < LOOK_AT_WORK {
+            return;
+        }
+        let used = self.parts.kept.store.plain_bytes();
+        self.work_seen = (now, used);
+        let least = WORK_BYTES_PER_S * passed.as_secs();
+        if used - seen >= least {
+            self.handle(Input::Foreground);
+        }
     }
 
     /// Whoever stumbled over it, the group may have good copies. What was told before is known to it.

@@ -200,7 +200,8 @@ impl PushFlow {
 
     /// Gives up what was not answered in time.
     pub(super) fn on_time(&mut self, now: Millis) {
-        while let Some((_, position, cause)) = self.later.pop_front_if(|(at, ..)| *at <= now) {
+        while let Some((_, position, cause)) = self.later.front().copied().filter(|(at, ..)| *at <= now) {
+            self.later.pop_front();
             self.queue(position, cause);
         }
         let stalled = now >= self.progress_at + self.stall && !self.batches.is_empty();

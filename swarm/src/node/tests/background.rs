@@ -54,7 +54,7 @@ impl Group {
     fn run(&mut self, millis: u64, works: bool) {
         let until = self.now + millis;
         while self.now < until {
-            if works && self.now % 1_000 == 0 {
+            if works && self.now.is_multiple_of(1_000) {
                 self.node.handle(self.now, Input::Foreground);
             }
             self.work_off();
