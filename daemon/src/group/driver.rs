@@ -30,6 +30,7 @@ use super::logs::{Kept, Members};
 use super::peers_file::{self, KeptPeer, PeersFile};
 use super::shared::{PeerPath, Shared};
 use super::silence::{self, Silence};
+use crate::hurry;
 use crate::moment::wall_ms;
 
 /// Jobs under way at which no more chunks are taken in.
@@ -161,7 +162,7 @@ impl Driver {
         let (links, incoming) = Links::new(me);
         let peers_file::Kept { placed_for, peers } = parts.peers_file.read();
         let copies = placed_for.unwrap_or_else(|| parts.kept.logs.members().policy.copies);
-        let settings = swarm::Settings { copies, ..swarm::Settings::default() };
+        let settings = with_pauses(swarm::Settings { copies, ..swarm::Settings::default() });
         let node = Node::new(me, parts.kept.workspace, settings, parts.seed);
         let now = Instant::now();
         let driver = Self {
@@ -748,6 +749,14 @@ impl Driver {
         self.dice ^= self.dice << 17;
         self.dice
     }
+}
+
+/// In a test garbage does not wait for days.
+fn with_pauses(settings: swarm::Settings) -> swarm::Settings {
+    let Some(pause) = hurry::garbage_pause() else { return settings };
+    tracing::warn!(?pause, "garbage is given up early: this is for tests");
+    let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    swarm::Settings { garbage_grace_ms: pause, garbage_pause_max_ms: pause, ..settings }
 }
 
 /// Whether telling the new facts would tell nobody anything: what is used changes all the time.

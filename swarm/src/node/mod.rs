@@ -122,6 +122,7 @@ impl Node {
     pub fn new(me: DeviceId, workspace: WorkspaceId, settings: Settings, seed: u64) -> Self {
         let mut peers = Peers::default();
         peers.intern(me, 0).expect("the first device has a slot");
+        let garbage = Garbage::new(&settings);
         Self {
             workspace,
             settings,
@@ -146,7 +147,7 @@ impl Node {
             fetches: Fetches::default(),
             holders: Holders::default(),
             mending: Mending::default(),
-            garbage: Garbage::default(),
+            garbage,
             background: Background::default(),
             moved_at: None,
             secret: blake3::derive_key(DRAW_CONTEXT, &seed.to_le_bytes()),
