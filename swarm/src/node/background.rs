@@ -78,6 +78,10 @@ impl Allowance {
 }
 
 impl Background {
+    pub(super) fn busy_until(&self) -> Millis {
+        self.busy_until
+    }
+
     /// Before everything that waits is looked at anew.
     pub(super) fn look_again(&mut self) {
         self.sending.waits = false;
