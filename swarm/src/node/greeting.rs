@@ -256,10 +256,12 @@ impl Node {
         let told = numbers_digest(&self.peers.get(slot).told.0);
         let Some(link) = self.peers.link(slot) else { return };
         link.heard = Some(*theirs);
-        let ask = theirs.frontier != told && link.frontier_question.take(now);
+        // What is remembered of an earlier link may be right; on this one it must be told all the same, before anything is sent.
+        let is_known = theirs.frontier == told && link.log.told;
+        let ask = !is_known && link.frontier_question.take(now);
         let facts = theirs.facts != ours.facts && link.facts_exchange.take(now);
         let roster = theirs.roster != ours.roster && link.roster_exchange.take(now);
-        if theirs.frontier == told {
+        if is_known {
             link.frontier_question.reset(now);
         }
         if theirs.facts == ours.facts {

@@ -126,6 +126,9 @@ impl Node {
                 self.held_down.entry(*device).or_insert(self.now + HOLD_DOWN_MS);
             }
         }
+        if frontier != self.mine {
+            self.logs_at = self.now;
+        }
         self.mine = frontier;
         let own = self.mine.0.get(&me).copied().unwrap_or(0);
         self.safety.note(own, self.outbox.next_position());

@@ -110,6 +110,8 @@ pub struct Node {
     background: Background,
     /// When chunks last came or went: what hosts keep differs meanwhile.
     moved_at: Option<Millis>,
+    /// When logs last came to be durable here.
+    logs_at: Millis,
     /// What nonces are drawn from.
     secret: [u8; 32],
     drawn: u64,
@@ -150,6 +152,7 @@ impl Node {
             garbage,
             background: Background::default(),
             moved_at: None,
+            logs_at: 0,
             secret: blake3::derive_key(DRAW_CONTEXT, &seed.to_le_bytes()),
             drawn: 0,
             counters: Counters::default(),

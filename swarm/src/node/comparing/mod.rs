@@ -44,6 +44,8 @@ const ROOM_EVERY_MS: Millis = 1_000;
 /// A difference that brought nothing to fetch rests so long, if it stays the same and if it does not.
 const REST_MS: Millis = 24 * 3_600_000;
 const REST_CHANGED_MS: Millis = 3_600_000;
+/// The same when logs came since: what nothing named then may be named now.
+const REST_LOGS_MS: Millis = 20 * 60_000;
 /// Questions of one peer about sums that are answered: so many at once, then one in this time.
 const SUMS_AT_ONCE: u64 = 40;
 const SUMS_EVERY_MS: Millis = 1_000;
@@ -132,14 +134,21 @@ struct Listing {
 
 impl Seen {
     /// Whether details are worth asking for: the difference was there before, and not in vain.
-    fn is_due(&self, ours: GroupMark, now: Millis) -> bool {
+    fn is_due(&self, ours: GroupMark, logs_at: Millis, now: Millis) -> bool {
         let stable = self.differs.filter(|(pair, since)| pair.0 == ours && now >= since + STABLE_MS);
-        stable.is_some_and(|(pair, _)| !self.rests(pair, now))
+        stable.is_some_and(|(pair, _)| !self.rests(pair, logs_at, now))
     }
 
-    fn rests(&self, pair: Pair, now: Millis) -> bool {
-        self.fruitless
-            .is_some_and(|(known, at)| now < at + if known == pair { REST_MS } else { REST_CHANGED_MS })
+    /// `logs_at`: when logs last came.
+    fn rests(&self, pair: Pair, logs_at: Millis, now: Millis) -> bool {
+        self.fruitless.is_some_and(|(known, at)| {
+            let rest = match () {
+                () if logs_at >= at => REST_LOGS_MS,
+                () if known == pair => REST_MS,
+                () => REST_CHANGED_MS,
+            };
+            now < at + rest
+        })
     }
 }
 

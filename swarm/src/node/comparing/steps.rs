@@ -66,7 +66,7 @@ impl Node {
         partitions: &[u16],
         result: &JobResult,
     ) {
-        let now = self.now;
+        let (now, logs_at) = (self.now, self.logs_at);
         if self.peers.link_of(at).is_none() {
             return;
         }
@@ -77,13 +77,13 @@ impl Node {
         let JobResult::Sums(sums) = result else { return comparing.retry(now) };
         let sums: Vec<_> = partitions.iter().copied().zip(sums.iter().copied()).collect();
         let (group, mark) = (comparing.group, group_mark(&sums));
-        let detailed = comparing.seen[usize::from(group)].is_due(mark, now);
+        let detailed = comparing.seen[usize::from(group)].is_due(mark, logs_at, now);
         let question = comparing.open(now + ANSWER_MAX_MS, Step::Asked { sums, mark, detailed });
         self.send(at.0, &Message::Compare { question, group, mark, detailed });
     }
 
     pub(in crate::node) fn take_compared(&mut self, slot: Slot, question: u32, said: Said) {
-        let now = self.now;
+        let (now, logs_at) = (self.now, self.logs_at);
         let jitter = self.jitter(JITTER_MS);
         let comparing = &mut self.peers.get_mut(slot).comparing;
         let Some(Open { step: Step::Asked { sums, mark, detailed }, .. }) = comparing.take(question) else {
@@ -99,7 +99,7 @@ impl Node {
             }
         };
         let pair = (mark, theirs);
-        if seen.rests(pair, now) {
+        if seen.rests(pair, logs_at, now) {
             return comparing.advance(now, false, jitter);
         }
         match seen.differs {
