@@ -27,7 +27,6 @@ mod drive;
 mod entropy;
 mod group;
 mod host;
-mod hurry;
 mod identity;
 mod idle;
 mod joining;

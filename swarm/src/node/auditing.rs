@@ -14,7 +14,6 @@
 use chunkstore::ChunkId;
 
 use super::Node;
-use super::background::Cause;
 use super::garbage::Lacking;
 use super::jobs::{At, Waiting};
 use super::peer::Slot;
@@ -169,8 +168,8 @@ impl Node {
 
     /// The chunk may not be where it should: it is offered anew.
     pub(super) fn doubted(&mut self, id: ChunkId, result: &JobResult) {
-        if matches!(result, JobResult::Ok) && !self.put_in_outbox(id, Cause::Healing) {
-            self.walk.owe(Cause::Healing);
+        if matches!(result, JobResult::Ok) && !self.put_in_outbox(id) {
+            self.walk.owe();
         }
     }
 

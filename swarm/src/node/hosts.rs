@@ -10,7 +10,6 @@ use ledger::identity::DeviceId;
 use ledger::roster::Copies;
 
 use super::Node;
-use super::background::Cause;
 use super::jobs::Waiting;
 use super::peer::{ME, Slot};
 use crate::facts::SignedFacts;
@@ -181,7 +180,7 @@ impl Node {
             if !gained.is_empty() {
                 // What was confirmed by the owners of before and is not called safe yet needs the new ones too. The log that
                 // names it may not be durable yet, so that nothing seems to wait for it.
-                self.walk.owe_later(Cause::Healing);
+                self.walk.owe_later();
             }
             if !gained.is_empty() && self.hosts.requeue.is_empty() {
                 self.hosts.requeue_at = self.now + REQUEUE_AFTER_MS;

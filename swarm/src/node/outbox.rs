@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chunkstore::ChunkId;
 
 use super::Node;
-use super::background::Cause;
 use super::jobs::Waiting;
 use super::peer::{ME, Slot};
 use super::unreadable::Unreadable;
@@ -21,7 +20,7 @@ use crate::settings::COPIES_MAX;
 /// Most chunks in memory that lack copies.
 pub(super) const OUTBOX_MAX_CHUNKS: usize = 64 << 10;
 /// Of which wait for hosts that are not here.
-pub(super) const PARKED_MAX_CHUNKS: usize = 16 << 10;
+const PARKED_MAX_CHUNKS: usize = 16 << 10;
 /// From so many on, chunks that only a slow host lacks are let go too, not more often than this.
 const SHED_CHUNKS: usize = OUTBOX_MAX_CHUNKS / 4 * 3;
 const SHED_EVERY_MS: Millis = 1_000;
@@ -35,7 +34,6 @@ const CLEARING_MAX_JOBS: usize = 4;
 /// A chunk that lacks copies.
 pub(super) struct Entry {
     pub id: ChunkId,
-    cause: Cause,
     confirmed: [Slot; COPIES_MAX],
     copies: u8,
 }
@@ -143,15 +141,6 @@ impl Outbox {
         Some(entry)
     }
 
-    /// Why the chunk at a position is to be copied.
-    pub(super) fn cause(&self, position: u64) -> Option<Cause> {
-        self.entries.get(&position).map(|entry| entry.cause)
-    }
-
-    pub(super) fn is_healing(&self, position: Option<u64>) -> bool {
-        position.and_then(|position| self.cause(position)) == Some(Cause::Healing)
-    }
-
     pub(super) fn id_at(&self, position: u64) -> Option<ChunkId> {
         self.entries.get(&position).map(|entry| entry.id)
     }
@@ -178,41 +167,24 @@ impl Node {
             if let Some(again) = self.outbox.clearing.get_mut(&id) {
                 *again = true;
             }
-            all &= self.put_in_outbox(id, Cause::Written);
+            all &= self.put_in_outbox(id);
         }
         if !all {
-            self.walk.owe(Cause::Written);
+            self.walk.owe();
         }
     }
 
     /// A chunk is to be offered to its owners, whoever confirmed it before. Whether there was room.
-    pub(super) fn put_in_outbox(&mut self, id: ChunkId, cause: Cause) -> bool {
+    pub(super) fn put_in_outbox(&mut self, id: ChunkId) -> bool {
         self.unnamed.remove(&id);
-        if let Some(position) = self.outbox.positions.get(&id).copied() {
-            if cause == Cause::Written {
-                self.note_written(position);
-            }
+        if self.outbox.positions.contains_key(&id) {
             return true;
         }
         if self.outbox.len() >= OUTBOX_MAX_CHUNKS {
             return false;
         }
-        self.put_back_in_outbox(Entry { id, cause, confirmed: [ME; COPIES_MAX], copies: 0 });
+        self.put_back_in_outbox(Entry { id, confirmed: [ME; COPIES_MAX], copies: 0 });
         true
-    }
-
-    /// A person wrote what was to be copied for healing: it does not wait any more.
-    fn note_written(&mut self, position: u64) {
-        let Some(entry) = self.outbox.entries.get_mut(&position) else { return };
-        if std::mem::replace(&mut entry.cause, Cause::Written) == Cause::Written {
-            return;
-        }
-        // Where it is under way already, it is offered twice at most.
-        for slot in self.missing(position).unwrap_or_default() {
-            if let Some(link) = self.peers.link(slot) {
-                link.push.queue(position, Cause::Written);
-            }
-        }
     }
 
     /// The same for owners that have not confirmed it; beyond all bounds, which those who call this keep.
@@ -241,15 +213,14 @@ impl Node {
 
     /// Queues a chunk to each owner that lacks it and is here; finishes or parks it when there is none.
     fn assign_one(&mut self, position: u64, busy: Option<&HashMap<Slot, HashSet<u64>>>) {
-        let Some(cause) = self.outbox.cause(position) else { return };
-        let missing = self.missing(position).unwrap_or_default();
+        let Some(missing) = self.missing(position) else { return };
         let mut queued = false;
         for slot in &missing {
             let under_way = busy.and_then(|busy| busy.get(slot)).is_some_and(|busy| busy.contains(&position));
             if let Some(link) = self.peers.link(*slot) {
                 queued = true;
                 if !under_way {
-                    link.push.queue(position, cause);
+                    link.push.queue(position);
                 }
             }
         }
@@ -330,9 +301,8 @@ impl Node {
         for slot in missing {
             self.peers.get_mut(*slot).parked = true;
         }
-        let cause = self.outbox.cause(position).unwrap_or(Cause::Healing);
         self.outbox.forget(position);
-        self.walk.owe_later(cause);
+        self.walk.owe_later();
     }
 
     /// A host that has caught up gets what was let go meanwhile.

@@ -16,7 +16,6 @@ use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
 use crate::wire::{Answer, CAPABILITIES, Digests, GROUPS, Message, Said};
 
-mod background;
 mod fewest;
 mod ordering;
 mod pace;
@@ -95,7 +94,6 @@ enum Step {
     Decide(u8),
     Await(u64, usize),
     Damaged,
-    Foreground,
     Blind(bool),
 }
 
@@ -218,7 +216,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => peer().prop_map(Step::Lost),
         1 => peer().prop_map(Step::Found),
         1 => Just(Step::Damaged),
-        3 => Just(Step::Foreground),
         2 => any::<bool>().prop_map(Step::Blind),
         1 => prop::collection::vec(0..20_u8, 0..6).prop_map(Step::WhoHas),
         1 => any::<u8>().prop_map(Step::Decide),
@@ -409,7 +406,6 @@ impl Driver {
             }
             Step::Found(peer) => self.feed(Input::DeclareFound { device: key(peer).id() }),
             Step::Damaged => self.feed(Input::Damaged),
-            Step::Foreground => self.feed(Input::Foreground),
             Step::Lost(peer) => self.feed(Input::DeclareLost { device: key(peer).id() }),
         }
     }

@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, HashMap};
 use chunkstore::ChunkId;
 
 use super::Node;
-use super::background::Cause;
 use super::jobs::Waiting;
 use super::outbox::Entry;
 use super::peer::ME;
@@ -142,14 +141,14 @@ impl Node {
         {
             let number = *number;
             if let Some(entry) = self.unnamed.take(number)
-                && !self.put_in_outbox(entry.id, Cause::Written)
+                && !self.put_in_outbox(entry.id)
             {
-                self.walk.owe(Cause::Written);
+                self.walk.owe();
             }
         }
         if self.unnamed.let_go_since.is_some_and(is_old) {
             self.unnamed.let_go_since = None;
-            self.walk.owe(Cause::Written);
+            self.walk.owe();
         }
     }
 

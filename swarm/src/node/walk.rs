@@ -4,9 +4,8 @@
 use chunkstore::ChunkId;
 
 use super::Node;
-use super::background::Cause;
 use super::jobs::Waiting;
-use super::outbox::{OUTBOX_MAX_CHUNKS, PARKED_MAX_CHUNKS};
+use super::outbox::OUTBOX_MAX_CHUNKS;
 use super::peer::ME;
 use crate::input::Millis;
 use crate::output::{Job, JobResult};
@@ -15,8 +14,6 @@ use crate::output::{Job, JobResult};
 const WALK_MAX_IDS: usize = 4096;
 /// The walk rests while so many chunks are in memory: fresh ones must find room.
 const WALK_RESTS_CHUNKS: usize = OUTBOX_MAX_CHUNKS / 2;
-/// One that is for healing rests earlier: what it finds may stay for long, and what is written needs the room.
-const HEALING_RESTS_CHUNKS: usize = PARKED_MAX_CHUNKS + (8 << 10);
 const WALK_AGAIN_MS: Millis = 5_000;
 
 /// Walking through the store.
@@ -28,8 +25,6 @@ pub(super) struct Walk {
     debt: bool,
     /// Counts reasons for the debt: a walk pays only for those before it.
     reasons: u64,
-    /// What a person wrote may be among what is found.
-    written: bool,
     again_at: Millis,
 }
 
@@ -37,25 +32,23 @@ struct Running {
     after: Option<ChunkId>,
     asked: bool,
     reasons: u64,
-    cause: Cause,
 }
 
 impl Default for Walk {
     fn default() -> Self {
-        Self { wanted: false, running: None, debt: true, reasons: 0, written: false, again_at: 0 }
+        Self { wanted: false, running: None, debt: true, reasons: 0, again_at: 0 }
     }
 }
 
 impl Walk {
     /// Chunks were not taken into memory: a walk is due.
-    pub(super) fn owe(&mut self, cause: Cause) {
-        self.owe_later(cause);
+    pub(super) fn owe(&mut self) {
+        self.owe_later();
         self.wanted = true;
     }
 
     /// Chunks were let go from memory: a walk is due when their hosts come.
-    pub(super) fn owe_later(&mut self, cause: Cause) {
-        self.written |= cause == Cause::Written;
+    pub(super) fn owe_later(&mut self) {
         self.debt = true;
         self.reasons += 1;
     }
@@ -93,13 +86,9 @@ impl Node {
         if self.walk.wanted && self.walk.running.is_none() {
             self.walk.wanted = false;
             let reasons = self.walk.reasons;
-            let written = std::mem::take(&mut self.walk.written);
-            let cause = if written { Cause::Written } else { Cause::Healing };
-            self.walk.running = Some(Running { after: None, asked: false, reasons, cause });
+            self.walk.running = Some(Running { after: None, asked: false, reasons });
         }
-        let healing = self.walk.running.as_ref().is_some_and(|running| running.cause == Cause::Healing);
-        let most = if healing { HEALING_RESTS_CHUNKS } else { WALK_RESTS_CHUNKS };
-        let rests = self.outbox.len() >= most || self.now < self.walk.again_at;
+        let rests = self.outbox.len() >= WALK_RESTS_CHUNKS || self.now < self.walk.again_at;
         if let Some(running) = self.walk.running.as_mut().filter(|running| !running.asked && !rests) {
             running.asked = true;
             let job = Job::Unreplicated { after: running.after, max: WALK_MAX_IDS };
@@ -117,14 +106,14 @@ impl Node {
         self.walk.again_at = 0;
         let ended = ids.len() < WALK_MAX_IDS;
         running.after = ids.last().copied().or(running.after);
-        let (reasons, cause) = (running.reasons, running.cause);
+        let reasons = running.reasons;
         let mut all = true;
         for id in ids {
             // What is held was offered to all its owners.
-            all &= self.unnamed.has(&id) || self.put_in_outbox(id, cause);
+            all &= self.unnamed.has(&id) || self.put_in_outbox(id);
         }
         if !all {
-            self.walk.owe(cause);
+            self.walk.owe();
         }
         if ended {
             self.walk.running = None;

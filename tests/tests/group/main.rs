@@ -6,7 +6,6 @@
 mod alone;
 mod computers;
 mod disks;
-mod garbage;
 mod healing;
 mod hosting;
 mod leaving;

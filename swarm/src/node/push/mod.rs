@@ -3,8 +3,7 @@
 //! ```text
 //!  queue ─► Offer (≤ 1024 ids) ─► Want ─┬─ have: confirmed
 //!                                       ├─ want: read ─► Chunks (small ones together) ─► Receipt: confirmed
-//!                                       │        what no other host has goes first, and while people work what is for
-//!                                       │        healing at a pace (background.rs)
+//!                                       │        what no other host has goes first
 //!                                       ├─ later: queued again after a while
 //!                                       └─ full: the peer is passed over
 //! ```
@@ -16,9 +15,8 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use bytes::Bytes;
 use chunkstore::ChunkId;
 
-use super::background::{BUSY_OFFERED_CHUNKS, Cause};
 use crate::input::Millis;
-use crate::wire::{OFFER_MAX_CHUNKS, Place};
+use crate::wire::Place;
 
 /// Offers without an answer.
 const OFFERS_OPEN_MAX: usize = 4;
@@ -43,20 +41,12 @@ const ASK_AGAIN_MS: Millis = 2_000;
 /// Giving chunks to one peer. Chunks are named by their position in the outbox.
 pub(super) struct PushFlow {
     queue: VecDeque<u64>,
-    /// For healing: behind the others, and at a pace while people work.
-    healing: VecDeque<u64>,
-    later: VecDeque<(Millis, u64, Cause)>,
+    later: VecDeque<(Millis, u64)>,
     batches: BTreeMap<u32, Batch>,
     next_batch: u32,
     wanted: VecDeque<Place>,
     /// Of the wanted ones those that another host has already: they come behind the others.
     copied: VecDeque<Place>,
-    /// Of the wanted ones those that yield to people, up to [`BUSY_OFFERED_CHUNKS`].
-    held_back: VecDeque<Place>,
-    /// Held back before, and being read now.
-    paced_reads: usize,
-    /// Held back before, and on its way.
-    paced_bytes: usize,
     reads: usize,
     gathered: Vec<(Place, ChunkId, Bytes)>,
     gathered_bytes: usize,
@@ -77,33 +67,19 @@ struct Batch {
 
 struct Item {
     position: u64,
-    cause: Cause,
     sent: u32,
-    paced: Paced,
     done: bool,
-}
-
-/// How far a chunk is that was held back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Paced {
-    No,
-    Read,
-    Sent,
 }
 
 impl PushFlow {
     pub(super) fn new(now: Millis, window: usize) -> Self {
         Self {
             queue: VecDeque::new(),
-            healing: VecDeque::new(),
             later: VecDeque::new(),
             batches: BTreeMap::new(),
             next_batch: 0,
             wanted: VecDeque::new(),
             copied: VecDeque::new(),
-            held_back: VecDeque::new(),
-            paced_reads: 0,
-            paced_bytes: 0,
             reads: 0,
             gathered: Vec::new(),
             gathered_bytes: 0,
@@ -116,30 +92,22 @@ impl PushFlow {
         }
     }
 
-    pub(super) fn queue(&mut self, position: u64, cause: Cause) {
-        self.queue_of(cause).push_back(position);
-    }
-
-    fn queue_of(&mut self, cause: Cause) -> &mut VecDeque<u64> {
-        match cause {
-            Cause::Written => &mut self.queue,
-            Cause::Healing => &mut self.healing,
-        }
+    pub(super) fn queue(&mut self, position: u64) {
+        self.queue.push_back(position);
     }
 
     pub(super) fn queued(&self) -> usize {
-        self.queue.len() + self.healing.len()
+        self.queue.len()
     }
 
     /// Nothing is queued or under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.queued() == 0 && self.later.is_empty() && self.batches.is_empty()
+        self.queue.is_empty() && self.later.is_empty() && self.batches.is_empty()
     }
 
     /// Empties the queues; the positions that are under way.
     pub(super) fn unqueue(&mut self) -> HashSet<u64> {
         self.queue.clear();
-        self.healing.clear();
         self.later.clear();
         let open = self.batches.values().flat_map(|batch| &batch.items).filter(|item| !item.done);
         open.map(|item| item.position).collect()
@@ -147,7 +115,7 @@ impl PushFlow {
 
     pub(super) fn next_wake(&self) -> Option<Millis> {
         let stalled = (!self.batches.is_empty()).then_some(self.progress_at + self.stall);
-        stalled.into_iter().chain(self.later.front().map(|(at, ..)| *at)).min()
+        stalled.into_iter().chain(self.later.front().map(|(at, _)| *at)).min()
     }
 
     fn progress(&mut self, now: Millis, batch: u32) {
@@ -164,22 +132,13 @@ impl PushFlow {
         let batch = self.batches.get_mut(&number)?;
         let item = batch.items.get_mut(usize::from(index)).filter(|item| !item.done)?;
         item.done = true;
-        let (position, sent, paced) = (item.position, item.sent, item.paced);
+        let position = item.position;
+        self.in_flight_bytes -= item.sent as usize;
         batch.open -= 1;
         if batch.open == 0 {
             self.batches.remove(&number);
         }
-        self.not_under_way(sent, paced);
         Some(position)
-    }
-
-    fn not_under_way(&mut self, sent: u32, paced: Paced) {
-        self.in_flight_bytes -= sent as usize;
-        match paced {
-            Paced::No => {}
-            Paced::Read => self.paced_reads -= 1,
-            Paced::Sent => self.paced_bytes -= sent as usize,
-        }
     }
 
     fn position(&self, (number, index): Place) -> Option<u64> {
@@ -189,20 +148,18 @@ impl PushFlow {
 
     /// Puts what is open of these batches back into the queue.
     fn give_up(&mut self, numbers: &[u32]) {
-        for number in numbers.iter().rev() {
-            let Some(batch) = self.batches.remove(number) else { continue };
+        for batch in numbers.iter().rev().filter_map(|number| self.batches.remove(number)) {
             for item in batch.items.iter().rev().filter(|item| !item.done) {
-                self.not_under_way(item.sent, item.paced);
-                self.queue_of(item.cause).push_front(item.position);
+                self.in_flight_bytes -= item.sent as usize;
+                self.queue.push_front(item.position);
             }
         }
     }
 
     /// Gives up what was not answered in time.
     pub(super) fn on_time(&mut self, now: Millis) {
-        while let Some((_, position, cause)) = self.later.front().copied().filter(|(at, ..)| *at <= now) {
-            self.later.pop_front();
-            self.queue(position, cause);
+        while self.later.front().is_some_and(|(at, _)| *at <= now) {
+            self.queue.extend(self.later.pop_front().map(|(_, position)| position));
         }
         let stalled = now >= self.progress_at + self.stall && !self.batches.is_empty();
         let old = |batch: &Batch| now >= batch.touched + BATCH_MAX_MS;
@@ -220,67 +177,10 @@ impl PushFlow {
         }
     }
 
-    /// Whether something may be offered; while people work little of what is for healing.
-    fn may_offer(&self, busy: bool) -> bool {
-        let may_offer_written = !self.queue.is_empty() && self.wanted() < WANTED_MAX_CHUNKS;
-        let (open, healing) = (self.offers_open(), self.may_offer_healing(busy) > 0);
-        open < OFFERS_OPEN_MAX && (may_offer_written || healing)
-    }
-
-    /// How many chunks may be offered for healing now.
-    fn may_offer_healing(&self, busy: bool) -> usize {
-        let wanted = self.wanted() + self.held_back.len();
-        let most = match busy {
-            true if self.offers_open() > 0 => 0,
-            true => BUSY_OFFERED_CHUNKS.saturating_sub(wanted),
-            false if wanted < WANTED_MAX_CHUNKS => OFFER_MAX_CHUNKS,
-            false => 0,
-        };
-        most.min(self.healing.len())
-    }
-
-    fn offers_open(&self) -> usize {
-        self.batches.values().filter(|batch| !batch.answered).count()
-    }
-
-    fn wanted(&self) -> usize {
-        self.wanted.len() + self.copied.len()
-    }
-
-    /// What is too much at the pace is offered again later: meanwhile others may send it.
-    fn hold_back(&mut self, place: Place) {
-        if self.held_back.len() < BUSY_OFFERED_CHUNKS {
-            self.held_back.push_back(place);
-        } else if let Some(position) = self.finish(place) {
-            self.healing.push_back(position);
-        }
-    }
-
-    /// Counts a chunk against the pace from now on. Whether it is there.
-    fn pace(&mut self, (number, index): Place) -> bool {
-        let item = self.batches.get_mut(&number).and_then(|batch| batch.items.get_mut(usize::from(index)));
-        let Some(item) = item.filter(|item| !item.done && item.paced == Paced::No) else { return false };
-        item.paced = Paced::Read;
-        self.paced_reads += 1;
-        true
-    }
-
-    fn is_paced(&self, (number, index): Place) -> bool {
-        let item = self.batches.get(&number).and_then(|batch| batch.items.get(usize::from(index)));
-        item.is_some_and(|item| !item.done && item.paced != Paced::No)
-    }
-
-    /// It waits for the pace of this device, for which the peer is not to blame.
-    fn waits_for_pace(&mut self, now: Millis) {
-        if self.reads > 0 || self.in_flight_bytes > 0 {
-            return;
-        }
-        self.progress_at = now;
-        for (number, _) in &self.held_back {
-            if let Some(batch) = self.batches.get_mut(number) {
-                batch.touched = now;
-            }
-        }
+    fn may_offer(&self) -> bool {
+        let open = self.batches.values().filter(|batch| !batch.answered).count();
+        let wanted = self.wanted.len() + self.copied.len();
+        open < OFFERS_OPEN_MAX && wanted < WANTED_MAX_CHUNKS && !self.queue.is_empty()
     }
 
     fn may_read(&self) -> bool {

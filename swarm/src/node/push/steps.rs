@@ -2,10 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{ASK_AGAIN_MS, Batch, FRAME_MAX_BYTES, Item, Paced};
+use super::{ASK_AGAIN_MS, Batch, FRAME_MAX_BYTES, Item};
 use crate::input::Lane;
 use crate::node::Node;
-use crate::node::background::{BUSY_IN_FLIGHT_BYTES, Cause};
 use crate::node::jobs::{At, Waiting};
 use crate::node::peer::Slot;
 use crate::output::{Job, JobResult, Priority};
@@ -14,8 +13,7 @@ use crate::wire::{Answer, Message, OFFER_MAX_CHUNKS, Place, part_length, raw_ids
 impl Node {
     /// Offers, reads and sends what the windows allow.
     pub(in crate::node) fn pump_push(&mut self, slot: Slot) {
-        let busy = self.is_busy();
-        while self.peers.link(slot).is_some_and(|link| link.push.may_offer(busy)) {
+        while self.peers.link(slot).is_some_and(|link| link.push.may_offer()) {
             self.offer(slot);
         }
         while self.peers.link(slot).is_some_and(|link| link.push.may_read()) {
@@ -30,23 +28,14 @@ impl Node {
     }
 
     fn offer(&mut self, slot: Slot) {
-        let (now, busy) = (self.now, self.is_busy());
+        let now = self.now;
         let Some(link) = self.peers.link(slot) else { return };
         let flow = &mut link.push;
-        let mut healing = flow.may_offer_healing(busy);
         let (mut items, mut ids) = (Vec::new(), Vec::new());
         while ids.len() < OFFER_MAX_CHUNKS {
-            let next = flow.queue.pop_front().map(|position| (position, Cause::Written));
-            let next = next.or_else(|| {
-                healing = healing.checked_sub(1)?;
-                flow.healing.pop_front().map(|position| (position, Cause::Healing))
-            });
-            let Some((position, cause)) = next else { break };
-            // What was written meanwhile is in the other queue.
-            if let Some(id) = self.outbox.lacking(position, slot)
-                && self.outbox.cause(position) == Some(cause)
-            {
-                items.push(Item { position, cause, sent: 0, paced: Paced::No, done: false });
+            let Some(position) = flow.queue.pop_front() else { break };
+            if let Some(id) = self.outbox.lacking(position, slot) {
+                items.push(Item { position, sent: 0, done: false });
                 ids.push(id);
             }
         }
@@ -70,21 +59,18 @@ impl Node {
         let Some(known) = flow.batches.get_mut(&batch).filter(fits) else { return };
         known.answered = true;
         flow.progress(now, batch);
-        let (mut confirmed, mut later) = (Vec::new(), Vec::new());
+        let mut confirmed = Vec::new();
         let mut full = false;
         for (index, answer) in (0..).zip(answers) {
             match answer {
                 Answer::Have => confirmed.extend(flow.finish((batch, index))),
                 Answer::Want => flow.wanted.push_back((batch, index)),
                 Answer::Later => {
-                    let position = flow.finish((batch, index));
-                    later.extend(position.map(|position| (now + ASK_AGAIN_MS, position)));
+                    let again = flow.finish((batch, index)).map(|position| (now + ASK_AGAIN_MS, position));
+                    flow.later.extend(again);
                 }
                 Answer::Full => full |= flow.finish((batch, index)).is_some(),
             }
-        }
-        for (at, position) in later {
-            flow.later.extend(self.outbox.cause(position).map(|cause| (at, position, cause)));
         }
         confirmed.into_iter().for_each(|position| self.confirm(position, slot));
         if full {
@@ -102,47 +88,15 @@ impl Node {
     ///
     /// [`WANTED_MAX_CHUNKS`]: super::WANTED_MAX_CHUNKS
     fn next_wanted(&mut self, slot: Slot) -> Option<Place> {
-        let busy = self.is_busy();
         let flow = &mut self.peers.link(slot)?.push;
         while let Some(place) = flow.wanted.pop_front() {
-            let position = flow.position(place);
-            if busy && self.outbox.is_healing(position) {
-                flow.hold_back(place);
-            } else if position.map_or(0, |position| self.outbox.copies(position)) == 0 {
-                return Some(place);
-            } else {
-                flow.copied.push_back(place);
-            }
-        }
-        while let Some(place) = flow.copied.pop_front() {
-            if !(busy && self.outbox.is_healing(flow.position(place))) {
+            let copies = flow.position(place).map_or(0, |position| self.outbox.copies(position));
+            if copies == 0 {
                 return Some(place);
             }
-            flow.hold_back(place);
+            flow.copied.push_back(place);
         }
-        self.next_held_back(slot)
-    }
-
-    /// At a pace while people work.
-    fn next_held_back(&mut self, slot: Slot) -> Option<Place> {
-        let (now, busy) = (self.now, self.is_busy());
-        let flow = &mut self.peers.link(slot)?.push;
-        let is_written = |place: &Place| !self.outbox.is_healing(flow.position(*place));
-        if let Some(at) = flow.held_back.iter().position(is_written) {
-            return flow.held_back.remove(at);
-        }
-        if busy && (flow.paced_reads > 0 || flow.paced_bytes >= BUSY_IN_FLIGHT_BYTES) {
-            return None;
-        }
-        if busy && !flow.held_back.is_empty() && !self.background.sending.allows(now) {
-            flow.waits_for_pace(now);
-            return None;
-        }
-        let place = flow.held_back.pop_front()?;
-        if busy && flow.pace(place) {
-            self.background.last_served = slot;
-        }
-        Some(place)
+        flow.copied.pop_front()
     }
 
     /// Whether there was one to read.
@@ -173,9 +127,6 @@ impl Node {
         let Some(position) = flow.position(place) else { return };
         match result {
             JobResult::Chunk(Some(bytes)) => {
-                if flow.is_paced(place) {
-                    self.background.sending.charge(now, bytes.len());
-                }
                 self.note_readable(position);
                 self.gather(at.0, place, position, bytes);
             }
@@ -185,8 +136,7 @@ impl Node {
             }
             _ => {
                 flow.finish(place);
-                let cause = self.outbox.cause(position).unwrap_or(Cause::Healing);
-                flow.later.push_back((now + ASK_AGAIN_MS, position, cause));
+                flow.later.push_back((now + ASK_AGAIN_MS, position));
                 self.note_unreadable(position);
                 self.note_damage();
             }
@@ -194,12 +144,8 @@ impl Node {
     }
 
     fn gather(&mut self, slot: Slot, place: Place, position: u64, bytes: Bytes) {
+        let Some(id) = self.outbox.lacking(position, slot) else { return };
         let Some(link) = self.peers.link(slot) else { return };
-        // It came there by another way meanwhile.
-        let Some(id) = self.outbox.lacking(position, slot) else {
-            link.push.finish(place);
-            return;
-        };
         if !link.push.gathered.is_empty() && link.push.gathered_bytes + bytes.len() > FRAME_MAX_BYTES {
             self.send_gathered(slot);
         }
@@ -209,11 +155,6 @@ impl Node {
             flow.batches.get_mut(&place.0).and_then(|batch| batch.items.get_mut(usize::from(place.1)))
         {
             item.sent = part_length(&bytes);
-            if item.paced == Paced::Read {
-                item.paced = Paced::Sent;
-                flow.paced_reads -= 1;
-                flow.paced_bytes += bytes.len();
-            }
             flow.in_flight_bytes += bytes.len();
             flow.usual_bytes = (flow.usual_bytes * 7 + bytes.len()) / 8;
             flow.gathered_bytes += bytes.len();
