@@ -267,8 +267,10 @@ impl Node {
         if theirs.facts == ours.facts {
             link.facts_exchange.hasten(now);
         }
+        let mut tell_lost = false;
         if theirs.roster == ours.roster {
             link.roster_exchange.hasten(now);
+            tell_lost = link.lost_told_for.replace(ours.roster) != Some(ours.roster);
         }
         if ask {
             self.send(slot, &Message::AskFrontier);
@@ -278,6 +280,9 @@ impl Node {
         }
         if roster {
             self.ask_roster_marks(slot);
+        }
+        if tell_lost {
+            self.tell_lost(slot);
         }
     }
 

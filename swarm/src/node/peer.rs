@@ -91,6 +91,8 @@ pub(super) struct Link {
     /// When facts, roster marks and a question for the frontier may be sent again.
     pub facts_exchange: Backoff,
     pub roster_exchange: Backoff,
+    /// The roster over which it was told last who is lost: who did not know a member then did not take that in.
+    pub lost_told_for: Option<[u8; 32]>,
     pub frontier_question: Backoff,
     pub outline_exchange: Backoff,
     /// Counters of the outlines that it has, as far as it told.
@@ -277,6 +279,7 @@ impl Link {
             beat: Backoff::new(now + BEAT_EVERY_MS + jitter, BEAT_EVERY_MS, BEAT_EVERY_MAX_MS + jitter),
             facts_exchange: exchange,
             roster_exchange: exchange,
+            lost_told_for: None,
             frontier_question: exchange,
             outline_exchange: exchange,
             outlines: None,

@@ -222,6 +222,24 @@ impl World {
             }
         }
         self.bury_all();
+        self.make_room_for_two();
+    }
+
+    /// Where fewer than two hosts have room nothing new can ever be safe: people are told so, and make some.
+    fn make_room_for_two(&mut self) {
+        let hosts = self.hosts();
+        let has_room = |host: &&usize| {
+            let machine = &self.machines[**host];
+            !machine.full && machine.disk.limit == usize::MAX
+        };
+        if hosts.iter().filter(has_room).count() >= 2 {
+            return;
+        }
+        for host in hosts {
+            let machine = &mut self.machines[host];
+            (machine.full, machine.disk.limit) = (false, usize::MAX);
+            self.tell_facts(host);
+        }
     }
 
     fn boot_if_off(&mut self, index: usize) {
