@@ -36,8 +36,7 @@ impl ChunkStore {
         let (print, key) = seal::fingerprint(secret, plain);
         let id = match inner.find_print(&print)? {
             Some(id) => {
-                inner.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
-                inner.put_again(&id)?;
+                inner.put_again(&id, plain.len())?;
                 id
             }
             None => {
@@ -107,8 +106,7 @@ impl Inner {
             self.fresh.push(id);
             self.counts.saved_by_compression_bytes.fetch_add(shorter, Ordering::Relaxed);
         } else {
-            self.counts.saved_by_dedup_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
-            self.put_again(&id)?;
+            self.put_again(&id, plain.len())?;
         }
         self.index.learn(print, id);
         Ok(id)

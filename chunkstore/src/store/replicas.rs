@@ -1,6 +1,7 @@
 //! What the group must know of the chunks here: which are held, and which are not on enough hosts yet.
 
 use std::cell::OnceCell;
+use std::sync::atomic::Ordering;
 
 use super::{ChunkStore, Inner};
 use crate::error::StoreError;
@@ -114,8 +115,9 @@ impl ChunkStore {
 
 impl Inner {
     /// A chunk that is here was put again. What names it next may be nowhere yet, and if it came from others, they may not know that
-    /// it is needed: it is told as if it was new.
-    pub(super) fn put_again(&self, id: &ChunkId) -> Result<(), StoreError> {
+    /// it is needed: it is told as if it was new, and its plaintext counts as saved.
+    pub(super) fn put_again(&self, id: &ChunkId, plain_bytes: usize) -> Result<(), StoreError> {
+        self.counts.saved_by_dedup_bytes.fetch_add(plain_bytes as u64, Ordering::Relaxed);
         // First of all, so that nobody lets it go who did not hear of it.
         self.fresh.push(*id);
         {
