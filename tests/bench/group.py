@@ -103,7 +103,8 @@ def large(one, two, mib):
 
 
 def push(one, other, mib):
-    """To a computer that was down when the file was written and holds copies: from its `ready` to *safe*, the calling included."""
+    """To a computer that was down when the file was written and holds copies: from its `ready` to *safe*, the calling included; what
+    that alone takes is seen by a small file."""
     other.stop()
     with open(f'{one.mount}/push', 'wb') as file:
         for _ in range(mib):
@@ -166,7 +167,7 @@ def run(program, asked):
                 'creates': lambda: creates(computers[0], computers[1], asked.creates),
                 'files': lambda: files(computers[0], computers[1], asked.files),
                 'large': lambda: large(computers[0], computers[1], asked.mib),
-                'push': lambda: push(computers[0], computers[1], asked.mib),
+                'push': lambda: [push(computers[0], computers[1], mib) for mib in (1, asked.mib)],
                 'cold': lambda: cold(computers[0], cache, asked.mib),
                 'idle': lambda: idle(computers, asked.idle),
             }

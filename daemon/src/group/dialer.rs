@@ -17,6 +17,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Of two devices that know of each other the one with the smaller id calls; the other one calls when nothing came for this long.
 const YIELD: Duration = Duration::from_millis(300);
+/// A device that has just started does not wait for that: the others cannot know yet that it is here.
+const JUST_STARTED: Duration = Duration::from_secs(1);
 /// First pause between the calls that shall make a relayed link needless.
 const FIRST_DIRECT_PAUSE: Duration = Duration::from_secs(15);
 /// Longest of them.
@@ -64,12 +66,14 @@ pub enum Unanswered {
 #[derive(Debug)]
 pub struct Dialer {
     me: DeviceId,
+    started: Instant,
     callees: BTreeMap<DeviceId, Callee>,
 }
 
 impl Dialer {
-    pub fn new(me: DeviceId) -> Self {
-        Self { me, callees: BTreeMap::new() }
+    /// Starts without anybody to call.
+    pub fn new(me: DeviceId, started: Instant) -> Self {
+        Self { me, started, callees: BTreeMap::new() }
     }
 
     /// Calls these devices and no others.
@@ -82,7 +86,8 @@ impl Dialer {
     }
 
     fn first_call(&self, now: Instant, device: &DeviceId) -> Instant {
-        if self.me < *device { now } else { now + YIELD }
+        let just_started = now < self.started + JUST_STARTED;
+        if just_started || self.me < *device { now } else { now + YIELD }
     }
 
     /// A device may be reached there. If that is news, it is called soon.
@@ -237,8 +242,9 @@ mod tests {
     }
 
     fn dialer() -> (Dialer, Instant) {
-        let now = Instant::now();
-        let mut dialer = Dialer::new(id(5));
+        let started = Instant::now();
+        let now = started + JUST_STARTED;
+        let mut dialer = Dialer::new(id(5), started);
         dialer.set_members(now, &[id(1), id(5), id(9)].into());
         (dialer, now)
     }
@@ -258,6 +264,17 @@ mod tests {
         assert_eq!(called, [id(9)]);
         let called: Vec<DeviceId> = dialer.due(now + YIELD).into_iter().map(|due| due.device).collect();
         assert_eq!(called, [id(1)]);
+    }
+
+    #[test]
+    fn who_has_just_started_calls_all_at_once() {
+        let started = Instant::now();
+        let mut dialer = Dialer::new(id(5), started);
+        dialer.set_members(started, &[id(1), id(5), id(9)].into());
+        dialer.learn(started, &id(1), &["10.0.0.1:1".parse().unwrap()]);
+        dialer.learn(started, &id(9), &["10.0.0.9:1".parse().unwrap()]);
+        let called: Vec<DeviceId> = dialer.due(started).into_iter().map(|due| due.device).collect();
+        assert_eq!(called, [id(1), id(9)]);
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl Driver {
             node,
             began: now,
             links,
-            dialer: Dialer::new(me),
+            dialer: Dialer::new(me, now),
             members: Members::default(),
             keys: HashMap::new(),
             unsaved_since: None,
