@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use super::{Backing, Batch, StoreError, Table};
+use super::{Backing, Batch, Glance, StoreError, Table};
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -20,18 +20,21 @@ impl Backing for MemoryBacking {
         Ok(tables[table as usize].get(key).cloned())
     }
 
-    fn scan(
+    fn scan_some(
         &self,
         table: Table,
         from: &[u8],
         to: Option<&[u8]>,
+        glance: &mut dyn FnMut(&[u8]) -> Glance,
         f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
         let to = to.map_or(Bound::Unbounded, Bound::Excluded);
         for (key, value) in tables[table as usize].range::<[u8], _>((Bound::Included(from), to)) {
-            if !f(key, value) {
-                break;
+            match glance(key) {
+                Glance::Pass => {}
+                Glance::Take if f(key, value) => {}
+                Glance::Take | Glance::Stop => break,
             }
         }
         Ok(())

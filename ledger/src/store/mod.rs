@@ -124,7 +124,9 @@ pub trait Backing: Send + Sync {
         from: &[u8],
         to: Option<&[u8]>,
         f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), StoreError> {
+        self.scan_some(table, from, to, &mut |_| Glance::Take, f)
+    }
 
     /// The same for those rows alone that `glance` takes. Only they need fit their check: a key that nobody wants is looked at, not
     /// told.
@@ -138,13 +140,7 @@ pub trait Backing: Send + Sync {
         to: Option<&[u8]>,
         glance: &mut dyn FnMut(&[u8]) -> Glance,
         f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), StoreError> {
-        self.scan(table, from, to, &mut |key, value| match glance(key) {
-            Glance::Pass => true,
-            Glance::Take => f(key, value),
-            Glance::Stop => false,
-        })
-    }
+    ) -> Result<(), StoreError>;
 
     /// Writes a batch whole and durably. After the first failure every later call fails.
     ///

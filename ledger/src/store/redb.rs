@@ -137,16 +137,6 @@ impl Backing for RedbBacking {
         })
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: Option<&[u8]>,
-        f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), StoreError> {
-        self.scan_some(table, from, to, &mut |_| Glance::Take, f)
-    }
-
     fn scan_some(
         &self,
         table: Table,

@@ -3,7 +3,7 @@
 use crate::keys::{DeviceKey, Keyring, UserKeys};
 use crate::roster::DeviceClaim;
 use crate::{
-    Accepted, Backing, Batch, Content, Entry, Ino, Kind, Ledger, LedgerError, MemoryBacking, NewNode,
+    Accepted, Backing, Batch, Content, Entry, Glance, Ino, Kind, Ledger, LedgerError, MemoryBacking, NewNode,
     NewVersion, Now, StoreError, Table, Time, VersionId,
 };
 use std::sync::Arc;
@@ -38,14 +38,15 @@ impl Backing for Shared {
         self.0.get(table, key)
     }
 
-    fn scan(
+    fn scan_some(
         &self,
         table: Table,
         from: &[u8],
         to: Option<&[u8]>,
+        glance: &mut dyn FnMut(&[u8]) -> Glance,
         f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
-        self.0.scan(table, from, to, f)
+        self.0.scan_some(table, from, to, glance, f)
     }
 
     fn write(&self, batch: &Batch) -> Result<(), StoreError> {

@@ -100,11 +100,26 @@ fn files(ledger: &mut Ledger, prefix: &str, count: i64, from: i64) {
     }
 }
 
+/// A file that is written so often, a transaction each time.
+fn note(ledger: &mut Ledger, count: i64) {
+    let ino = file(ledger, at(1000), ROOT, "note");
+    for number in 0..count {
+        write(ledger, at(2000 + number), ino, &format!("{number}"));
+        commit(ledger, at(2000 + number));
+    }
+}
+
+/// Devices of one user, and the one of them that is going to be removed.
+fn with_one_to_lose(devices: u64) -> (Cast, Vec<Ledger>, Ledger) {
+    let cast = Cast::new();
+    let mut members = cast.devices(devices);
+    let lost = members.pop().expect("there is one at least");
+    (cast, members, lost)
+}
+
 #[test]
 fn what_a_member_had_of_a_removed_devices_log_comes_to_all() {
-    let cast = Cast::new();
-    let mut members = cast.devices(4);
-    let mut lost = members.pop().unwrap();
+    let (cast, mut members, mut lost) = with_one_to_lose(4);
     let mut host = host(&cast);
     files(&mut lost, "early", 3, 1000);
     sync(&mut lost, &mut members[0], at(2000));
@@ -133,9 +148,7 @@ fn what_a_member_had_of_a_removed_devices_log_comes_to_all() {
 
 #[test]
 fn the_removed_device_does_not_vouch_for_itself() {
-    let cast = Cast::new();
-    let mut members = cast.devices(3);
-    let mut lost = members.pop().unwrap();
+    let (cast, mut members, mut lost) = with_one_to_lose(3);
     files(&mut lost, "seen", 2, 1000);
     sync(&mut lost, &mut members[0], at(2000));
     files(&mut lost, "unseen", 2, 3000);
@@ -150,9 +163,7 @@ fn the_removed_device_does_not_vouch_for_itself() {
 
 #[test]
 fn of_two_who_remove_a_device_at_once_the_one_who_saw_more_decides() {
-    let cast = Cast::new();
-    let mut members = cast.devices(4);
-    let mut lost = members.pop().unwrap();
+    let (cast, mut members, mut lost) = with_one_to_lose(4);
     let mut host = host(&cast);
     files(&mut lost, "a", 2, 1000);
     sync(&mut lost, &mut members[0], at(2000));
@@ -172,9 +183,7 @@ fn of_two_who_remove_a_device_at_once_the_one_who_saw_more_decides() {
 
 #[test]
 fn a_host_keeps_what_does_not_count_yet_and_tells_of_it_once_a_member_vouches() {
-    let cast = Cast::new();
-    let mut members = cast.devices(3);
-    let mut lost = members.pop().unwrap();
+    let (cast, mut members, mut lost) = with_one_to_lose(3);
     let mut host = host(&cast);
     commit(&mut members[0], at(500));
     give_host(&members[0], &mut host);
@@ -219,15 +228,9 @@ fn tidy_if_safe(ledger: &mut Ledger, now: i64, safe_through: Option<u64>) {
 
 #[test]
 fn a_newcomer_gets_the_cleaned_log_of_a_removed_device() {
-    let cast = Cast::new();
-    let mut members = cast.devices(3);
-    let mut lost = members.pop().unwrap();
+    let (cast, mut members, mut lost) = with_one_to_lose(3);
     let mut host = host(&cast);
-    let ino = file(&mut lost, at(1000), ROOT, "note");
-    for number in 0..50 {
-        write(&mut lost, at(2000 + number), ino, &format!("{number}"));
-        commit(&mut lost, at(2000 + number));
-    }
+    note(&mut lost, 50);
     sync(&mut lost, &mut members[0], at(3000));
     tidy(&mut lost, 100_000_000);
     files(&mut lost, "last", 2, 100_001_000);
@@ -244,14 +247,8 @@ fn a_newcomer_gets_the_cleaned_log_of_a_removed_device() {
 
 #[test]
 fn an_outline_that_a_removed_device_makes_afterwards_is_refused() {
-    let cast = Cast::new();
-    let mut members = cast.devices(2);
-    let mut lost = members.pop().unwrap();
-    let ino = file(&mut lost, at(1000), ROOT, "note");
-    for number in 0..20 {
-        write(&mut lost, at(2000 + number), ino, &format!("{number}"));
-        commit(&mut lost, at(2000 + number));
-    }
+    let (cast, mut members, mut lost) = with_one_to_lose(2);
+    note(&mut lost, 20);
     sync(&mut lost, &mut members[0], at(3000));
     remove(&cast, &mut members[0], lost.device(), 4000);
     commit(&mut members[0], at(4000));
@@ -263,17 +260,11 @@ fn an_outline_that_a_removed_device_makes_afterwards_is_refused() {
 
 #[test]
 fn a_host_that_dropped_what_only_an_unbelieved_outline_names_gets_it_again() {
-    let cast = Cast::new();
-    let mut members = cast.devices(3);
-    let mut lost = members.pop().unwrap();
+    let (cast, mut members, mut lost) = with_one_to_lose(3);
     let mut host = host(&cast);
     commit(&mut members[0], at(500));
     give_host(&members[0], &mut host);
-    let ino = file(&mut lost, at(1000), ROOT, "note");
-    for number in 0..50 {
-        write(&mut lost, at(2000 + number), ino, &format!("{number}"));
-        commit(&mut lost, at(2000 + number));
-    }
+    note(&mut lost, 50);
     sync(&mut lost, &mut members[0], at(3000));
     give_host(&lost, &mut host);
     let rows = |host: &SealedLogs| host.transactions_since(&Frontier::default(), usize::MAX).unwrap().len();
@@ -296,10 +287,8 @@ fn a_host_that_dropped_what_only_an_unbelieved_outline_names_gets_it_again() {
 
 #[test]
 fn who_takes_itself_off_the_roster_leaves_nothing_behind_that_does_not_count() {
-    let cast = Cast::new();
-    let mut members = cast.devices(3);
+    let (cast, mut members, mut leaver) = with_one_to_lose(3);
     let mut host = host(&cast);
-    let mut leaver = members.pop().unwrap();
     let (own, before) = (leaver.device(), leaver.roster_records().len());
     // Edits that are in no transaction yet, and a cut that is behind.
     file(&mut leaver, at(1000), ROOT, "last");
@@ -320,9 +309,7 @@ fn who_takes_itself_off_the_roster_leaves_nothing_behind_that_does_not_count() {
 
 #[test]
 fn who_only_reads_does_not_vouch_and_tells_what_it_has_more() {
-    let cast = Cast::new();
-    let mut members = cast.devices(2);
-    let mut lost = members.pop().unwrap();
+    let (cast, mut members, mut lost) = with_one_to_lose(2);
     let reader = UserKeys::generate(&mut entropy(7));
     let device = cast.device(5);
     let claim = DeviceClaim::new(&device, reader.id(), cast.keyring.workspace);
@@ -400,12 +387,10 @@ struct Group {
 
 impl Group {
     fn new() -> Self {
-        let cast = Cast::new();
-        let mut members = cast.devices(MEMBERS as u64 + 1);
+        let (cast, mut members, lost) = with_one_to_lose(MEMBERS as u64 + 1);
         let mut host = host(&cast);
         commit(&mut members[0], at(0));
         give_host(&members[0], &mut host);
-        let lost = members.pop().unwrap();
         Self { cast, members, lost, host, now: 1000 }
     }
 

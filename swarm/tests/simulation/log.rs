@@ -10,7 +10,7 @@ use ledger::keys::{DeviceKey, Keyring};
 use ledger::roster::{Copies, DeviceClaim, FsyncLevel, Policy, Roster, RosterError, RosterRecord};
 use ledger::transaction::SealedTransaction;
 use ledger::{
-    Accepted, Backing, Batch, Frontier, Ledger, MemoryBacking, Now, OutlineCounters, OutlineError,
+    Accepted, Backing, Batch, Frontier, Glance, Ledger, MemoryBacking, Now, OutlineCounters, OutlineError,
     RefusedReason, SealedLogs, StoreError, Table,
 };
 
@@ -25,14 +25,15 @@ impl Backing for Shared {
         self.0.get(table, key)
     }
 
-    fn scan(
+    fn scan_some(
         &self,
         table: Table,
         from: &[u8],
         to: Option<&[u8]>,
+        glance: &mut dyn FnMut(&[u8]) -> Glance,
         f: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
-        self.0.scan(table, from, to, f)
+        self.0.scan_some(table, from, to, glance, f)
     }
 
     fn write(&self, batch: &Batch) -> Result<(), StoreError> {
