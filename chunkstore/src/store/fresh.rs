@@ -90,13 +90,4 @@ impl FreshQueue {
     pub(super) fn waiting(&self) -> HashSet<ChunkId> {
         self.waiting.lock().ids.iter().copied().collect()
     }
-
-    /// More is to be brought to other hosts than is told one by one.
-    pub(super) fn overflow(&self) {
-        self.waiting.lock().overflowed = true;
-        let wake = self.wake.lock().clone();
-        if let Some(wake) = wake {
-            wake();
-        }
-    }
 }

@@ -55,7 +55,7 @@ impl ChunkStore {
     }
 
     /// The chunks of these partitions are not known to be on enough hosts any more (a host is gone). Answers how many were until
-    /// now; they are told as [`Fresh::overflowed`](super::Fresh::overflowed).
+    /// now. They are not fresh: who has them marked asks for [`ChunkStore::unreplicated`].
     ///
     /// # Errors
     /// [`StoreError::Index`].
@@ -85,9 +85,6 @@ impl ChunkStore {
             if ids.len() < REQUEUE_STEP_CHUNKS {
                 break;
             }
-        }
-        if requeued > 0 {
-            self.inner.fresh.overflow();
         }
         Ok(requeued)
     }

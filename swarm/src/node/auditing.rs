@@ -16,6 +16,7 @@ use chunkstore::ChunkId;
 use super::Node;
 use super::garbage::Lacking;
 use super::jobs::{At, Waiting};
+use super::outbox::Cause;
 use super::peer::Slot;
 use crate::input::Millis;
 use crate::output::{Job, JobResult};
@@ -168,8 +169,8 @@ impl Node {
 
     /// The chunk may not be where it should: it is offered anew.
     pub(super) fn doubted(&mut self, id: ChunkId, result: &JobResult) {
-        if matches!(result, JobResult::Ok) && !self.put_in_outbox(id) {
-            self.walk.owe();
+        if matches!(result, JobResult::Ok) && !self.put_in_outbox(id, Cause::Healing) {
+            self.walk.owe(Cause::Healing);
         }
     }
 

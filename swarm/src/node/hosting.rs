@@ -90,7 +90,7 @@ impl Node {
     fn expect(&mut self, id: ChunkId, from: Slot) -> Answer {
         let now = self.now;
         let other = self.hosting.expected.get(&id).filter(|(slot, until)| *slot != from && *until > now);
-        if other.is_some() {
+        if other.is_some() || self.is_fetched_to_mend(id) {
             return Answer::Later;
         }
         if self.hosting.expected.len() >= EXPECTED_MAX_CHUNKS {
@@ -100,6 +100,11 @@ impl Node {
             self.hosting.expected.insert(id, (from, now + EXPECTED_MS));
         }
         Answer::Want
+    }
+
+    /// Whether a peer was asked to send it, or is about to.
+    pub(super) fn is_expected(&self, id: &ChunkId) -> bool {
+        self.hosting.expected.get(id).is_some_and(|(_, until)| *until > self.now)
     }
 
     pub(super) fn take_chunks(&mut self, slot: Slot, items: Vec<(Place, RawId, u32)>, parts: Vec<Bytes>) {

@@ -11,6 +11,7 @@ use ledger::roster::Copies;
 
 use super::Node;
 use super::jobs::Waiting;
+use super::outbox::Cause;
 use super::peer::{ME, Slot};
 use crate::facts::SignedFacts;
 use crate::input::Millis;
@@ -180,7 +181,7 @@ impl Node {
             if !gained.is_empty() {
                 // What was confirmed by the owners of before and is not called safe yet needs the new ones too. The log that
                 // names it may not be durable yet, so that nothing seems to wait for it.
-                self.walk.owe_later();
+                self.walk.owe_later(Cause::Healing);
             }
             if !gained.is_empty() && self.hosts.requeue.is_empty() {
                 self.hosts.requeue_at = self.now + REQUEUE_AFTER_MS;

@@ -31,9 +31,19 @@ const REPLICATED_MAX_IDS: usize = 4096;
 /// Such jobs at a time.
 const CLEARING_MAX_JOBS: usize = 4;
 
+/// Why a chunk is to be copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A person wrote it here, and nobody else has it.
+    Written,
+    /// Owners changed, or copies are in doubt: others have it too.
+    Healing,
+}
+
 /// A chunk that lacks copies.
 pub(super) struct Entry {
     pub id: ChunkId,
+    cause: Cause,
     confirmed: [Slot; COPIES_MAX],
     copies: u8,
 }
@@ -60,6 +70,11 @@ pub(super) struct Outbox {
 }
 
 impl Entry {
+    /// Others have it already.
+    pub(super) fn for_healing(self) -> Self {
+        Self { cause: Cause::Healing, ..self }
+    }
+
     fn confirmed(&self) -> &[Slot] {
         &self.confirmed[..usize::from(self.copies)]
     }
@@ -141,6 +156,11 @@ impl Outbox {
         Some(entry)
     }
 
+    /// Why the chunk at a position is to be copied.
+    pub(super) fn cause(&self, position: u64) -> Option<Cause> {
+        self.entries.get(&position).map(|entry| entry.cause)
+    }
+
     pub(super) fn id_at(&self, position: u64) -> Option<ChunkId> {
         self.entries.get(&position).map(|entry| entry.id)
     }
@@ -167,24 +187,41 @@ impl Node {
             if let Some(again) = self.outbox.clearing.get_mut(&id) {
                 *again = true;
             }
-            all &= self.put_in_outbox(id);
+            all &= self.put_in_outbox(id, Cause::Written);
         }
         if !all {
-            self.walk.owe();
+            self.walk.owe(Cause::Written);
         }
     }
 
     /// A chunk is to be offered to its owners, whoever confirmed it before. Whether there was room.
-    pub(super) fn put_in_outbox(&mut self, id: ChunkId) -> bool {
+    pub(super) fn put_in_outbox(&mut self, id: ChunkId, cause: Cause) -> bool {
         self.unnamed.remove(&id);
-        if self.outbox.positions.contains_key(&id) {
+        if let Some(position) = self.outbox.positions.get(&id).copied() {
+            if cause == Cause::Written {
+                self.note_written(position);
+            }
             return true;
         }
         if self.outbox.len() >= OUTBOX_MAX_CHUNKS {
             return false;
         }
-        self.put_back_in_outbox(Entry { id, confirmed: [ME; COPIES_MAX], copies: 0 });
+        self.put_back_in_outbox(Entry { id, cause, confirmed: [ME; COPIES_MAX], copies: 0 });
         true
+    }
+
+    /// A person wrote what was to be copied for healing: it does not wait any more.
+    fn note_written(&mut self, position: u64) {
+        let Some(entry) = self.outbox.entries.get_mut(&position) else { return };
+        if std::mem::replace(&mut entry.cause, Cause::Written) == Cause::Written {
+            return;
+        }
+        // Where it is under way already, it is offered twice at most.
+        for slot in self.missing(position).unwrap_or_default() {
+            if let Some(link) = self.peers.link(slot) {
+                link.push.queue(position, Cause::Written);
+            }
+        }
     }
 
     /// The same for owners that have not confirmed it; beyond all bounds, which those who call this keep.
@@ -213,14 +250,15 @@ impl Node {
 
     /// Queues a chunk to each owner that lacks it and is here; finishes or parks it when there is none.
     fn assign_one(&mut self, position: u64, busy: Option<&HashMap<Slot, HashSet<u64>>>) {
-        let Some(missing) = self.missing(position) else { return };
+        let Some(cause) = self.outbox.cause(position) else { return };
+        let missing = self.missing(position).unwrap_or_default();
         let mut queued = false;
         for slot in &missing {
             let under_way = busy.and_then(|busy| busy.get(slot)).is_some_and(|busy| busy.contains(&position));
             if let Some(link) = self.peers.link(*slot) {
                 queued = true;
                 if !under_way {
-                    link.push.queue(position);
+                    link.push.queue(position, cause);
                 }
             }
         }
@@ -301,8 +339,9 @@ impl Node {
         for slot in missing {
             self.peers.get_mut(*slot).parked = true;
         }
+        let cause = self.outbox.cause(position).unwrap_or(Cause::Healing);
         self.outbox.forget(position);
-        self.walk.owe_later();
+        self.walk.owe_later(cause);
     }
 
     /// A host that has caught up gets what was let go meanwhile.

@@ -15,7 +15,7 @@ use chunkstore::ChunkId;
 
 use super::Node;
 use super::jobs::Waiting;
-use super::outbox::Entry;
+use super::outbox::{Cause, Entry};
 use super::peer::ME;
 use crate::input::Millis;
 use crate::output::{Job, JobResult};
@@ -126,7 +126,7 @@ impl Node {
             self.unnamed.held.iter().filter(|(_, held)| lack(held)).map(|(number, _)| *number).collect();
         for number in numbers {
             if let Some(entry) = self.unnamed.take(number) {
-                self.put_back_in_outbox(entry);
+                self.put_back_in_outbox(entry.for_healing());
             }
         }
         self.unnamed.due = true;
@@ -141,14 +141,14 @@ impl Node {
         {
             let number = *number;
             if let Some(entry) = self.unnamed.take(number)
-                && !self.put_in_outbox(entry.id)
+                && !self.put_in_outbox(entry.id, Cause::Written)
             {
-                self.walk.owe();
+                self.walk.owe(Cause::Written);
             }
         }
         if self.unnamed.let_go_since.is_some_and(is_old) {
             self.unnamed.let_go_since = None;
-            self.walk.owe();
+            self.walk.owe(Cause::Written);
         }
     }
 

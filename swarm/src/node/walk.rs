@@ -5,7 +5,7 @@ use chunkstore::ChunkId;
 
 use super::Node;
 use super::jobs::Waiting;
-use super::outbox::OUTBOX_MAX_CHUNKS;
+use super::outbox::{Cause, OUTBOX_MAX_CHUNKS};
 use super::peer::ME;
 use crate::input::Millis;
 use crate::output::{Job, JobResult};
@@ -25,6 +25,8 @@ pub(super) struct Walk {
     debt: bool,
     /// Counts reasons for the debt: a walk pays only for those before it.
     reasons: u64,
+    /// What a person wrote may be among what is found.
+    written: bool,
     again_at: Millis,
 }
 
@@ -32,23 +34,25 @@ struct Running {
     after: Option<ChunkId>,
     asked: bool,
     reasons: u64,
+    cause: Cause,
 }
 
 impl Default for Walk {
     fn default() -> Self {
-        Self { wanted: false, running: None, debt: true, reasons: 0, again_at: 0 }
+        Self { wanted: false, running: None, debt: true, reasons: 0, written: false, again_at: 0 }
     }
 }
 
 impl Walk {
     /// Chunks were not taken into memory: a walk is due.
-    pub(super) fn owe(&mut self) {
-        self.owe_later();
+    pub(super) fn owe(&mut self, cause: Cause) {
+        self.owe_later(cause);
         self.wanted = true;
     }
 
     /// Chunks were let go from memory: a walk is due when their hosts come.
-    pub(super) fn owe_later(&mut self) {
+    pub(super) fn owe_later(&mut self, cause: Cause) {
+        self.written |= cause == Cause::Written;
         self.debt = true;
         self.reasons += 1;
     }
@@ -86,7 +90,9 @@ impl Node {
         if self.walk.wanted && self.walk.running.is_none() {
             self.walk.wanted = false;
             let reasons = self.walk.reasons;
-            self.walk.running = Some(Running { after: None, asked: false, reasons });
+            let written = std::mem::take(&mut self.walk.written);
+            let cause = if written { Cause::Written } else { Cause::Healing };
+            self.walk.running = Some(Running { after: None, asked: false, reasons, cause });
         }
         let rests = self.outbox.len() >= WALK_RESTS_CHUNKS || self.now < self.walk.again_at;
         if let Some(running) = self.walk.running.as_mut().filter(|running| !running.asked && !rests) {
@@ -106,14 +112,14 @@ impl Node {
         self.walk.again_at = 0;
         let ended = ids.len() < WALK_MAX_IDS;
         running.after = ids.last().copied().or(running.after);
-        let reasons = running.reasons;
+        let (reasons, cause) = (running.reasons, running.cause);
         let mut all = true;
         for id in ids {
             // What is held was offered to all its owners.
-            all &= self.unnamed.has(&id) || self.put_in_outbox(id);
+            all &= self.unnamed.has(&id) || self.put_in_outbox(id, cause);
         }
         if !all {
-            self.walk.owe();
+            self.walk.owe(cause);
         }
         if ended {
             self.walk.running = None;

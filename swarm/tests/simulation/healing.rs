@@ -4,7 +4,7 @@ use chunkstore::ChunkId;
 use swarm::Input;
 
 use crate::machine::Kind;
-use crate::scenarios::{MINUTE_MS, host, hosts, started};
+use crate::scenarios::{MINUTE_MS, bytes, host, hosts, started};
 use crate::verdict::live_chunks;
 use crate::world::World;
 
@@ -176,5 +176,70 @@ fn groups_in_which_everything_breaks_heal_and_are_the_same_each_time() {
         if seed == 3 {
             assert_eq!(trace, run(seed));
         }
+    }
+}
+
+/// Bytes that one machine sent to all others.
+fn sent_by(world: &World, index: usize) -> u64 {
+    world.wires[index].iter().map(|wire| wire.bytes).sum()
+}
+
+/// Four hosts and three copies of 400 chunks that the first wrote; then the last is lost, and the links from the third are such.
+fn one_of_four_is_lost(bytes_per_ms: u64) -> (World, u64, [u64; 2]) {
+    let mut world = started(&hosts(4));
+    for file in 0..100_u64 {
+        let put = |number| world.put_chunk(0, bytes(file * 4 + number, 20_000));
+        let chunks: Vec<ChunkId> = (0..4).map(put).collect();
+        world.publish(0, &format!("file{file}"), &chunks);
+        world.run(100);
+    }
+    world.settle(MINUTE_MS);
+    world.run(5 * MINUTE_MS);
+    for other in [0, 1] {
+        // Its offers come first, whatever its line takes.
+        world.wires[2][other].latency = 1;
+        world.wires[2][other].bytes_per_ms = bytes_per_ms;
+        world.wires[other][2].bytes_per_ms = bytes_per_ms;
+    }
+    world.wires[0][1].latency = 400;
+    let kept = [1, 2].map(|index| live_bytes(&mut world, index));
+    world.crash(3);
+    world.machines[3].destroyed = true;
+    let device = world.machines[3].device();
+    let before = world.traffic();
+    (0..3).for_each(|index| world.feed(index, Input::DeclareLost { device }));
+    (world, before, kept)
+}
+
+#[test]
+fn what_is_lost_does_not_come_over_a_slow_line_while_a_fast_one_is_there() {
+    const ALL: u64 = 400 * 20_000;
+    // A chunk a second.
+    let (mut world, _, [kept, _]) = one_of_four_is_lost(20);
+    let before = sent_by(&world, 2);
+    for _ in 0..30 {
+        if live_bytes(&mut world, 1) < ALL {
+            world.run(500);
+        }
+    }
+    // What the lost one shared with the slow one is on the first as well.
+    assert_eq!(live_bytes(&mut world, 1), ALL, "the fast one has its share");
+    let slowly = sent_by(&world, 2) - before;
+    world.say(&format!("{slowly} bytes came over the slow line of {}", ALL - kept));
+    assert!(slowly <= (ALL - kept) / 6, "{slowly} bytes of {} came over the slow line", ALL - kept);
+    assert!(live_bytes(&mut world, 2) < ALL, "the slow one cannot have its share yet");
+    world.settle(5 * MINUTE_MS);
+}
+
+#[test]
+fn who_is_to_get_what_two_others_have_gets_it_once() {
+    for bytes_per_ms in [20, 200, 2_000, 20_000] {
+        let (mut world, before, kept) = one_of_four_is_lost(bytes_per_ms);
+        world.settle(5 * MINUTE_MS);
+        let moved = world.traffic() - before;
+        let gained: u64 = [1, 2].map(|index| live_bytes(&mut world, index)).iter().sum();
+        let least = gained - kept.iter().sum::<u64>();
+        world.say(&format!("{moved} bytes moved for {least}"));
+        assert!(moved <= least * 105 / 100, "{moved} bytes for {least} at {bytes_per_ms} B/ms");
     }
 }

@@ -176,13 +176,15 @@ impl Node {
     }
 
     /// These are to be fetched; then the comparison goes on.
-    pub(in crate::node) fn lacking_compared(&mut self, at: At, question: u32, ids: Vec<ChunkId>) {
+    pub(in crate::node) fn lacking_compared(&mut self, at: At, question: u32, mut ids: Vec<ChunkId>) {
         if self.peers.link_of(at).is_none() {
             return;
         }
         let comparing = &mut self.peers.get_mut(at.0).comparing;
         let Some(Open { step: Step::Listing(mut listing), .. }) = comparing.take(question) else { return };
         listing.found += ids.len();
+        // What a peer is about to send is not fetched as well; if it does not come, it is found again.
+        ids.retain(|id| !self.is_expected(id));
         self.mend(ids);
         if listing.after.is_some() {
             self.ask_list(at.0, listing);

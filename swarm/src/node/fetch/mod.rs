@@ -290,6 +290,13 @@ impl Node {
         idle.into_iter().for_each(|id| self.ask_next(id));
     }
 
+    /// Whether the chunk has been asked for, or has come, for this node's own mending.
+    pub(super) fn is_fetched_to_mend(&self, id: ChunkId) -> bool {
+        let under_way = |fetch: &&Fetch| fetch.storing || !fetch.asked.is_empty();
+        let fetch = self.fetches.by_id.get(&id).filter(under_way);
+        fetch.is_some_and(|fetch| fetch.tickets.iter().any(|ticket| is_own(*ticket)))
+    }
+
     /// Fetches under way.
     pub(super) fn fetching(&self) -> usize {
         self.fetches.by_id.len()

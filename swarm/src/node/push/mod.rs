@@ -7,7 +7,10 @@
 //!                                       ├─ later: queued again after a while
 //!                                       └─ full: the peer is passed over
 //! ```
+//!
+//! Of what is to be healed little is offered at first (claims.rs): others have it too.
 
+mod claims;
 mod steps;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -15,6 +18,8 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use bytes::Bytes;
 use chunkstore::ChunkId;
 
+use self::claims::Claims;
+use super::outbox::Cause;
 use crate::input::Millis;
 use crate::wire::Place;
 
@@ -41,7 +46,10 @@ const ASK_AGAIN_MS: Millis = 2_000;
 /// Giving chunks to one peer. Chunks are named by their position in the outbox.
 pub(super) struct PushFlow {
     queue: VecDeque<u64>,
-    later: VecDeque<(Millis, u64)>,
+    /// For healing: behind the others, and little at a time.
+    healing: VecDeque<u64>,
+    claims: Claims,
+    later: VecDeque<(Millis, u64, Cause)>,
     batches: BTreeMap<u32, Batch>,
     next_batch: u32,
     wanted: VecDeque<Place>,
@@ -62,11 +70,13 @@ struct Batch {
     items: Vec<Item>,
     open: usize,
     answered: bool,
+    offered: Millis,
     touched: Millis,
 }
 
 struct Item {
     position: u64,
+    cause: Cause,
     sent: u32,
     done: bool,
 }
@@ -75,6 +85,8 @@ impl PushFlow {
     pub(super) fn new(now: Millis, window: usize) -> Self {
         Self {
             queue: VecDeque::new(),
+            healing: VecDeque::new(),
+            claims: Claims::new(now),
             later: VecDeque::new(),
             batches: BTreeMap::new(),
             next_batch: 0,
@@ -92,22 +104,30 @@ impl PushFlow {
         }
     }
 
-    pub(super) fn queue(&mut self, position: u64) {
-        self.queue.push_back(position);
+    pub(super) fn queue(&mut self, position: u64, cause: Cause) {
+        self.queue_of(cause).push_back(position);
+    }
+
+    fn queue_of(&mut self, cause: Cause) -> &mut VecDeque<u64> {
+        match cause {
+            Cause::Written => &mut self.queue,
+            Cause::Healing => &mut self.healing,
+        }
     }
 
     pub(super) fn queued(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.healing.len()
     }
 
     /// Nothing is queued or under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.later.is_empty() && self.batches.is_empty()
+        self.queued() == 0 && self.later.is_empty() && self.batches.is_empty()
     }
 
     /// Empties the queues; the positions that are under way.
     pub(super) fn unqueue(&mut self) -> HashSet<u64> {
         self.queue.clear();
+        self.healing.clear();
         self.later.clear();
         let open = self.batches.values().flat_map(|batch| &batch.items).filter(|item| !item.done);
         open.map(|item| item.position).collect()
@@ -115,7 +135,7 @@ impl PushFlow {
 
     pub(super) fn next_wake(&self) -> Option<Millis> {
         let stalled = (!self.batches.is_empty()).then_some(self.progress_at + self.stall);
-        stalled.into_iter().chain(self.later.front().map(|(at, _)| *at)).min()
+        stalled.into_iter().chain(self.later.front().map(|(at, ..)| *at)).min()
     }
 
     fn progress(&mut self, now: Millis, batch: u32) {
@@ -128,12 +148,15 @@ impl PushFlow {
     }
 
     /// Ends one chunk of a batch; its position if it was open.
-    fn finish(&mut self, (number, index): Place) -> Option<u64> {
+    fn finish(&mut self, now: Millis, (number, index): Place) -> Option<u64> {
         let batch = self.batches.get_mut(&number)?;
         let item = batch.items.get_mut(usize::from(index)).filter(|item| !item.done)?;
         item.done = true;
-        let position = item.position;
+        let (position, cause) = (item.position, item.cause);
         self.in_flight_bytes -= item.sent as usize;
+        if cause == Cause::Healing {
+            self.claims.end(now);
+        }
         batch.open -= 1;
         if batch.open == 0 {
             self.batches.remove(&number);
@@ -146,20 +169,32 @@ impl PushFlow {
         (!item.done).then_some(item.position)
     }
 
+    /// When a chunk was claimed that is to be healed, if it is open still.
+    fn claimed(&self, (number, index): Place) -> Option<Millis> {
+        let batch = self.batches.get(&number)?;
+        let item = batch.items.get(usize::from(index)).filter(|item| !item.done)?;
+        (item.cause == Cause::Healing).then_some(batch.offered)
+    }
+
     /// Puts what is open of these batches back into the queue.
-    fn give_up(&mut self, numbers: &[u32]) {
-        for batch in numbers.iter().rev().filter_map(|number| self.batches.remove(number)) {
+    fn give_up(&mut self, now: Millis, numbers: &[u32]) {
+        for number in numbers.iter().rev() {
+            let Some(batch) = self.batches.remove(number) else { continue };
             for item in batch.items.iter().rev().filter(|item| !item.done) {
                 self.in_flight_bytes -= item.sent as usize;
-                self.queue.push_front(item.position);
+                if item.cause == Cause::Healing {
+                    self.claims.end(now);
+                }
+                self.queue_of(item.cause).push_front(item.position);
             }
         }
     }
 
     /// Gives up what was not answered in time.
     pub(super) fn on_time(&mut self, now: Millis) {
-        while self.later.front().is_some_and(|(at, _)| *at <= now) {
-            self.queue.extend(self.later.pop_front().map(|(_, position)| position));
+        while let Some((_, position, cause)) = self.later.front().copied().filter(|(at, ..)| *at <= now) {
+            self.later.pop_front();
+            self.queue(position, cause);
         }
         let stalled = now >= self.progress_at + self.stall && !self.batches.is_empty();
         let old = |batch: &Batch| now >= batch.touched + BATCH_MAX_MS;
@@ -169,7 +204,7 @@ impl PushFlow {
             .filter(|(_, batch)| stalled || old(batch))
             .map(|(number, _)| *number)
             .collect();
-        self.give_up(&given_up);
+        self.give_up(now, &given_up);
         if stalled {
             self.progress_at = now;
             self.stall = (self.stall * 2).min(STALL_MAX_MS);
@@ -177,10 +212,16 @@ impl PushFlow {
         }
     }
 
-    fn may_offer(&self) -> bool {
+    fn may_offer(&self, now: Millis) -> bool {
         let open = self.batches.values().filter(|batch| !batch.answered).count();
         let wanted = self.wanted.len() + self.copied.len();
-        open < OFFERS_OPEN_MAX && wanted < WANTED_MAX_CHUNKS && !self.queue.is_empty()
+        let any = !self.queue.is_empty() || self.may_claim(now) > 0;
+        open < OFFERS_OPEN_MAX && wanted < WANTED_MAX_CHUNKS && any
+    }
+
+    /// So many may be offered for healing.
+    fn may_claim(&self, now: Millis) -> usize {
+        self.claims.room(now).min(self.healing.len())
     }
 
     fn may_read(&self) -> bool {

@@ -6,6 +6,7 @@ use super::{ASK_AGAIN_MS, Batch, FRAME_MAX_BYTES, Item};
 use crate::input::Lane;
 use crate::node::Node;
 use crate::node::jobs::{At, Waiting};
+use crate::node::outbox::Cause;
 use crate::node::peer::Slot;
 use crate::output::{Job, JobResult, Priority};
 use crate::wire::{Answer, Message, OFFER_MAX_CHUNKS, Place, part_length, raw_ids};
@@ -13,7 +14,8 @@ use crate::wire::{Answer, Message, OFFER_MAX_CHUNKS, Place, part_length, raw_ids
 impl Node {
     /// Offers, reads and sends what the windows allow.
     pub(in crate::node) fn pump_push(&mut self, slot: Slot) {
-        while self.peers.link(slot).is_some_and(|link| link.push.may_offer()) {
+        let now = self.now;
+        while self.peers.link(slot).is_some_and(|link| link.push.may_offer(now)) {
             self.offer(slot);
         }
         while self.peers.link(slot).is_some_and(|link| link.push.may_read()) {
@@ -32,10 +34,21 @@ impl Node {
         let Some(link) = self.peers.link(slot) else { return };
         let flow = &mut link.push;
         let (mut items, mut ids) = (Vec::new(), Vec::new());
+        let (room, mut claimed) = (flow.may_claim(now), 0);
         while ids.len() < OFFER_MAX_CHUNKS {
-            let Some(position) = flow.queue.pop_front() else { break };
-            if let Some(id) = self.outbox.lacking(position, slot) {
-                items.push(Item { position, sent: 0, done: false });
+            let next = flow.queue.pop_front().map(|position| (position, Cause::Written));
+            let may_claim = claimed < room;
+            let next = next.or_else(|| {
+                let position = may_claim.then(|| flow.healing.pop_front()).flatten()?;
+                Some((position, Cause::Healing))
+            });
+            let Some((position, cause)) = next else { break };
+            // What was written meanwhile is in the other queue.
+            if let Some(id) = self.outbox.lacking(position, slot)
+                && self.outbox.cause(position) == Some(cause)
+            {
+                claimed += usize::from(cause == Cause::Healing);
+                items.push(Item { position, cause, sent: 0, done: false });
                 ids.push(id);
             }
         }
@@ -45,9 +58,13 @@ impl Node {
         if flow.batches.is_empty() {
             flow.progress_at = now;
         }
+        if claimed > 0 {
+            flow.claims.begin(now, claimed);
+        }
         let batch = flow.next_batch;
         flow.next_batch = flow.next_batch.wrapping_add(1);
-        flow.batches.insert(batch, Batch { open: items.len(), items, answered: false, touched: now });
+        flow.batches
+            .insert(batch, Batch { open: items.len(), items, answered: false, offered: now, touched: now });
         self.send(slot, &Message::Offer { batch, ids: raw_ids(&ids) });
     }
 
@@ -59,18 +76,24 @@ impl Node {
         let Some(known) = flow.batches.get_mut(&batch).filter(fits) else { return };
         known.answered = true;
         flow.progress(now, batch);
-        let mut confirmed = Vec::new();
+        let (mut confirmed, mut later) = (Vec::new(), Vec::new());
         let mut full = false;
+        let claims = (0..).zip(answers).filter(|(index, _)| flow.claimed((batch, *index)).is_some());
+        let claims: Vec<_> = claims.map(|(_, answer)| answer).collect();
+        if !claims.is_empty() {
+            flow.claims.answered(claims.len(), claims.contains(&&Answer::Want));
+        }
         for (index, answer) in (0..).zip(answers) {
             match answer {
-                Answer::Have => confirmed.extend(flow.finish((batch, index))),
+                Answer::Have => confirmed.extend(flow.finish(now, (batch, index))),
                 Answer::Want => flow.wanted.push_back((batch, index)),
-                Answer::Later => {
-                    let again = flow.finish((batch, index)).map(|position| (now + ASK_AGAIN_MS, position));
-                    flow.later.extend(again);
-                }
-                Answer::Full => full |= flow.finish((batch, index)).is_some(),
+                Answer::Later => later.extend(flow.finish(now, (batch, index))),
+                Answer::Full => full |= flow.finish(now, (batch, index)).is_some(),
             }
+        }
+        for position in later {
+            let cause = self.outbox.cause(position);
+            flow.later.extend(cause.map(|cause| (now + ASK_AGAIN_MS, position, cause)));
         }
         confirmed.into_iter().for_each(|position| self.confirm(position, slot));
         if full {
@@ -113,7 +136,7 @@ impl Node {
                 self.job(job, Waiting::PushRead { at, place });
             }
             None => {
-                link.push.finish(place);
+                link.push.finish(self.now, place);
             }
         }
         true
@@ -131,12 +154,13 @@ impl Node {
                 self.gather(at.0, place, position, bytes);
             }
             JobResult::Chunk(None) => {
-                flow.finish(place);
+                flow.finish(now, place);
                 self.outbox.forget(position);
             }
             _ => {
-                flow.finish(place);
-                flow.later.push_back((now + ASK_AGAIN_MS, position));
+                flow.finish(now, place);
+                let cause = self.outbox.cause(position).unwrap_or(Cause::Healing);
+                flow.later.push_back((now + ASK_AGAIN_MS, position, cause));
                 self.note_unreadable(position);
                 self.note_damage();
             }
@@ -144,8 +168,13 @@ impl Node {
     }
 
     fn gather(&mut self, slot: Slot, place: Place, position: u64, bytes: Bytes) {
-        let Some(id) = self.outbox.lacking(position, slot) else { return };
+        let now = self.now;
         let Some(link) = self.peers.link(slot) else { return };
+        // It came there by another way meanwhile.
+        let Some(id) = self.outbox.lacking(position, slot) else {
+            link.push.finish(now, place);
+            return;
+        };
         if !link.push.gathered.is_empty() && link.push.gathered_bytes + bytes.len() > FRAME_MAX_BYTES {
             self.send_gathered(slot);
         }
@@ -178,11 +207,14 @@ impl Node {
         let mut confirmed = Vec::new();
         for place in kept {
             flow.progress(now, place.0);
-            confirmed.extend(flow.finish(*place));
+            if let Some(since) = flow.claimed(*place) {
+                flow.claims.arrived(now, since);
+            }
+            confirmed.extend(flow.finish(now, *place));
         }
         let mut full = false;
         for place in refused {
-            full |= flow.finish(*place).is_some();
+            full |= flow.finish(now, *place).is_some();
         }
         confirmed.into_iter().for_each(|position| self.confirm(position, slot));
         if full {
