@@ -70,6 +70,8 @@ impl Node {
         peer.told = ledger::Frontier::default();
         peer.told_at = None;
         peer.seen_at = now;
+        // It may have been about to give copies.
+        self.hasten_uneven();
     }
 
     pub(super) fn connected(&mut self, device: DeviceId, rtt: Millis) {
@@ -113,6 +115,7 @@ impl Node {
         let peer = self.peers.get_mut(slot);
         peer.comparing.hang_up();
         peer.auditing.hang_up(now);
+        self.probes_peer_gone(slot);
     }
 
     pub(super) fn take_frame(&mut self, device: DeviceId, lane: Lane, frame: &Bytes) {

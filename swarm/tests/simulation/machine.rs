@@ -302,6 +302,7 @@ impl Machine {
             ids.retain(|id| self.disk.chunks.get(id).is_none_or(|held| !held.unreplicated));
         }
         self.disk.wipe();
+        self.full = false;
     }
 
     /// Chunks of what it ever called safe.

@@ -81,8 +81,7 @@ impl World {
 
     /// The folder with the chunks is emptied while the machine is off.
     fn wipe(&mut self, index: usize) {
-        // Who lost what it kept in place of a full host, or what it has no room for any more, does not learn of it.
-        if self.is_tight() || !self.is_spare(index) {
+        if !self.is_spare(index) {
             return;
         }
         self.say(&format!("{index} is wiped"));
@@ -184,12 +183,22 @@ impl World {
     /// A person takes a machine out of the group. Who does so, and the others, may have seen more of its log, or less.
     fn remove_somebody(&mut self, index: usize) {
         let Some(by) = self.someone_up().filter(|by| *by != index) else { return };
-        if self.knows(by, index) && self.may_go(index) {
+        if self.may_remove(by, index) && self.may_go(index) {
             self.tally.removed += 1;
             self.crash(index);
             self.give_up_copies(index);
             self.remove(by, index);
         }
+    }
+
+    /// Whether both are on its roster. Who was only told at its pairing who is a member has none yet, and cannot change it.
+    fn may_remove(&self, by: usize, index: usize) -> bool {
+        let roster = self.machines[by].log.roster();
+        let is_on = |machine: usize| {
+            let device = roster.device_by_id(&self.machines[machine].device());
+            device.is_some_and(|device| !device.removed)
+        };
+        is_on(by) && is_on(index)
     }
 
     pub fn remove(&mut self, by: usize, index: usize) {

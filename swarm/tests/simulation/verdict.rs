@@ -194,9 +194,7 @@ impl World {
         let had_room = self.hosts().into_iter().filter(|host| !self.machines[*host].was_full).count();
         let any_full = had_room < weights.len();
         let target = usize::from(self.machines[member].log.roster().policy().copies.target);
-        // Who was removed while it gave away what hosts without room could not take left that to nobody.
-        let least = if any_full && !self.removed.is_empty() { 2 } else { target };
-        let needed = had_room.min(target).min(least);
+        let needed = had_room.min(target);
         let spoiled = self.spoiled.clone();
         for id in live_chunks(&mut self.machines[member]).into_iter().filter(|id| !spoiled.contains(id)) {
             let placed = |host: &&usize| self.machines[**host].disk.placed(&id);
