@@ -1,7 +1,7 @@
 //! Who is there: members, links, hellos and beats.
 //!
 //! ```text
-//!  Connected ─► Hello ──────────► greeted: frontier, facts, lost devices
+//!  Connected ─► Hello ──────────► greeted: frontier, lost devices; facts where the hello's digest differs
 //!                 ▲ again until heard         │
 //!                                             └─ Beat now and then: digests; what differs is exchanged
 //! ```
@@ -234,7 +234,6 @@ impl Node {
         }
         self.tell_outline_counters(slot);
         self.tell_frontier(slot);
-        self.tell_facts(slot);
         self.tell_lost(slot);
         self.fetch_peer_came();
         let now = self.now;

@@ -158,7 +158,7 @@ impl World {
         self.say(&format!("{newcomer} joins by {by}"));
         self.tally.joined += 1;
         self.tell_roster(by);
-        self.commit_soon(by);
+        self.keep_roster(by);
         let records = self.machines[by].log.records();
         let machine = &mut self.machines[newcomer];
         let now = machine.wall(self.now);
@@ -216,7 +216,22 @@ impl World {
         self.kept.extend(kept);
         self.removed.push(index);
         self.tell_roster(by);
-        self.commit_soon(by);
+        self.keep_roster(by);
+    }
+
+    /// What a person changed on the roster is durable when he is told that it is done.
+    fn keep_roster(&mut self, index: usize) {
+        let now = self.now;
+        self.machines[index].commit(now);
+        self.commit_soon(index);
+    }
+
+    /// Whether somebody else has all records of this one's roster, and keeps them: who joined by it would else be let in by nobody.
+    fn has_passed_on_its_roster(&self, index: usize) -> bool {
+        let records = self.machines[index].log.records();
+        let others = self.machines.iter().filter(|other| other.index != index && self.is_there(other.index));
+        let durable = others.filter(|other| !other.kind.joins && !other.commit_due);
+        durable.map(|other| other.log.records()).any(|theirs| records.iter().all(|one| theirs.contains(one)))
     }
 
     /// Whether the group can do without a machine: the first one stays, and enough hosts.
@@ -224,7 +239,8 @@ impl World {
         let gone = self.removed.len() + self.machines.iter().filter(|machine| machine.destroyed).count();
         let left = self.hosts().into_iter().filter(|host| *host != index).count();
         let there = self.is_member(index) && !self.machines[index].destroyed;
-        index > 0 && there && gone < GONE_MAX && left >= HOSTS_LEFT && self.is_spare(index)
+        let may_be_missed = gone < GONE_MAX && left >= HOSTS_LEFT;
+        index > 0 && there && may_be_missed && self.is_spare(index) && self.has_passed_on_its_roster(index)
     }
 
     /// Gives room back, sets the clock, looks through the disk.
