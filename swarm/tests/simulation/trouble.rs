@@ -276,6 +276,8 @@ impl World {
         self.tally.gave_no_room_any_more_and_left += 1;
         self.machines[index].kind.contributed = 0;
         self.tell_facts(index);
+        // It waits for good where the others cannot take what it has.
+        self.make_room_for_two();
         self.settle_exactly(settle_max_ms);
         self.remove(0, index);
         self.settle(settle_max_ms);
