@@ -3,6 +3,7 @@
 use chunkstore::ChunkId;
 use swarm::placement::{HostWeight, owners};
 
+use crate::machine::Machine;
 use crate::scenarios::{MINUTE_MS, hosts, started};
 use crate::verdict::live_chunks;
 use crate::world::World;
@@ -31,7 +32,7 @@ fn one_is_full() -> World {
 
 /// Owners of a chunk with room for it or not, and those that have room.
 fn owners_of(world: &World, id: &ChunkId) -> (Vec<usize>, Vec<usize>) {
-    let weights: Vec<_> = world.machines.iter().map(|machine| machine.weight()).collect();
+    let weights: Vec<_> = world.machines.iter().map(Machine::weight).collect();
     let roomy: Vec<_> = weights.iter().map(|host| HostWeight { full: false, ..host.clone() }).collect();
     let of = |weights: &[HostWeight]| {
         let owners = owners(id.partition(), weights, TARGET);
