@@ -1,7 +1,7 @@
 //! Who is there: members, links, hellos and beats.
 //!
 //! ```text
-//!  Connected ─► Hello ──────────► greeted: frontier, facts, lost devices
+//!  Connected ─► Hello ──────────► greeted: frontier, lost devices; facts where the hello's digest differs
 //!                 ▲ again until heard         │
 //!                                             └─ Beat now and then: digests; what differs is exchanged
 //! ```
@@ -70,6 +70,8 @@ impl Node {
         peer.told = ledger::Frontier::default();
         peer.told_at = None;
         peer.seen_at = now;
+        // It may have been about to give copies.
+        self.hasten_uneven();
     }
 
     pub(super) fn connected(&mut self, device: DeviceId, rtt: Millis) {
@@ -113,6 +115,7 @@ impl Node {
         let peer = self.peers.get_mut(slot);
         peer.comparing.hang_up();
         peer.auditing.hang_up(now);
+        self.probes_peer_gone(slot);
     }
 
     pub(super) fn take_frame(&mut self, device: DeviceId, lane: Lane, frame: &Bytes) {
@@ -231,7 +234,6 @@ impl Node {
         }
         self.tell_outline_counters(slot);
         self.tell_frontier(slot);
-        self.tell_facts(slot);
         self.tell_lost(slot);
         self.fetch_peer_came();
         let now = self.now;

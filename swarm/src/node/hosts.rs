@@ -200,6 +200,7 @@ impl Node {
             self.surplus.note(&kept, &self.hosts);
         }
         (self.hosts.last, self.hosts.slots) = (hosts, slots);
+        self.hasten_uneven();
         self.outbox.unassigned = true;
         self.unpark_all();
     }

@@ -53,6 +53,7 @@ use bytes::Bytes;
 use ledger::identity::{DeviceId, WorkspaceId};
 use ledger::{Frontier, OutlineCounters};
 
+use self::comparing::Probes;
 use self::copied::Copied;
 use self::fetch::Fetches;
 use self::garbage::Garbage;
@@ -103,6 +104,7 @@ pub struct Node {
     fetches: Fetches,
     holders: Holders,
     mending: Mending,
+    probes: Probes,
     garbage: Garbage,
     /// When chunks last came or went: what hosts keep differs meanwhile.
     moved_at: Option<Millis>,
@@ -144,6 +146,7 @@ impl Node {
             fetches: Fetches::default(),
             holders: Holders::default(),
             mending: Mending::default(),
+            probes: Probes::default(),
             garbage: Garbage::default(),
             moved_at: None,
             logs_at: 0,

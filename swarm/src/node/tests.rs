@@ -17,6 +17,7 @@ use crate::output::{Job, StoreRefusal};
 use crate::wire::{Answer, CAPABILITIES, Digests, GROUPS, Message, Said};
 
 mod fewest;
+mod meeting;
 mod once;
 mod ordering;
 mod pace;

@@ -90,6 +90,17 @@ impl Disk {
         have
     }
 
+    /// The same for who cannot tell what is named: what is doomed stays so.
+    pub fn look_for(&mut self, ids: &[ChunkId]) -> Vec<bool> {
+        self.flush();
+        for id in ids.iter().filter(|id| !self.doomed.contains(id)) {
+            if let Some(held) = self.chunks.get_mut(id) {
+                held.placed = true;
+            }
+        }
+        self.count(ids)
+    }
+
     /// Looks without touching anything.
     pub fn count(&self, ids: &[ChunkId]) -> Vec<bool> {
         ids.iter().map(|id| self.looks_good(id)).collect()

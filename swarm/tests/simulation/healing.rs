@@ -1,7 +1,7 @@
 //! What a host should keep and does not comes back without a command, and costs what was missing; when all is well nothing is said.
 
 use chunkstore::ChunkId;
-use swarm::Input;
+use swarm::{Input, Urgency};
 
 use crate::machine::Kind;
 use crate::scenarios::{MINUTE_MS, bytes, host, hosts, started};
@@ -71,6 +71,16 @@ fn what_one_host_lost_without_noticing_comes_back_within_an_hour() {
     let size: usize = live.iter().map(|id| world.machines[2].disk.chunks[id].bytes.len()).sum();
     let talk = world.traffic() - before - size as u64;
     assert!(talk < 3600 * 3 * 2 * 5, "{talk} bytes beside the chunks");
+}
+
+#[test]
+fn what_an_owner_lost_and_reads_is_a_durable_copy_at_once() {
+    let mut world = worked(&hosts(3));
+    let id = live_chunks(&mut world.machines[0]).into_iter().next().unwrap();
+    world.machines[2].disk.chunks.remove(&id);
+    world.fetch(2, id, Urgency::Now);
+    world.run(1_000);
+    assert!(world.machines[2].disk.placed(&id));
 }
 
 #[test]

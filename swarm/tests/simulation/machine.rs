@@ -261,7 +261,7 @@ impl Machine {
     /// What is wanted here of what another owner has. A blind host cannot tell what nothing names any more.
     fn lacking(&mut self, ids: &[ChunkId]) -> Vec<ChunkId> {
         // What is doomed here is not wanted because another keeps it still.
-        let have = if self.kind.blind { self.disk.count(ids) } else { self.disk.have(ids) };
+        let have = if self.kind.blind { self.disk.look_for(ids) } else { self.disk.have(ids) };
         let mut lacking: Vec<_> = ids.iter().zip(have).filter(|(_, have)| !have).map(|(id, _)| *id).collect();
         if !self.kind.blind {
             let live = live_chunks(self);
@@ -302,6 +302,7 @@ impl Machine {
             ids.retain(|id| self.disk.chunks.get(id).is_none_or(|held| !held.unreplicated));
         }
         self.disk.wipe();
+        self.full = false;
     }
 
     /// Chunks of what it ever called safe.

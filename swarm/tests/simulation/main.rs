@@ -10,7 +10,7 @@
 //!  workload.rs  what people do, and what goes wrong with machines and cables
 //!  trouble.rs   what goes wrong with disks and clocks; who comes and who goes
 //!  tally.rs     how often
-//!  scenarios.rs, holders.rs, unnamed.rs, damage.rs, healing.rs, leaving.rs, removal.rs, garbage.rs, audits.rs, large.rs, long.rs   groups in which one thing happens
+//!  scenarios.rs, holders.rs, unnamed.rs, damage.rs, healing.rs, leaving.rs, removal.rs, room.rs, garbage.rs, audits.rs, large.rs, long.rs   groups in which one thing happens
 //!  verdict.rs   what must hold while it runs, and after it became quiet
 //!  cast.rs      keys
 //! ```
@@ -38,6 +38,7 @@ mod network;
 mod policy;
 mod random;
 mod removal;
+mod room;
 mod scenarios;
 mod seeds;
 mod tally;

@@ -81,8 +81,7 @@ impl World {
 
     /// The folder with the chunks is emptied while the machine is off.
     fn wipe(&mut self, index: usize) {
-        // Who lost what it kept in place of a full host, or what it has no room for any more, does not learn of it.
-        if self.is_tight() || !self.is_spare(index) {
+        if !self.is_spare(index) {
             return;
         }
         self.say(&format!("{index} is wiped"));
@@ -159,7 +158,7 @@ impl World {
         self.say(&format!("{newcomer} joins by {by}"));
         self.tally.joined += 1;
         self.tell_roster(by);
-        self.commit_soon(by);
+        self.keep_roster(by);
         let records = self.machines[by].log.records();
         let machine = &mut self.machines[newcomer];
         let now = machine.wall(self.now);
@@ -184,12 +183,22 @@ impl World {
     /// A person takes a machine out of the group. Who does so, and the others, may have seen more of its log, or less.
     fn remove_somebody(&mut self, index: usize) {
         let Some(by) = self.someone_up().filter(|by| *by != index) else { return };
-        if self.knows(by, index) && self.may_go(index) {
+        if self.may_remove(by, index) && self.may_go(index) {
             self.tally.removed += 1;
             self.crash(index);
             self.give_up_copies(index);
             self.remove(by, index);
         }
+    }
+
+    /// Whether both are on its roster. Who was only told at its pairing who is a member has none yet, and cannot change it.
+    fn may_remove(&self, by: usize, index: usize) -> bool {
+        let roster = self.machines[by].log.roster();
+        let is_on = |machine: usize| {
+            let device = roster.device_by_id(&self.machines[machine].device());
+            device.is_some_and(|device| !device.removed)
+        };
+        is_on(by) && is_on(index)
     }
 
     pub fn remove(&mut self, by: usize, index: usize) {
@@ -207,7 +216,22 @@ impl World {
         self.kept.extend(kept);
         self.removed.push(index);
         self.tell_roster(by);
-        self.commit_soon(by);
+        self.keep_roster(by);
+    }
+
+    /// What a person changed on the roster is durable when he is told that it is done.
+    fn keep_roster(&mut self, index: usize) {
+        let now = self.now;
+        self.machines[index].commit(now);
+        self.commit_soon(index);
+    }
+
+    /// Whether somebody else has all records of this one's roster, and keeps them: who joined by it would else be let in by nobody.
+    fn has_passed_on_its_roster(&self, index: usize) -> bool {
+        let records = self.machines[index].log.records();
+        let others = self.machines.iter().filter(|other| other.index != index && self.is_there(other.index));
+        let durable = others.filter(|other| !other.kind.joins && !other.commit_due);
+        durable.map(|other| other.log.records()).any(|theirs| records.iter().all(|one| theirs.contains(one)))
     }
 
     /// Whether the group can do without a machine: the first one stays, and enough hosts.
@@ -215,7 +239,8 @@ impl World {
         let gone = self.removed.len() + self.machines.iter().filter(|machine| machine.destroyed).count();
         let left = self.hosts().into_iter().filter(|host| *host != index).count();
         let there = self.is_member(index) && !self.machines[index].destroyed;
-        index > 0 && there && gone < GONE_MAX && left >= HOSTS_LEFT && self.is_spare(index)
+        let may_be_missed = gone < GONE_MAX && left >= HOSTS_LEFT;
+        index > 0 && there && may_be_missed && self.is_spare(index) && self.has_passed_on_its_roster(index)
     }
 
     /// Gives room back, sets the clock, looks through the disk.
@@ -251,6 +276,8 @@ impl World {
         self.tally.gave_no_room_any_more_and_left += 1;
         self.machines[index].kind.contributed = 0;
         self.tell_facts(index);
+        // It waits for good where the others cannot take what it has.
+        self.make_room_for_two();
         self.settle_exactly(settle_max_ms);
         self.remove(0, index);
         self.settle(settle_max_ms);

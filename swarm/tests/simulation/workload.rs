@@ -226,7 +226,7 @@ impl World {
     }
 
     /// Where fewer than two hosts have room nothing new can ever be safe: people are told so, and make some.
-    fn make_room_for_two(&mut self) {
+    pub fn make_room_for_two(&mut self) {
         let hosts = self.hosts();
         let has_room = |host: &&usize| {
             let machine = &self.machines[**host];

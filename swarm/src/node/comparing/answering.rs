@@ -6,7 +6,7 @@ use super::SETTLE_MS;
 use super::marks::{group_mark, partition_mark};
 use crate::node::Node;
 use crate::node::jobs::{At, Waiting};
-use crate::node::peer::{ME, Slot};
+use crate::node::peer::Slot;
 use crate::output::{Job, JobResult};
 use crate::wire::{GroupMark, LISTED_MAX_IDS, Message, RawId, Said, raw_ids};
 
@@ -68,11 +68,11 @@ impl Node {
         after: Option<RawId>,
     ) {
         let now = self.now;
-        let keepers = |partition: u16| self.hosts.keepers(partition);
+        // Who stands in for a host without room asks too, and there may be something here that this device does not own any more.
         partitions.retain(|partition| {
+            let owns = |owners: &[Slot]| owners.contains(&slot);
             *partition < PARTITIONS
-                && keepers(*partition).contains(&ME)
-                && keepers(*partition).contains(&slot)
+                && (owns(self.hosts.keepers(*partition)) || owns(self.hosts.owners(*partition)))
         });
         partitions.sort_unstable();
         partitions.dedup();

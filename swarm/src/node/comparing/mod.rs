@@ -9,15 +9,21 @@
 //!                                                       mending.rs ◄─ Job::Lacking ◄─ (4096 ids at a time) ◄─┘
 //! ```
 //!
+//! Where an owner has no room, sums say nothing: `uneven.rs`.
+//!
 //! A difference may be none of ours: the other lacks something, or keeps what nothing names any more. Then the lists brought nothing
 //! to fetch, and are not asked for again for a day, or an hour if what is kept changed.
 
 mod answering;
 mod marks;
 mod steps;
+mod uneven;
+
+pub(super) use self::uneven::Probes;
 
 use chunkstore::{ChunkId, PartitionSum};
 
+use self::uneven::{Probing, Uneven};
 use super::Node;
 use super::backoff::Backoff;
 use super::pace::Pace;
@@ -92,6 +98,7 @@ pub(super) struct Comparing {
     next_question: u32,
     open: Option<Open>,
     seen: [Seen; GROUPS as usize],
+    uneven: Uneven,
 }
 
 /// Digests of a group here and there.
@@ -120,16 +127,27 @@ enum Step {
     Asked { sums: Vec<(u16, PartitionSum)>, mark: GroupMark, detailed: bool },
     /// The peer was asked for a list, or the list is being looked up, or room is waited for.
     Listing(Listing),
+    /// Hosts without room are asked what they have of a page of the list.
+    Probing(Probing),
 }
 
 struct Listing {
     partitions: Vec<u16>,
-    pair: Pair,
+    what: Listed,
     /// Where the next page begins, if there is one.
     after: Option<ChunkId>,
     /// So many were lacking so far.
     found: usize,
     waits_for_room: bool,
+}
+
+/// Why a list is asked for.
+#[derive(Clone, Copy)]
+enum Listed {
+    /// This difference is looked into.
+    Difference(Pair),
+    /// The two need not have the same.
+    Uneven,
 }
 
 impl Seen {
@@ -164,11 +182,13 @@ impl Comparing {
             next_question: 0,
             open: None,
             seen: [Seen::default(); GROUPS as usize],
+            uneven: Uneven::new(now),
         }
     }
 
     /// The peer is here.
     pub(super) fn begin(&mut self, now: Millis) {
+        self.uneven.hasten(now);
         self.step_at = now + SETTLE_MS;
         if self.passed_at.is_none_or(|at| now >= at + PASS_EVERY_MS) {
             self.soon = GROUPS;
@@ -178,10 +198,12 @@ impl Comparing {
     /// The peer is gone.
     pub(super) fn hang_up(&mut self) {
         self.open = None;
+        self.uneven.group = 0;
     }
 
     pub(super) fn next_wake(&self) -> Option<Millis> {
-        Some(self.open.as_ref().map_or(self.step_at, |open| open.until))
+        let next = self.step_at.min(self.uneven.again.next);
+        Some(self.open.as_ref().map_or(next, |open| open.until))
     }
 
     fn question(&mut self) -> u32 {
@@ -205,6 +227,7 @@ impl Comparing {
         self.open = None;
         self.again.grow(now);
         self.step_at = self.again.next;
+        self.uneven.again.next = self.uneven.again.next.max(self.again.next);
     }
 
     /// Goes on with the next group.

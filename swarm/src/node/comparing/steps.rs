@@ -4,7 +4,8 @@ use chunkstore::{ChunkId, PartitionSum};
 
 use super::marks::{group_mark, partition_mark};
 use super::{
-    ANSWER_MAX_MS, JOB_MAX_MS, Listing, Open, Pair, QUIET_STEP_MS, ROOM_EVERY_MS, SETTLE_MS, STABLE_MS, Step,
+    ANSWER_MAX_MS, JOB_MAX_MS, Listed, Listing, Open, Pair, QUIET_STEP_MS, ROOM_EVERY_MS, SETTLE_MS,
+    STABLE_MS, Step,
 };
 use crate::input::Millis;
 use crate::node::Node;
@@ -27,6 +28,10 @@ impl Node {
                 _ => comparing.retry(now),
             };
         }
+        if comparing.open.is_none() && now >= comparing.uneven.again.next {
+            self.compare_uneven(slot);
+        }
+        let comparing = &mut self.peers.get_mut(slot).comparing;
         if comparing.open.is_some() || now < comparing.step_at {
             return;
         }
@@ -125,10 +130,10 @@ impl Node {
             sums.iter().any(|(own, sum)| own == partition && partition_mark(sum) != *mark)
         };
         let partitions = marks.iter().filter(differs).map(|(partition, _)| *partition).collect();
-        self.ask_list(slot, Listing { partitions, pair, after: None, found: 0, waits_for_room: false });
+        self.ask_list(slot, Listing::new(partitions, Listed::Difference(pair)));
     }
 
-    fn ask_list(&mut self, slot: Slot, mut listing: Listing) {
+    pub(super) fn ask_list(&mut self, slot: Slot, mut listing: Listing) {
         let now = self.now;
         if listing.partitions.is_empty() {
             return self.listed_all(slot, &listing);
@@ -144,7 +149,6 @@ impl Node {
     }
 
     pub(in crate::node) fn take_listed(&mut self, slot: Slot, question: u32, ids: &[RawId]) {
-        let now = self.now;
         let Some(at) = self.peers.link(slot).map(|link| (slot, link.generation)) else { return };
         let comparing = &mut self.peers.get_mut(slot).comparing;
         let Some(Open { step: Step::Listing(mut listing), .. }) = comparing.take(question) else { return };
@@ -153,7 +157,16 @@ impl Node {
         listing.after = last;
         let wanted = ids.iter().map(|id| ChunkId(*id));
         let ids = wanted.filter(|id| listing.partitions.contains(&id.partition())).collect();
-        let question = comparing.open(now + JOB_MAX_MS, Step::Listing(listing));
+        match listing.what {
+            Listed::Difference(_) => self.look_what_lacks(at, listing, ids),
+            Listed::Uneven => self.ask_who_is_full(at, listing, ids),
+        }
+    }
+
+    /// These of a page should be here.
+    pub(super) fn look_what_lacks(&mut self, at: At, listing: Listing, ids: Vec<ChunkId>) {
+        let until = self.now + JOB_MAX_MS;
+        let question = self.peers.get_mut(at.0).comparing.open(until, Step::Listing(listing));
         self.job(Job::Lacking { ids }, Waiting::Lacking { at, question });
     }
 
@@ -197,10 +210,13 @@ impl Node {
         let now = self.now;
         let jitter = self.jitter(JITTER_MS);
         let comparing = &mut self.peers.get_mut(slot).comparing;
+        let Listed::Difference(pair) = listing.what else {
+            return comparing.uneven_listed(now, listing.found > 0);
+        };
         let seen = &mut comparing.seen[usize::from(comparing.group)];
         seen.differs = None;
         if listing.found == 0 {
-            seen.fruitless = Some((listing.pair, now));
+            seen.fruitless = Some((pair, now));
         } else {
             comparing.again.reset(now);
         }

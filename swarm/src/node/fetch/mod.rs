@@ -208,12 +208,19 @@ impl Node {
         placed: Option<Bytes>,
         result: &JobResult,
     ) {
-        let Some(fetch) = self.fetches.by_id.get_mut(&id) else { return };
+        // Nobody waits for a receipt, and it is a copy all the same: others count on it when they compare.
+        if placed.is_some() && matches!(result, JobResult::Stored(Ok(()))) {
+            self.hosting.flush_soon(self.now);
+        }
+        if !self.fetches.by_id.contains_key(&id) {
+            return;
+        }
         // Who has no room left to keep it can still read it.
         if let (JobResult::Stored(Err(StoreRefusal::Full)), Some(bytes)) = (result, placed) {
             let store = Job::Store { id, bytes, why: Reason::Cached };
             return self.job(store, Waiting::FetchStore { from, id, placed: None });
         }
+        let Some(fetch) = self.fetches.by_id.get_mut(&id) else { return };
         fetch.storing = false;
         match result {
             JobResult::Stored(Ok(())) => {

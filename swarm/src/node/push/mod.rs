@@ -138,6 +138,13 @@ impl PushFlow {
         stalled.into_iter().chain(self.later.front().map(|(at, ..)| *at)).min()
     }
 
+    /// A number for an offer.
+    pub(super) fn number(&mut self) -> u32 {
+        let batch = self.next_batch;
+        self.next_batch = batch.wrapping_add(1);
+        batch
+    }
+
     fn progress(&mut self, now: Millis, batch: u32) {
         self.progress_at = now;
         self.stall = STALL_MS;

@@ -61,14 +61,16 @@ impl Node {
         if claimed > 0 {
             flow.claims.begin(now, claimed);
         }
-        let batch = flow.next_batch;
-        flow.next_batch = flow.next_batch.wrapping_add(1);
+        let batch = flow.number();
         flow.batches
             .insert(batch, Batch { open: items.len(), items, answered: false, offered: now, touched: now });
         self.send(slot, &Message::Offer { batch, ids: raw_ids(&ids) });
     }
 
     pub(in crate::node) fn take_answers(&mut self, slot: Slot, batch: u32, answers: &[Answer]) {
+        if self.take_probed(slot, batch, answers) {
+            return;
+        }
         let now = self.now;
         let Some(link) = self.peers.link(slot) else { return };
         let flow = &mut link.push;
