@@ -74,7 +74,8 @@ impl Running {
     fn told(&self, given: Given) -> Contribution {
         let minute = ui::moment::minute_of_week();
         let traffic = locked(&self.traffic);
-        let now = traffic.rates(given.up, given.down).effective(minute);
+        // What the network goes by, and not what it should.
+        let now = self.group.allowed();
         Contribution {
             contributed: given.contribute.0,
             reserve: given.reserve.0,
@@ -126,6 +127,10 @@ impl Host for Running {
             saved_bytes: usage.saved_by_dedup_bytes,
             compressed_away_bytes: usage.saved_by_compression_bytes,
         }
+    }
+
+    fn chunks_by_partition(&self) -> Result<Vec<u64>, Refusal> {
+        self.store.chunks_by_partition().map_err(|error| Refusal::Failed(error.to_string()))
     }
 
     fn room(&self) -> Option<Room> {

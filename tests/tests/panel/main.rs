@@ -10,6 +10,7 @@ mod hands;
 mod newcomer;
 mod pages;
 mod safety;
+mod storage;
 
 use std::net::TcpListener;
 

@@ -4,6 +4,7 @@ import { bus, get, state } from '../api.js';
 import { button, h, replace } from '../dom.js';
 import { dayOf, timeOf } from '../format.js';
 import { load, notice } from '../parts/feedback.js';
+import { Forecast } from '../parts/forecast.js';
 import { speedOf } from '../parts/speeds.js';
 import { t } from '../strings.js';
 import { nameOf } from './details.js';
@@ -57,9 +58,22 @@ function grouped(lines) {
   return days;
 }
 
+// By device.
+const forecasts = new Map();
+
+function leftOf(peer) {
+  if (!forecasts.has(peer.device)) forecasts.set(peer.device, new Forecast());
+  return forecasts.get(peer.device).left(peer.outstanding_chunks);
+}
+
 function showTransfers(place) {
   const busy = (state.status?.peers ?? []).filter((peer) => peer.outstanding_chunks > 0 || peer.behind > 0);
   place.hidden = busy.length === 0;
   replace(place, h('h2', {}, t.activity.transfers), h('ul', { class: 'shares' }, busy.map((peer) => h('li', {}, h('strong', {}, peer.name),
-    h('span', { class: 'hint' }, [speedOf(peer.device), peer.outstanding_chunks > 0 && t.devices.chunks(peer.outstanding_chunks), peer.behind > 0 && t.devices.behind(peer.behind)].filter(Boolean).join(' · '))))));
+    h('span', { class: 'hint' }, [speedOf(peer.device), timeLeft(peer), peer.outstanding_chunks > 0 && t.devices.chunks(peer.outstanding_chunks), peer.behind > 0 && t.devices.behind(peer.behind)].filter(Boolean).join(' · '))))));
+}
+
+function timeLeft(peer) {
+  const seconds = leftOf(peer);
+  return seconds !== null && peer.outstanding_chunks > 0 ? t.activity.left(seconds) : null;
 }

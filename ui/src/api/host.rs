@@ -29,6 +29,12 @@ pub trait Host: Send + Sync + 'static {
     /// What the chunk store holds.
     fn stored(&self) -> Stored;
 
+    /// How many chunks of each partition are here, in order.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the index cannot be read.
+    fn chunks_by_partition(&self) -> Result<Vec<u64>, Refusal>;
+
     /// What the disk under the data folder has; none where the system does not tell.
     fn room(&self) -> Option<Room>;
 

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::answers::{
     Contribution, ContributionChange, Device, Finding, Holding, HourSpan, IfLost, Invitation, InviteRequest,
-    JoinRequest, Joined, Keys, Leave, LeaveRequest, Peer, Policy, PolicyChange, Relaying, Scope, Setting,
+    JoinRequest, Joined, Keys, Leave, LeaveRequest, Owned, Peer, Policy, PolicyChange, Relaying, Scope, Setting,
     SettingChange, WaitFor, Waited,
 };
 
@@ -70,6 +70,10 @@ impl Host for TestHost {
 
     fn stored(&self) -> Stored {
         Stored { chunks: 6, live_bytes: 5, cached_bytes: 1, saved_bytes: 7, compressed_away_bytes: 9 }
+    }
+
+    fn chunks_by_partition(&self) -> Result<Vec<u64>, Refusal> {
+        Ok((0..4096).map(|partition| u64::from(partition < 65)).collect())
     }
 
     fn room(&self) -> Option<Room> {
@@ -154,7 +158,12 @@ impl Group for Alone {
             contributed: 1,
             used: 5,
             leaving: false,
+            site: "cellar".into(),
         }]
+    }
+
+    fn owned(&self) -> Vec<Owned> {
+        vec![Owned { device: "DEVICE".into(), partitions: 4096, groups: vec![64; 64] }]
     }
 
     fn invite(&self, asked: &InviteRequest) -> Result<Invitation, Refusal> {

@@ -134,6 +134,7 @@ fn looks(guard: &Arc<Guard>) -> Router<Api> {
         .route("/search", get(entries::search))
         .route("/openapi.json", get(super::openapi::document))
         .route("/storage", get(panel::storage))
+        .route("/storage/distribution", get(panel::distribution))
         .route("/storage/written", get(panel::written))
         .route("/qr", post(panel::qr))
         .merge(own)

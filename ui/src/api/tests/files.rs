@@ -157,6 +157,12 @@ fn a_page_hears_of_a_change_and_what_watches_finds_numbers() {
     let (_, storage) = served.get("/storage");
     assert_eq!((&storage["disk_bytes"], &storage["target"]), (&json!(1000), &json!(3)));
     write(&served.host.drive, b"mine", b"12345");
+    let (_, spread) = served.get("/storage/distribution");
+    let here = spread["chunks_here"].as_array().unwrap();
+    assert_eq!((here.len(), &here[0], &here[1], &here[2]), (64, &json!(64), &json!(1), &json!(0)));
+    let device = &spread["devices"][0];
+    assert_eq!((&device["owned"], &device["used"], &device["this"]), (&json!(4096), &json!(5), &json!(true)));
+    assert_eq!((&spread["partitions"], &spread["copies"]), (&json!(4096), &json!(3)));
     let (_, written) = served.get("/storage/written");
     assert_eq!((&written["complete"], &written["devices"][0]["user_name"]), (&json!(true), &json!("owner")));
     assert!(written["devices"][0]["bytes"].as_u64().unwrap() >= 5, "{written}");
