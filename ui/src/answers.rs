@@ -424,10 +424,16 @@ pub struct Joined {
 /// One entry of `log`, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
+    /// Its place in the log: what `before` takes; none for what is no change of the drive.
+    #[serde(default)]
+    pub id: Option<String>,
     /// When.
     pub time: String,
     /// Which device.
     pub device: String,
+    /// Whose device that is, by name, as far as the drive's roster tells.
+    #[serde(default)]
+    pub user: Option<String>,
     /// What happened, in words.
     pub what: String,
     /// To which path, as far as it is known.

@@ -9,6 +9,7 @@ mod files;
 mod hands;
 mod newcomer;
 mod pages;
+mod previews;
 mod safety;
 mod storage;
 

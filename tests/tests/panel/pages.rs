@@ -51,38 +51,6 @@ fn every_page_opens_without_a_complaint_in_light_dark_and_on_a_phone() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
-/// The least that is a PDF.
-const PDF: &str = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n\
-3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>endobj\n\
-4 0 obj<</Length 40>>stream\nBT /F 24 Tf 40 100 Td (A letter) Tj ET   \nendstream endobj\ntrailer<</Root 1 0 R>>\n";
-
-#[test]
-fn files_are_shown_as_what_they_are() {
-    let open = Open::start();
-    let (mount, browser) = (open.daemon.mount(), &open.browser);
-    let picture = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"300\" height=\"200\"><rect width=\"300\" height=\"200\" fill=\"teal\"/></svg>";
-    for (name, content) in
-        [("a picture.svg", picture), ("letter.pdf", PDF), ("notes.md", "# Notes\n\nplain *text*")]
-    {
-        fs::write(mount.join(name), content).unwrap();
-    }
-    browser.click(".rows .entry-name", "a picture.svg");
-    browser.wait("the picture", || {
-        browser.run("return document.querySelector('.stage img')?.naturalWidth", &[]) == json!(300)
-    });
-    browser.shot("preview-image");
-    browser.click("dialog button", "Next file");
-    browser.wait_for("dialog h2", "letter.pdf");
-    browser.wait("the viewer", || {
-        browser.run("return document.querySelector('.stage iframe') !== null", &[]) == json!(true)
-    });
-    browser.shot("preview-pdf");
-    browser.click("dialog button", "Next file");
-    browser.wait_for(".stage pre", "plain *text*");
-    browser.shot("preview-text");
-    assert_eq!(browser.complaints(), Vec::<String>::new());
-}
-
 #[test]
 fn the_panel_is_light_and_says_what_is_the_case() {
     let open = Open::start();

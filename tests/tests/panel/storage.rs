@@ -180,6 +180,8 @@ fn who_holds_which_part_is_drawn_as_the_group_has_it() {
     let told = || first.api("/storage/distribution");
     let sum = |list: &Value| list.as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).sum::<u64>();
     eventually("all chunks are in the index", || sum(&told()["chunks_here"]) == first.api("/storage")["chunks"]);
+    let used = |of: &Value| of["used"].as_u64().unwrap() > 24 << 20;
+    eventually("the other one tells what it uses", || used(&told()["devices"][1]));
     let spread = told();
     assert!(sum(&spread["chunks_here"]) > 100, "{spread}");
     assert_eq!(spread["chunks_here"].as_array().unwrap().len(), 64);
@@ -187,7 +189,7 @@ fn who_holds_which_part_is_drawn_as_the_group_has_it() {
         let of = &spread["devices"][device];
         // Of two computers each keeps everything.
         assert_eq!((&of["name"], &of["owned"], sum(&of["owned_by_group"])), (&json!(name), &json!(4096), 4096));
-        assert!(of["used"].as_u64().unwrap() > 24 << 20, "{of}");
+        assert!(used(of), "{of}");
     }
     first.page("Storage");
     let browser = &first.browser;

@@ -75,6 +75,7 @@ export const health = {
     left: (seconds) => `about ${duration(seconds)} to go`,
     none: 'Nothing has happened in this drive yet',
     noneHint: 'What people and computers do here is listed with its time.',
+    by: (user, device) => `${user}, on ${device},`,
     more: 'Show more',
   },
 };

@@ -450,6 +450,12 @@ fn status_names_what_scripts_rely_on() {
     let (_, log) = served.get("/log?limit=1000");
     assert!(log.as_array().unwrap().iter().all(|line| line["time"].as_str().unwrap().ends_with('Z')));
     assert_eq!(served.get("/log?limit=100000").0, 400);
+    let lines = log.as_array().unwrap();
+    let (newest, older) = lines.split_first().unwrap();
+    assert!(!older.is_empty(), "{log}");
+    let (_, rest) = served.get(&format!("/log?limit=1000&before={}", newest["id"].as_str().unwrap()));
+    assert_eq!(rest, json!(older), "it goes on where the first part ended");
+    assert_eq!(served.get("/log?before=yesterday").0, 409);
 }
 
 #[test]

@@ -51,15 +51,16 @@ pub(super) fn router(api: Api, guard: &Arc<Guard>) -> Router {
     let known = Router::new()
         .nest(API_PREFIX, routes(guard, &api).layer(compressed()))
         .merge(for_scope(Router::new().route("/metrics", get(panel::metrics)), Scope::Read))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(in_time))
+        .merge(streams())
+        // Behind all routes: it holds for those that are there.
         .fallback(async || {
             ApiError::new(StatusCode::NOT_FOUND, "this API has no such route; see docs/api.md")
         })
         .method_not_allowed_fallback(async || {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this route takes another method; see docs/api.md")
         })
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn(in_time))
-        .merge(streams())
         .layer(from_fn_with_state(Arc::clone(guard), guard_caller));
     let anybody = open_routes(guard).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(from_fn(in_time));
     anybody.merge(known).layer(from_fn_with_state(Arc::clone(guard), guard_place)).with_state(api)
