@@ -320,6 +320,7 @@ impl Begun {
             keeps_replicas: self.settings.replicas,
             only_here_after: self.settings.only_here.duration(),
             stop: self.stop.clone(),
+            panel_passphrase: self.settings.panel_passphrase,
             keys: Mutex::new(()),
         })
     }

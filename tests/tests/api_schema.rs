@@ -113,7 +113,9 @@ impl Described {
         let described = described.cloned().unwrap_or(problem);
         let kind = answer.headers()["content-type"].to_str().unwrap().to_string();
         let schema = &described["content"][&kind]["schema"]["$ref"];
-        let name = schema.as_str().unwrap_or_else(|| panic!("{method} {route}: {status} of {kind} is not in {described}"));
+        let name = schema
+            .as_str()
+            .unwrap_or_else(|| panic!("{method} {route}: {status} of {kind} is not in {described}"));
         let value = answer.body_mut().read_json().unwrap();
         self.seen.push((name.into(), value));
         status
@@ -127,7 +129,8 @@ impl Described {
             .map(|(name, value)| json!([{ "$ref": name, "components": self.document["components"] }, value]))
             .collect();
         let mut python = Command::new(tests::tool_file("schemathesis/bin/python"));
-        let mut python = python.args(["-c", FITS]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut python =
+            python.args(["-c", FITS]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         python.stdin.take().unwrap().write_all(json!(pairs).to_string().as_bytes()).unwrap();
         let ended = python.wait_with_output().unwrap();
         assert!(ended.status.success());

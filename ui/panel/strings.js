@@ -36,5 +36,8 @@ export const t = {
     command: 'peerdrive panel',
     why: 'A link works once, within an hour. After that this browser stays signed in until the daemon stops.',
     signedOut: 'You are signed out',
+    passphrase: 'Open the panel with your passphrase',
+    passphraseWhy: 'This computer asks for it besides the link (setting panel_passphrase).',
+    open: 'Open',
   },
 };

@@ -379,7 +379,8 @@ impl Driver {
             }
             Told::Scrubbed { every_s, last } => {
                 let LastPass { ended_ms, bytes, bad_chunks } = last.unwrap_or_default();
-                self.scrubbed = Some(Scrubbed { every_s, ended_ms, bytes, bad_chunks, ..Scrubbed::default() });
+                self.scrubbed =
+                    Some(Scrubbed { every_s, ended_ms, bytes, bad_chunks, ..Scrubbed::default() });
                 self.tell_damage();
             }
             Told::Owned(answer) => {

@@ -115,7 +115,11 @@ pub(super) fn asked(spans: &[HourSpan]) -> Result<Vec<Hours>, String> {
 fn written(span: &HourSpan) -> Table {
     let rates = [("up", span.up), ("down", span.down)];
     let rates = rates.into_iter().filter_map(|(key, rate)| Some((key, ByteRate(rate?).to_string())));
-    let texts = [("days", weekdays::text(weekdays::bits(&span.days))), ("from", span.from.clone()), ("to", span.to.clone())];
+    let texts = [
+        ("days", weekdays::text(weekdays::bits(&span.days))),
+        ("from", span.from.clone()),
+        ("to", span.to.clone()),
+    ];
     texts.into_iter().chain(rates).map(|(key, text)| (key.to_string(), Value::String(text))).collect()
 }
 

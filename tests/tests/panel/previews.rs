@@ -85,7 +85,8 @@ fn sound_film_and_code_are_played_and_shown() {
     fs::write(mount.join("main.rs"), "fn main() {\n    println!(\"<b>{}</b>\", 1 & 2);\n}\n").unwrap();
     browser.click(".rows .entry-name", "a film.webm");
     let plays = |what: &str| {
-        let script = format!("const one = document.querySelector('.stage {what}'); one.muted = true; one.play();");
+        let script =
+            format!("const one = document.querySelector('.stage {what}'); one.muted = true; one.play();");
         browser.wait(what, || browser.shows(&format!(".stage {what}"), ""));
         browser.run(&script, &[]);
         browser.wait(&format!("{what} plays"), || {
@@ -114,7 +115,8 @@ fn markdown_is_a_page_and_runs_nothing() {
     let browser = &open.browser;
     fs::write(open.daemon.mount().join("notes.md"), HOSTILE).unwrap();
     // What would take for ever if any of it took a square of its length.
-    let odd = ["> ", "- ", "[", "# #", "*", "_", "`", "![a](", "1. "].map(|mark| format!("{}x\n", mark.repeat(25_000 / mark.len())));
+    let odd = ["> ", "- ", "[", "# #", "*", "_", "`", "![a](", "1. "]
+        .map(|mark| format!("{}x\n", mark.repeat(25_000 / mark.len())));
     fs::write(open.daemon.mount().join("odd.md"), odd.concat()).unwrap();
     browser.click(".rows .entry-name", "notes.md");
     browser.wait_for(".markdown h3", "Title <img");
@@ -131,7 +133,8 @@ fn markdown_is_a_page_and_runs_nothing() {
     }
     let links = "return [...document.querySelectorAll('.markdown a')].map((link) => [link.href, link.rel])";
     assert_eq!(browser.run(links, &[]), json!([["https://example.org/", "noopener noreferrer"]]));
-    let made = "return document.querySelectorAll('.markdown img, .markdown script, .markdown [onerror]').length";
+    let made =
+        "return document.querySelectorAll('.markdown img, .markdown script, .markdown [onerror]').length";
     assert_eq!(browser.run(made, &[]), json!(0));
     browser.shot("preview-markdown");
     browser.click("dialog button", "Next file");
@@ -155,7 +158,8 @@ fn two_versions_are_compared_line_by_line() {
     browser.click("dialog .versions button", "Compare");
     browser.wait_for("dialog .hint", "3 lines differ.");
     let lines = |kind: &str| {
-        let script = format!("return [...document.querySelectorAll('.diff {kind}')].map((line) => line.textContent)");
+        let script =
+            format!("return [...document.querySelectorAll('.diff {kind}')].map((line) => line.textContent)");
         browser.run(&script, &[])
     };
     assert_eq!(lines("del"), json!(["milk"]));
@@ -195,7 +199,8 @@ fn an_earlier_version_that_is_a_picture_is_compared_as_it_looks() {
     browser.run("document.querySelector('.rows [data-part=more]').click()", &[]);
     browser.click(".menu button", "Versions and places");
     browser.click("dialog .versions button", "Compare");
-    let widths = "return [...document.querySelectorAll('dialog .beside img')].map((image) => image.naturalWidth)";
+    let widths =
+        "return [...document.querySelectorAll('dialog .beside img')].map((image) => image.naturalWidth)";
     eventually("both pictures", || browser.run(widths, &[]) == json!([30, 50]));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

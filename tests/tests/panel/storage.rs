@@ -40,6 +40,25 @@ fn a_limit_set_with_the_slider_holds() {
     browser.fill("#down", "much");
     browser.click("button", "Save");
     browser.wait_for(".wrong", "Write a size like 10G");
+    // Nothing passes it: the smallest step that is not nothing, and more than that in files.
+    browser.fill("#down", "");
+    browser.run(
+        "const slider = document.getElementById('give');
+         for (let step = 1; document.querySelector('.big-label output').textContent !== '128 MiB' && step < 1000; step += 1) { slider.value = step; slider.dispatchEvent(new Event('input')); }",
+        &[],
+    );
+    browser.click("button", "Save");
+    eventually("what is given is less", || {
+        open.daemon.json(&["contribute"])["contributed"] == json!(128 << 20)
+    });
+    let written = (0..16).map(|number| {
+        fs::write(open.daemon.mount().join(format!("noise {number}")), noise(number, 16 << 20))
+            .and_then(|()| fs::File::open(open.daemon.mount().join(format!("noise {number}")))?.sync_all())
+    });
+    let refused = written.filter_map(Result::err).next().expect("256 MiB are not stored in 128");
+    assert_eq!(refused.kind(), std::io::ErrorKind::StorageFull, "{refused}");
+    let used = open.api("/storage")["used"].as_u64().unwrap();
+    assert!(used <= 128 << 20, "{used}");
 }
 
 #[test]
@@ -178,8 +197,11 @@ fn who_holds_which_part_is_drawn_as_the_group_has_it() {
     first.daemon.wait_until_settled();
     first.browser.wait_for(".verdict-line", "Everything is safe, on 2 computers");
     let told = || first.api("/storage/distribution");
-    let sum = |list: &Value| list.as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).sum::<u64>();
-    eventually("all chunks are in the index", || sum(&told()["chunks_here"]) == first.api("/storage")["chunks"]);
+    let sum =
+        |list: &Value| list.as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).sum::<u64>();
+    eventually("all chunks are in the index", || {
+        sum(&told()["chunks_here"]) == first.api("/storage")["chunks"]
+    });
     let used = |of: &Value| of["used"].as_u64().unwrap() > 24 << 20;
     eventually("the other one tells what it uses", || used(&told()["devices"][1]));
     let spread = told();
@@ -188,7 +210,10 @@ fn who_holds_which_part_is_drawn_as_the_group_has_it() {
     for (device, name) in [(0, "attic"), (1, "laptop")] {
         let of = &spread["devices"][device];
         // Of two computers each keeps everything.
-        assert_eq!((&of["name"], &of["owned"], sum(&of["owned_by_group"])), (&json!(name), &json!(4096), 4096));
+        assert_eq!(
+            (&of["name"], &of["owned"], sum(&of["owned_by_group"])),
+            (&json!(name), &json!(4096), 4096)
+        );
         assert!(used(of), "{of}");
     }
     first.page("Storage");
@@ -198,7 +223,8 @@ fn who_holds_which_part_is_drawn_as_the_group_has_it() {
     assert_eq!(browser.run(squares, &[]), json!([64, 64]));
     let heights = "return [...document.querySelectorAll('#spread .bars i')].map((bar) => bar.getBoundingClientRect().height)";
     let heights = browser.run(heights, &[]);
-    let highest = heights.as_array().unwrap().iter().map(|height| height.as_f64().unwrap()).fold(0.0, f64::max);
+    let highest =
+        heights.as_array().unwrap().iter().map(|height| height.as_f64().unwrap()).fold(0.0, f64::max);
     assert!(highest > 60.0, "the fullest is as high as the picture: {heights}");
     browser.run("document.getElementById('spread').scrollIntoView()", &[]);
     browser.shot("spread");

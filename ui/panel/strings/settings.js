@@ -77,6 +77,7 @@ export const settings = {
       ['listen', 'Address for other computers', 'port 7338, or another if it is taken'],
       ['discovery', 'Look for other computers on this network', 'true'],
       ['panel', 'Address of this page and the API, on this computer only', '127.0.0.1:7337'],
+      ['panel_passphrase', 'Opening this page takes the passphrase of your keys as well, where they have one', 'false'],
       ['replicas', 'Keep copies for others; without, only what is read here is cached', 'true'],
       ['port_mapping', 'Ask the router to let other computers in', 'false'],
       ['peer_up', 'The most that is sent to one other computer (a size per second)', 'off: no limit'],

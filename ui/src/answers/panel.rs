@@ -70,6 +70,9 @@ pub struct PanelLink {
 pub struct SignIn {
     /// The token.
     pub link: String,
+    /// The passphrase of the keys, where the setting `panel_passphrase` asks for it.
+    #[serde(default)]
+    pub passphrase: Option<String>,
 }
 
 /// One browser that is signed in.

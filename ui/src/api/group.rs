@@ -1,8 +1,8 @@
 //! What the API asks of the group of computers.
 
 use crate::answers::{
-    Device, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave, LeaveRequest, Owned, Peer,
-    Policy, PolicyChange, Relaying, WaitFor, Waited,
+    Device, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave, LeaveRequest, Owned,
+    Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
 };
 
 use super::host::Refusal;

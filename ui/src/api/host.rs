@@ -77,6 +77,12 @@ pub trait Host: Send + Sync + 'static {
     /// [`Refusal`]: `old` is missing or wrong, `new` is empty, the file cannot be written.
     fn set_passphrase(&self, old: Option<&str>, new: Option<&str>) -> Result<(), Refusal>;
 
+    /// Whether a browser with a link may come in: where the panel asks for the passphrase, it must be `given`.
+    ///
+    /// # Errors
+    /// [`Refusal::Secret`]: it is missing or wrong; others: the keys cannot be read.
+    fn check_panel_passphrase(&self, given: Option<&str>) -> Result<(), Refusal>;
+
     /// The 24 words.
     ///
     /// # Errors

@@ -22,13 +22,15 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::answers::{
     Contribution, ContributionChange, Device, Finding, Holding, HourSpan, IfLost, Invitation, InviteRequest,
-    JoinRequest, Joined, Keys, Leave, LeaveRequest, Owned, Peer, Policy, PolicyChange, Relaying, Scope, Setting,
-    SettingChange, WaitFor, Waited,
+    JoinRequest, Joined, Keys, Leave, LeaveRequest, Owned, Peer, Policy, PolicyChange, Relaying, Scope,
+    Setting, SettingChange, WaitFor, Waited,
 };
 
 struct TestHost {
     drive: Arc<Drive>,
     stopped: AtomicBool,
+    /// The panel asks for the passphrase.
+    asks: AtomicBool,
 }
 
 impl Host for TestHost {
@@ -113,6 +115,11 @@ impl Host for TestHost {
             (Some("wrong"), _) => Err(Refusal::Secret("wrong passphrase".into())),
             _ => Ok(()),
         }
+    }
+
+    fn check_panel_passphrase(&self, given: Option<&str>) -> Result<(), Refusal> {
+        let right = !self.asks.load(Ordering::SeqCst) || given == Some("right");
+        if right { Ok(()) } else { Err(Refusal::Secret("the passphrase is missing or wrong".into())) }
     }
 
     fn recovery_phrase(&self, _passphrase: Option<&str>) -> Result<Zeroizing<String>, Refusal> {
@@ -293,7 +300,11 @@ impl Served {
         let server = runtime.block_on(ApiServer::bind_near(0)).unwrap();
         let address = server.address();
         let token = ApiToken::from_random(&std::array::from_fn(|n| n as u8));
-        let host = Arc::new(TestHost { drive: drive(), stopped: AtomicBool::new(false) });
+        let host = Arc::new(TestHost {
+            drive: drive(),
+            stopped: AtomicBool::new(false),
+            asks: AtomicBool::new(false),
+        });
         let (stop, told) = watch::channel(false);
         let sessions = Arc::new(Sessions::new(random));
         let tokens = Arc::new(Tokens::new(random, Box::new(|_| Ok(()))));

@@ -62,17 +62,18 @@ pub(super) fn router(api: Api, guard: &Arc<Guard>) -> Router {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this route takes another method; see docs/api.md")
         })
         .layer(from_fn_with_state(Arc::clone(guard), guard_caller));
-    let anybody = open_routes(guard).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(from_fn(in_time));
+    let anybody =
+        open_routes(guard, &api).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(from_fn(in_time));
     anybody.merge(known).layer(from_fn_with_state(Arc::clone(guard), guard_place)).with_state(api)
 }
 
 /// For whoever is on this computer; nothing of the drive is in them.
-fn open_routes(guard: &Arc<Guard>) -> Router<Api> {
+fn open_routes(guard: &Arc<Guard>, api: &Api) -> Router<Api> {
     let routes = Router::new().route("/healthz", get(panel::healthz));
     if guard.sessions.is_none() {
         return routes;
     }
-    let sign_in = post(sessions::sign_in).with_state(Arc::clone(guard));
+    let sign_in = post(sessions::sign_in).with_state((Arc::clone(guard), api.clone()));
     routes
         .route("/", get(super::panel::page))
         .route("/panel/{*path}", get(super::panel::file))
