@@ -153,7 +153,7 @@ fn decode(bytes: &[u8]) -> Option<Kept> {
 }
 
 fn one_pass(bytes: &[u8]) -> Option<Passes> {
-    let pass = pass(bytes.as_array()?);
+    let pass = pass(bytes.try_into().ok()?);
     Some(if pass.ended_ms > 0 { Passes::default().with(pass) } else { Passes::default() })
 }
 

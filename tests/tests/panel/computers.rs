@@ -124,14 +124,14 @@ fn health_tells_of_passes_that_nobody_asked_for_and_of_what_they_found() {
         let rows = browser.run("return document.querySelectorAll('#pass-history tbody tr').length", &[]);
         rows.as_u64().unwrap() > 1 && browser.shows("#pass-history .wrong", "damaged")
     });
-    browser.shot("health-passes");
+    browser.shots("health-passes", "#pass-history");
     // The other computer is told of it, and draws it as well.
     first.page("Health");
     first.browser.wait_for("#their-passes tr", "laptop");
     first.browser.wait_for("#their-passes td", "all whole");
     first.browser.wait_for("#their-passes td", "mended");
     first.browser.wait_for("#their-passes td", "nothing damaged");
-    first.browser.shot("health-others");
+    first.browser.shots("health-others", "#their-passes");
     let passes = |open: &Open| open.daemon.json(&["status"])["scrub"]["passes"].as_array().unwrap().clone();
     let before = passes(&second);
     second.daemon.restart();

@@ -77,6 +77,10 @@ fn the_panel_is_light_and_says_what_is_the_case() {
     browser.wait_for(".findings", "the drive answers at");
     open.page("Settings");
     browser.wait_for("dl", &open.daemon.mount().display().to_string());
+    browser.click("button", "Licences");
+    browser.wait_for("dialog table th", "axum");
+    browser.wait_for("dialog table td", "MIT");
+    browser.press("\u{e00c}");
     browser.click("button", "Show the 24 words");
     browser.wait("24 words", || {
         browser.run("return document.querySelectorAll('dialog .words li').length", &[]) == json!(24)

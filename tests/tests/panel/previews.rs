@@ -136,7 +136,7 @@ fn markdown_is_a_page_and_runs_nothing() {
     let made =
         "return document.querySelectorAll('.markdown img, .markdown script, .markdown [onerror]').length";
     assert_eq!(browser.run(made, &[]), json!(0));
-    browser.shot("preview-markdown");
+    browser.shots("preview-markdown", ".markdown");
     browser.click("dialog button", "Next file");
     browser.wait_for("dialog h2", "odd.md");
     browser.wait_for(".markdown", "x");
@@ -164,7 +164,7 @@ fn two_versions_are_compared_line_by_line() {
     };
     assert_eq!(lines("del"), json!(["milk"]));
     assert_eq!(lines("ins"), json!(["oat milk", "<b>pepper</b>"]));
-    browser.shot("compare");
+    browser.shots("compare", ".diff");
     // Whatever two texts are, both can be read out of what is shown, and what they have in common is as long as can be.
     let holds = browser.run(
         "return import('/panel/pages/compare.js').then(({ differences }) => {

@@ -6,18 +6,6 @@ use serde_json::{Value, json};
 use tests::{Start, eventually, noise};
 
 use super::Open;
-use super::browser::Browser;
-
-fn on_a_phone(browser: &Browser, is_so: bool) {
-    let size = json!({ "width": 390, "height": 860, "deviceScaleFactor": 2, "mobile": true });
-    if is_so {
-        browser.chromium("Emulation.setDeviceMetricsOverride", &size);
-        let overflows = browser.run("return document.documentElement.scrollWidth > innerWidth", &[]);
-        assert_eq!(overflows, json!(false));
-    } else {
-        browser.chromium("Emulation.clearDeviceMetricsOverride", &json!({}));
-    }
-}
 
 #[test]
 fn a_limit_set_with_the_slider_holds() {
@@ -122,11 +110,7 @@ fn limits_of_some_hours_are_set_and_held() {
     browser.click("#hours button", "Save");
     browser.wait_for(".toast", "They hold now");
     browser.wait_for("#hours-now", "Now holds 00:00 to 00:00: sending 3 MiB/s, receiving no limit");
-    browser.shot("hours");
-    on_a_phone(browser, true);
-    browser.run("document.getElementById('hours').scrollIntoView()", &[]);
-    browser.shot("hours-phone");
-    on_a_phone(browser, false);
+    browser.shots("hours", "#hours");
     let held = |daemon: &tests::Daemon| {
         let now = daemon.json(&["contribute"]);
         (now["up"].clone(), now["up_now"].clone(), now["hours_now"].clone())
@@ -226,12 +210,7 @@ fn who_holds_which_part_is_drawn_as_the_group_has_it() {
     let highest =
         heights.as_array().unwrap().iter().map(|height| height.as_f64().unwrap()).fold(0.0, f64::max);
     assert!(highest > 60.0, "the fullest is as high as the picture: {heights}");
-    browser.run("document.getElementById('spread').scrollIntoView()", &[]);
-    browser.shot("spread");
-    on_a_phone(browser, true);
-    browser.run("document.getElementById('spread').scrollIntoView()", &[]);
-    browser.shot("spread-phone");
-    on_a_phone(browser, false);
+    browser.shots("spread", "#spread");
     // Who gives nothing more owns nothing.
     assert_eq!(second.daemon.json(&["contribute", "0"])["contributed"], json!(0));
     browser.wait_for("#spread .owned", "keeps no partition");

@@ -3,9 +3,10 @@
 import { bus, del, get, post } from '../api.js';
 import { button, h, replace } from '../dom.js';
 import { ago, size } from '../format.js';
-import { complain, confirm, copyText, load, toast } from '../parts/feedback.js';
+import { complain, confirm, copyText, dialog, load, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
 import { askName, showKeys, words } from './keys.js';
+import { facts } from './passes.js';
 import { showTokens } from './tokens.js';
 
 export function showSettings(main) {
@@ -34,7 +35,21 @@ function about(status) {
   });
   return h('section', { class: 'panel' }, h('h2', {}, t.settings.drive), h('dl', {}, fact(t.settings.driveName, drive.name || '–'), fact(t.settings.mountpoint, drive.mountpoint ?? t.settings.notMounted),
     fact(t.settings.device, [status.name, ' ', button(t.settings.renameThis, { kind: 'link', onclick: () => askName(status) })]), fact(t.settings.deviceId, h('code', {}, status.device)), fact(t.settings.memory, status.rss_bytes === null ? '–' : size(status.rss_bytes)),
-    fact(t.settings.version, `${t.name} ${status.version}, ${t.settings.licence}`)), h('div', { class: 'actions' }, button(t.settings.stop, { kind: 'danger', onclick: stop })));
+    fact(t.settings.version, `${t.name} ${status.version}, ${t.settings.licence}`)), h('div', { class: 'actions' }, button(t.settings.licences, { onclick: showLicences }), button(t.settings.stop, { kind: 'danger', onclick: stop })));
+}
+
+// Whose work is in the program.
+function showLicences() {
+  dialog(t.settings.licences, (body) => {
+    const place = h('div');
+    body.append(h('p', {}, `${t.name}: ${t.settings.licence}`), h('p', { class: 'hint' }, t.settings.licencesLead), place);
+    const request = async () => {
+      const response = await fetch('/panel/licences.txt');
+      if (!response.ok) throw new Error(t.answered(response.status));
+      return (await response.text()).trim().split('\n').map((line) => /^(\S+) (\S+) (.*)$/.exec(line).slice(1));
+    };
+    load(place, request, (rows) => place.append(facts(t.settings.licences, t.settings.licenceColumns, rows)));
+  }, { wide: true });
 }
 
 function showSessions(place) {

@@ -48,6 +48,19 @@ fn a_folder_is_told_in_parts() {
     let (_, found) = served.get("/search?words=F1");
     assert_eq!((&found["complete"], found["entries"].as_array().unwrap().len()), (&json!(true), 11));
     assert_eq!(found["entries"][0]["folder"], json!("/a"));
+    // The whole tree below a folder, in parts.
+    let (mut tree, mut after) = (Vec::new(), String::new());
+    loop {
+        let (_, part) = served.get(&format!("/search?under=/a&since=1970-01-01T00:00:00Z&limit=5{after}"));
+        tree.extend(part["entries"].as_array().unwrap().iter().map(|entry| entry["name"].clone()));
+        match part["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    tree.sort_by_key(ToString::to_string);
+    tree.dedup();
+    assert_eq!(tree.len(), 21, "{tree:?}");
 }
 
 #[test]

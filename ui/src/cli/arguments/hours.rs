@@ -22,7 +22,6 @@ pub enum HoursCommand {
 
 /// `hours add`.
 #[derive(Debug, Args)]
-#[group(id = "limits", required = true, multiple = true, args = ["up", "down"])]
 pub struct AddHours {
     /// Days on which it begins, like mon-fri or sat,sun [default: every day]
     #[arg(long, value_name = "DAYS", default_value = "mon-sun", hide_default_value = true, value_parser = weekdays::read)]
@@ -34,7 +33,7 @@ pub struct AddHours {
     #[arg(long, value_name = "HH:MM")]
     pub to: String,
     /// Send to others at most this much per second, or `off` [default: as at other hours]
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", required_unless_present = "down")]
     pub up: Option<ByteRate>,
     /// Receive from others at most this much per second, or `off` [default: as at other hours]
     #[arg(long, value_name = "RATE")]
