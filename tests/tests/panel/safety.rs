@@ -155,7 +155,7 @@ fn where_the_panel_asks_for_the_passphrase_the_link_alone_opens_nothing() {
 fn another_browser_is_seen_and_signed_out() {
     let open = Open::start();
     let other = super::browser::Browser::start();
-    other.go(&open.daemon.json(&["panel", "--scope", "read"])["url"].as_str().unwrap().to_string());
+    other.go(open.daemon.json(&["panel", "--scope", "read"])["url"].as_str().unwrap());
     other.wait_for("nav .links", "Devices");
     open.page("Settings");
     let browser = &open.browser;
