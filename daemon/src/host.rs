@@ -36,6 +36,8 @@ pub struct Running {
     /// A file that is on this computer alone for so long is warned of.
     pub only_here_after: Duration,
     pub stop: Stop,
+    /// Opening the panel takes the passphrase as well, where there is one.
+    pub panel_passphrase: bool,
     /// One passphrase at a time: each costs 64 MiB.
     pub keys: Mutex<()>,
 }
@@ -74,7 +76,8 @@ impl Running {
     fn told(&self, given: Given) -> Contribution {
         let minute = ui::moment::minute_of_week();
         let traffic = locked(&self.traffic);
-        let now = traffic.rates(given.up, given.down).effective(minute);
+        // What the network goes by, and not what it should.
+        let now = self.group.allowed();
         Contribution {
             contributed: given.contribute.0,
             reserve: given.reserve.0,
@@ -126,6 +129,10 @@ impl Host for Running {
             saved_bytes: usage.saved_by_dedup_bytes,
             compressed_away_bytes: usage.saved_by_compression_bytes,
         }
+    }
+
+    fn chunks_by_partition(&self) -> Result<Vec<u64>, Refusal> {
+        self.store.chunks_by_partition().map_err(|error| Refusal::Failed(error.to_string()))
     }
 
     fn room(&self) -> Option<Room> {
@@ -184,6 +191,17 @@ impl Host for Running {
     fn set_passphrase(&self, old: Option<&str>, new: Option<&str>) -> Result<(), Refusal> {
         let _one = locked(&self.keys);
         identity::set_passphrase(&self.folder, old, new).map_err(|error| refused(&error))
+    }
+
+    fn check_panel_passphrase(&self, given: Option<&str>) -> Result<(), Refusal> {
+        if !self.panel_passphrase || !self.keys()?.locked {
+            return Ok(());
+        }
+        let Some(given) = given else {
+            return Err(Refusal::Secret("this panel asks for the passphrase of your keys as well".into()));
+        };
+        let _one = locked(&self.keys);
+        identity::check_passphrase(&self.folder, Some(given)).map_err(|error| refused(&error))
     }
 
     fn recovery_phrase(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, Refusal> {

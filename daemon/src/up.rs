@@ -228,8 +228,10 @@ impl Begun {
             self.print(mountpoint.as_deref(), &server, &access, &group, output)?;
         }
         let every = self.settings.scrub.duration();
+        let others = Arc::clone(&group);
+        let tell_others = Box::new(move |every_s, last| others.tell_scrubbed(every_s, last));
         let (scrubbing, scrubber) =
-            Scrubbing::start(self.store(), &self.workspace_folder, every).map_err(failed)?;
+            Scrubbing::start(self.store(), &self.workspace_folder, every, tell_others).map_err(failed)?;
         shown.scrubber = Some(scrubber);
         let host = self.host(mountpoint, Arc::clone(&group), scrubbing);
         let (end, told) = watch::channel(false);
@@ -318,6 +320,7 @@ impl Begun {
             keeps_replicas: self.settings.replicas,
             only_here_after: self.settings.only_here.duration(),
             stop: self.stop.clone(),
+            panel_passphrase: self.settings.panel_passphrase,
             keys: Mutex::new(()),
         })
     }

@@ -160,7 +160,7 @@ fn programs_that_watch_a_folder_are_woken_and_nothing_is_edited_by_it() {
     let doomed = mount.peer.file("doomed", "before");
     mount.send();
     assert!(doomed != ino && mount.names().len() == 2);
-    let log = mount.drive.log(1000).unwrap().len();
+    let log = mount.drive.log(1000, None).unwrap().len();
     let watcher = Watcher::of(mount.mounted.mountpoint());
     mount.peer.publish(ino, "after, and longer");
     mount.peer.ledger.unlink(now(), ledger::ROOT, b"doomed").unwrap();
@@ -177,7 +177,7 @@ fn programs_that_watch_a_folder_are_woken_and_nothing_is_edited_by_it() {
     assert_eq!(fs::read_to_string(mount.path("changed")).unwrap(), "after, and longer");
     assert_eq!(mount.drive.digest().unwrap(), digest, "what is shown to watchers is no edit");
     // Publish, delete and create of the other device, and nothing of this one.
-    assert_eq!(mount.drive.log(1000).unwrap().len(), log + 3);
+    assert_eq!(mount.drive.log(1000, None).unwrap().len(), log + 3);
     mount.mounted.unmount().unwrap();
 }
 

@@ -12,6 +12,7 @@ use ledger::{Frontier, OutlineCounters};
 
 use crate::facts::SignedFacts;
 use crate::output::JobResult;
+use crate::view::Scrubbed;
 
 /// Milliseconds of the driver's monotonic clock.
 pub type Millis = u64;
@@ -87,6 +88,8 @@ pub enum Input {
     },
     /// Chunks were found to be damaged here, by whatever way.
     Damaged,
+    /// How the reading of all chunks of this device went, whenever that changed. Told to the members that are connected.
+    Scrubbed(Scrubbed),
     /// Somebody wants to know which hosts hold these chunks: answered by [`Output::Holders`](crate::Output::Holders), always.
     WhoHas {
         /// Named in the answer.

@@ -36,5 +36,8 @@ pub use output::{
     FetchError, HOLDERS_MAX_IDS, Job, JobResult, Keep, Output, Priority, Reason, StoreRefusal, audit_proof,
 };
 pub use settings::{COPIES_MAX, Settings};
-pub use view::{Audit, Counters, GarbageView, Load, Parting, PeerState, PeerView, View};
+pub use view::{
+    Audit, Counters, GarbageView, Load, OWNED_GROUP_PARTITIONS, Owned, Parting, PeerState, PeerView,
+    Scrubbed, View,
+};
 pub use wire::{WIRE_VERSION, decode_message_for_fuzzing};

@@ -2,6 +2,7 @@
 
 use ledger::identity::DeviceId;
 use ledger::roster::Copies;
+use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 use crate::input::Millis;
@@ -101,7 +102,40 @@ pub struct PeerView {
     pub chunk_rate: Option<u64>,
     /// Whether it could show that it holds what it should.
     pub audit: Audit,
+    /// How its own reading of all its chunks went, as it last said; none where it did not say so since the start.
+    pub scrubbed: Option<Scrubbed>,
 }
+
+/// How a device's own reading of all its chunks went, in its own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Scrubbed {
+    /// A whole pass takes so long, seconds; 0: nothing is read without being asked.
+    pub every_s: u64,
+    /// When its last whole pass ended, milliseconds since 1970; 0: none has.
+    pub ended_ms: u64,
+    /// Bytes that this pass read.
+    pub bytes: u64,
+    /// Damaged chunks that it found.
+    pub bad_chunks: u64,
+    /// Chunks that are damaged there now.
+    pub damaged_chunks: u64,
+    /// Damaged chunks that became whole again since that device's daemon started.
+    pub healed_chunks: u64,
+}
+
+/// What one host owns by placement: where copies that are made now go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// The host.
+    pub device: DeviceId,
+    /// Partitions that it owns, of [`chunkstore::PARTITIONS`].
+    pub partitions: u16,
+    /// How many of each [`OWNED_GROUP_PARTITIONS`] partitions, in order.
+    pub groups: Vec<u8>,
+}
+
+/// Partitions in each group of [`Owned`].
+pub const OWNED_GROUP_PARTITIONS: u16 = 64;
 
 /// How a host answered when it was asked, out of the blue, to prove that it holds a chunk. Since start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::facts::FACTS_MAX_BYTES;
 use crate::input::{Lane, Urgency};
 use crate::judgement::{JUDGED_MAX_IDS, JUDGEMENT_MAX_BYTES};
+use crate::view::Scrubbed;
 
 /// The version of all messages.
 pub const WIRE_VERSION: u8 = 1;
@@ -46,8 +47,11 @@ pub(crate) const CAN_OUTLINE: u32 = 4;
 pub(crate) const CAN_COMPARE: u32 = 8;
 /// It answers [`Message::Judge`], where it holds keys.
 pub(crate) const CAN_JUDGE: u32 = 16;
+/// It knows [`Message::Scrubbed`].
+pub(crate) const CAN_HEAR_SCRUBBED: u32 = 32;
 /// What this release can do.
-pub(crate) const CAPABILITIES: u32 = CAN_COUNT | CAN_FIND | CAN_OUTLINE | CAN_COMPARE | CAN_JUDGE;
+pub(crate) const CAPABILITIES: u32 =
+    CAN_COUNT | CAN_FIND | CAN_OUTLINE | CAN_COMPARE | CAN_JUDGE | CAN_HEAR_SCRUBBED;
 /// Partitions that are compared at once.
 pub(crate) const GROUP_PARTITIONS: u16 = 256;
 /// So many groups there are.
@@ -132,6 +136,8 @@ pub(crate) enum Message {
     Judge { question: u32, ids: Vec<RawId> },
     /// That, signed; `None`: it cannot be told.
     Judged { question: u32, judgement: Option<Vec<u8>> },
+    /// How the sender's own reading of all its chunks went. Only to who says [`CAN_HEAR_SCRUBBED`].
+    Scrubbed(Scrubbed),
 }
 
 /// Whether two keep the same.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::lane::Lane;
-use crate::rates::{Rates, TokenBucket};
+use crate::rates::{Allowed, Rates, TokenBucket};
 
 /// Longest sleep before the limits are looked at again: they may have changed.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -40,6 +40,15 @@ struct State {
     all: Buckets,
     /// Counts changes, so that links notice.
     generation: u64,
+}
+
+impl State {
+    fn allowed(&self) -> Allowed {
+        match self.minute_of_week {
+            Some(minute) => self.rates.effective(minute),
+            None => Rates { hours: Vec::new(), ..self.rates.clone() }.effective(0),
+        }
+    }
 }
 
 struct Buckets {
@@ -82,13 +91,15 @@ impl Limits {
         self.change(|state| state.minute_of_week = Some(minute));
     }
 
+    /// What all links together may use now.
+    pub(crate) fn allowed(&self) -> Allowed {
+        self.state.lock().allowed()
+    }
+
     fn change(&self, edit: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
         edit(&mut state);
-        let allowed = match state.minute_of_week {
-            Some(minute) => state.rates.effective(minute),
-            None => Rates { hours: Vec::new(), ..state.rates.clone() }.effective(0),
-        };
+        let allowed = state.allowed();
         state.all.set(allowed.up_bytes_per_s, allowed.down_bytes_per_s, Instant::now());
         state.generation += 1;
         let rates = &state.rates;

@@ -25,7 +25,7 @@ async function begin() {
     // Out of the address and the history first: it is a secret, used or not.
     history.replaceState(null, '', '/');
     try {
-      await post('/session', { link });
+      await signIn(link);
     } catch (error) {
       // Whoever is signed in already does not need it.
       if (!(await isSignedIn())) return askToSignIn(error.message);
@@ -33,6 +33,39 @@ async function begin() {
   }
   if (await isSignedIn()) start();
   else askToSignIn();
+}
+
+// 403: the link is good, and the daemon asks for the passphrase as well.
+async function signIn(link) {
+  try {
+    await post('/session', { link });
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    await askPassphrase(link);
+  }
+}
+
+// Done when the passphrase was right; fails when the link is worth nothing any more.
+function askPassphrase(link) {
+  return new Promise((resolve, reject) => {
+    const input = h('input', { type: 'password', id: 'passphrase', required: true, autocomplete: 'current-password' });
+    const wrong = h('p', { class: 'wrong', role: 'alert' });
+    const submit = async (event) => {
+      event.preventDefault();
+      try {
+        await post('/session', { link, passphrase: input.value });
+        resolve();
+      } catch (error) {
+        if (error.status === 401) reject(error);
+        wrong.textContent = error.message;
+        input.select();
+      }
+    };
+    replace(app, h('main', { class: 'sign-in' }, logo(), notice('shield', t.signIn.passphrase, t.signIn.passphraseWhy,
+      h('form', { onsubmit: submit }, h('label', { for: 'passphrase' }, t.settings.passphrase), input, wrong,
+        h('div', { class: 'actions' }, h('button', { class: 'button primary', type: 'submit' }, t.signIn.open))))), toasts);
+    input.focus();
+  });
 }
 
 async function isSignedIn() {

@@ -9,8 +9,8 @@ mod panel;
 pub use files::{Count, Deleted, Entry, Folder, Found, FoundEntry, Undelete};
 pub use hours::{HourSpan, HoursChange, Weekday};
 pub use panel::{
-    NewToken, PanelLink, QrCode, QrRequest, Scope, Session, SignIn, Storage, Token, TokenRequest,
-    TreeChanged, Written, WrittenBy,
+    DeviceShare, Distribution, NewToken, Owned, PanelLink, QrCode, QrRequest, Scope, Session, SignIn,
+    Storage, Token, TokenRequest, TreeChanged, Written, WrittenBy,
 };
 
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,37 @@ pub struct BackgroundScrub {
     pub last_bytes: u64,
     /// Damaged chunks that it found.
     pub last_bad_chunks: u64,
+    /// The last whole passes, the newest first, 24 at most.
+    #[serde(default)]
+    pub passes: Vec<ScrubPass>,
+}
+
+/// A whole pass of [`BackgroundScrub`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ScrubPass {
+    /// When it ended.
+    pub ended: String,
+    /// Bytes that it read.
+    pub bytes: u64,
+    /// Damaged chunks that it found.
+    pub bad_chunks: u64,
+}
+
+/// How another computer's own reading of all its chunks went, as it says itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PeerScrub {
+    /// A whole pass takes so long, seconds; 0: it is switched off there.
+    pub every_s: u64,
+    /// When the last whole pass ended; none where none has.
+    pub last: Option<String>,
+    /// Bytes that it read.
+    pub last_bytes: u64,
+    /// Damaged chunks that it found.
+    pub last_bad_chunks: u64,
+    /// Chunks that are damaged there now.
+    pub damaged_chunks: u64,
+    /// Damaged chunks that were replaced by good copies there since its daemon started.
+    pub healed_chunks: u64,
 }
 
 /// What this computer passes on between others that do not reach each other, in [`Status`].
@@ -215,6 +246,9 @@ pub struct Peer {
     /// How it answered when it was asked to prove that it holds what it should.
     #[serde(default)]
     pub audit: Audit,
+    /// How its own reading of all its chunks went, as it last said; none where it did not say so since the start of this daemon.
+    #[serde(default)]
+    pub scrub: Option<PeerScrub>,
 }
 
 /// How a host answered when it was asked, at random, to prove that it holds a chunk. Since the start.
@@ -253,6 +287,9 @@ pub struct Device {
     /// It is leaving the drive: others take over what it holds.
     #[serde(default)]
     pub leaving: bool,
+    /// Where it stands, by its setting `site`; empty where nobody said.
+    #[serde(default)]
+    pub site: String,
 }
 
 /// `devices rename`, `revoke`, `lost` and `found`: the request.
@@ -387,10 +424,16 @@ pub struct Joined {
 /// One entry of `log`, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
+    /// Its place in the log: what `before` takes; none for what is no change of the drive.
+    #[serde(default)]
+    pub id: Option<String>,
     /// When.
     pub time: String,
     /// Which device.
     pub device: String,
+    /// Whose device that is, by name, as far as the drive's roster tells.
+    #[serde(default)]
+    pub user: Option<String>,
     /// What happened, in words.
     pub what: String,
     /// To which path, as far as it is known.

@@ -18,3 +18,4 @@ pub mod api;
 pub mod cli;
 pub mod moment;
 pub mod units;
+pub mod weekdays;

@@ -27,7 +27,7 @@ fn says_so_everywhere(drive: &Drive, what: &str) {
         panic!("{what}: the status does not say that the drive is read-only");
     };
     assert!(!why.is_empty(), "{what}: no reason is given");
-    let log = drive.log(5).unwrap();
+    let log = drive.log(5, None).unwrap();
     assert!(log[0].what.contains("read-only") && log[0].what.contains(&why), "{what}: the log: {log:?}");
     let doctor = drive.doctor(&mut |_| true);
     let told = doctor.iter().find(|found| found.what.contains(&why) && found.severity == Severity::Problem);

@@ -244,6 +244,20 @@ impl ChunkStore {
         Ok(sums)
     }
 
+    /// How many chunks are here of each partition, in order, as of the last checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`].
+    pub fn chunks_by_partition(&self) -> Result<Vec<u64>, StoreError> {
+        let mut counts = vec![0; usize::from(crate::PARTITIONS)];
+        for (partition, sum) in self.inner.index.partition_sums()? {
+            if let Some(count) = counts.get_mut(usize::from(partition)) {
+                *count = sum.count;
+            }
+        }
+        Ok(counts)
+    }
+
     /// At most `max` ids of a partition behind `after`, in order, as of the last checkpoint; damaged chunks are left
     /// out.
     ///

@@ -9,7 +9,7 @@ use ledger::roster::Role;
 use swarm::{PeerState, View};
 use ui::answers::{
     Audit, Device, Finding, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave,
-    LeaveRequest, Peer, PolicyChange, Relaying, WaitFor, Waited,
+    LeaveRequest, Owned, Peer, PeerScrub, PolicyChange, Relaying, WaitFor, Waited,
 };
 use ui::api::Refusal;
 use vfs::Drive;
@@ -19,6 +19,7 @@ use super::driver::Told;
 use super::logs::MemberDevice;
 use super::shared::{Known, PeerPath};
 use super::{Group, Keys, policy};
+use crate::scrubbing;
 
 /// How long one request waits; whoever wants to wait longer asks again.
 const WAIT_AT_ONCE: Duration = Duration::from_secs(15);
@@ -60,6 +61,19 @@ impl ui::api::Group for Group {
         });
         devices.sort_by_key(|device| (device.device != own.to_text(), device.name.clone()));
         devices
+    }
+
+    fn owned(&self) -> Vec<Owned> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        self.tell.tell(Told::Owned(answer));
+        let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
+        let owned = answered.ok().and_then(Result::ok).unwrap_or_default();
+        let told = |of: swarm::Owned| Owned {
+            device: of.device.to_text(),
+            partitions: of.partitions,
+            groups: of.groups,
+        };
+        owned.into_iter().map(told).collect()
     }
 
     fn invite(&self, asked: &InviteRequest) -> Result<Invitation, Refusal> {
@@ -269,6 +283,7 @@ impl Group {
             contributed: facts.map_or(0, |facts| facts.contributed_bytes),
             used: facts.map_or(0, |facts| facts.used_bytes),
             leaving: facts.is_some_and(|facts| facts.capabilities & swarm::LEAVES != 0),
+            site: facts.map(|facts| facts.site.clone()).unwrap_or_default(),
         }
     }
 
@@ -480,6 +495,18 @@ fn peer(device: &MemberDevice, known: &Known, view: &View, path: Option<&PeerPat
         used: facts.map_or(0, |facts| facts.used_bytes),
         full: facts.is_some_and(|facts| facts.full),
         audit: seen.map(|peer| audit(peer.audit)).unwrap_or_default(),
+        scrub: seen.and_then(|peer| peer.scrubbed).map(scrubbed),
+    }
+}
+
+fn scrubbed(of: swarm::Scrubbed) -> PeerScrub {
+    PeerScrub {
+        every_s: of.every_s,
+        last: (of.ended_ms > 0).then(|| scrubbing::text(of.ended_ms)),
+        last_bytes: of.bytes,
+        last_bad_chunks: of.bad_chunks,
+        damaged_chunks: of.damaged_chunks,
+        healed_chunks: of.healed_chunks,
     }
 }
 

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use ledger::identity::DeviceId;
 use ledger::keys::{DeviceKey, DevicePublicKey};
 use ledger::roster::Copies;
-use swarm::{Facts, FetchError, Input, Job, JobResult, Millis, Node, Output, SignedFacts, View};
+use swarm::{
+    Facts, FetchError, Input, Job, JobResult, Millis, Node, Output, Owned, Scrubbed, SignedFacts, View,
+};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use transport::{CloseReason, Endpoint, Found, Lane, Link, LinkSender, PeerKey};
@@ -31,6 +33,7 @@ use super::peers_file::{self, KeptPeer, PeersFile};
 use super::shared::{PeerPath, Shared};
 use super::silence::{self, Silence};
 use crate::moment::wall_ms;
+use crate::scrubbing::LastPass;
 
 /// Jobs under way at which no more chunks are taken in.
 const JOBS_MAX: usize = 512;
@@ -88,6 +91,10 @@ pub enum Told {
     Leaves(bool),
     /// What this computer gives changed.
     Given { contribute_bytes: u64 },
+    /// A whole pass over all chunks takes so long, seconds, and how the last one went.
+    Scrubbed { every_s: u64, last: Option<LastPass> },
+    /// Somebody wants to know what each host owns.
+    Owned(oneshot::Sender<Vec<Owned>>),
     /// Somebody wants to know who holds these chunks.
     Holders { ids: Vec<chunkstore::ChunkId>, answer: HoldersAnswer },
     /// Somebody wants to know.
@@ -147,6 +154,8 @@ pub struct Driver {
     dice: u64,
     /// Damaged chunks that the swarm was told of.
     damaged_told: u64,
+    /// How the reading of all chunks here went; none until it was told.
+    scrubbed: Option<Scrubbed>,
 }
 
 impl Driver {
@@ -187,6 +196,7 @@ impl Driver {
             storing_bytes: 0,
             dice: parts.seed | 1,
             damaged_told: 0,
+            scrubbed: None,
             parts,
         };
         (driver, incoming)
@@ -299,7 +309,13 @@ impl Driver {
 
     /// Whoever stumbled over it, the group may have good copies. What was told before is known to it.
     fn tell_damage(&mut self) {
-        let damaged = self.parts.kept.store.usage().damaged_chunks;
+        let usage = self.parts.kept.store.usage();
+        let damaged = usage.damaged_chunks;
+        if let Some(scrubbed) = &mut self.scrubbed {
+            (scrubbed.damaged_chunks, scrubbed.healed_chunks) = (damaged, usage.healed_chunks);
+            let scrubbed = *scrubbed;
+            self.handle(Input::Scrubbed(scrubbed));
+        }
         if std::mem::replace(&mut self.damaged_told, damaged) < damaged {
             self.handle(Input::Damaged);
         }
@@ -360,6 +376,16 @@ impl Driver {
             Told::Given { contribute_bytes } => {
                 self.parts.contribute_bytes = contribute_bytes;
                 self.own_facts_due.get_or_insert(Instant::now());
+            }
+            Told::Scrubbed { every_s, last } => {
+                let LastPass { ended_ms, bytes, bad_chunks } = last.unwrap_or_default();
+                self.scrubbed =
+                    Some(Scrubbed { every_s, ended_ms, bytes, bad_chunks, ..Scrubbed::default() });
+                self.tell_damage();
+            }
+            Told::Owned(answer) => {
+                // Who asked may have given up.
+                let _ = answer.send(self.node.owned());
             }
             Told::Holders { ids, answer } => {
                 let ticket = self.ticket();

@@ -41,6 +41,7 @@ mod silence;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use chunkstore::ChunkId;
@@ -52,7 +53,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use transport::{
-    Announced, Arrival, Arrivals, Discovery, Endpoint, EndpointConfig, FoundStream, Identity, Rates,
+    Allowed, Announced, Arrival, Arrivals, Discovery, Endpoint, EndpointConfig, FoundStream, Identity, Rates,
 };
 use ui::answers::{Invitation, InviteRequest, JoinRequest, Joined};
 use ui::api::Refusal;
@@ -72,6 +73,7 @@ use self::shared::Shared;
 use self::sightings::Sightings;
 use crate::data_folder::DataFolder;
 use crate::entropy;
+use crate::scrubbing::LastPass;
 use crate::settings::Metered;
 use crate::stopping::{Reason, Stop};
 
@@ -194,6 +196,8 @@ pub struct Group {
     name: String,
     objection: Option<String>,
     outside: Mutex<Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>>,
+    /// The endpoint is told the time, since there are, or were, rates that go by it.
+    knows_the_hour: AtomicBool,
     stop: Stop,
 }
 
@@ -256,9 +260,6 @@ impl Group {
         if start.discovery {
             discover(&handle, &endpoint, start.workspace, &tell, &sightings, &inviter);
         }
-        if !start.rates.hours.is_empty() {
-            handle.spawn(tell_the_minute(endpoint.clone()));
-        }
         let outside = Outside {
             endpoint: endpoint.clone(),
             tell: tell.clone(),
@@ -300,8 +301,10 @@ impl Group {
             name: start.name,
             objection,
             outside: Mutex::new(Some((end_outside, serving))),
+            knows_the_hour: AtomicBool::new(false),
             stop: start.stop,
         });
+        group.go_by_the_hour(&start.rates);
         group.listen_to(&kept);
         group.tell_own_name();
         Ok(group)
@@ -353,8 +356,27 @@ impl Group {
 
     /// What this computer gives changed.
     pub fn set_given(&self, contribute_bytes: u64, rates: Rates) {
+        self.go_by_the_hour(&rates);
         self.endpoint.set_rates(rates);
         self.tell.tell(Told::Given { contribute_bytes });
+    }
+
+    /// From the first rates on that go by the hour, the endpoint is told what hour it is.
+    fn go_by_the_hour(&self, rates: &Rates) {
+        if !rates.hours.is_empty() && !self.knows_the_hour.swap(true, Ordering::Relaxed) {
+            self.endpoint.set_minute_of_week(ui::moment::minute_of_week());
+            self.handle.spawn(tell_the_minute(self.endpoint.clone()));
+        }
+    }
+
+    /// What all others together may be sent and send at this moment.
+    pub fn allowed(&self) -> Allowed {
+        self.endpoint.allowed()
+    }
+
+    /// How the reading of all chunks here goes, for the others: a pass takes so long, and the last one that ended.
+    pub fn tell_scrubbed(&self, every_s: u64, last: Option<LastPass>) {
+        self.tell.tell(Told::Scrubbed { every_s, last });
     }
 
     /// Opens an invitation.

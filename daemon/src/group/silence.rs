@@ -89,6 +89,7 @@ mod tests {
             copies_outstanding: 0,
             chunk_rate: None,
             audit: swarm::Audit::default(),
+            scrubbed: None,
             sync_lag: 0,
             facts: None,
         };

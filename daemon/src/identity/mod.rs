@@ -19,7 +19,9 @@ use ledger::keys::KeyError;
 use crate::data_folder::DataFolder;
 
 pub use device::open_or_make as device_key;
-pub use user::{Opener, open_or_make as user_keys, recover, recovery_phrase, set_passphrase, user_of};
+pub use user::{
+    Opener, check_passphrase, open_or_make as user_keys, recover, recovery_phrase, set_passphrase, user_of,
+};
 pub use workspace::{
     LOGS_FILE, OpenWorkspace, Workspace, open_or_make as workspace, replace_keyring, write_keyring,
 };

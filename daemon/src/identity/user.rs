@@ -86,6 +86,14 @@ pub fn set_passphrase(
     replace(folder, &sealed(&keys, new)?)
 }
 
+/// Whether this is the passphrase that seals the keys; without one, anything is.
+///
+/// # Errors
+/// [`IdentityError`]: it is missing or wrong, or the file cannot be used.
+pub fn check_passphrase(folder: &DataFolder, passphrase: Option<&str>) -> Result<(), IdentityError> {
+    opened(folder, passphrase).map(drop)
+}
+
 /// The 24 words.
 ///
 /// # Errors

@@ -1,17 +1,23 @@
-//! `workspaces/<id>/scrubbed`: how far the reading of all chunks has come, so that it goes on after a start.
+//! `workspaces/<id>/scrubbed`: how far the reading of all chunks has come, so that it goes on after a start; and what earlier
+//! passes found.
 //!
 //! ```text
-//! "PDscrub\0" ‖ u16 version 1 ‖ u64 pass began ‖ u8 flags ‖ u64 the last pack read ‖ u64 bytes ‖ u64 damaged chunks
-//!             ‖ u64 last whole pass ended (0: none) ‖ u64 its bytes ‖ u64 its damaged chunks        integers big-endian
+//! "PDscrub\0" ‖ u16 version 2 ‖ u64 pass began ‖ u8 flags ‖ u64 the last pack read ‖ u64 bytes ‖ u64 damaged chunks
+//!             ‖ u8 whole passes, 24 at most ‖ each, the newest first: u64 ended ‖ u64 bytes ‖ u64 damaged chunks
 //! ```
 //!
-//! Flags: 1 a pack was read, 2 the pass is hurried. Times are milliseconds since 1970. Nothing is lost with the file: a new pass begins.
+//! Integers big-endian. Flags: 1 a pack was read, 2 the pass is hurried. Times are milliseconds since 1970, of passes not 0. Version 1
+//! had no number of passes and one pass, all 0 for none; it is read. Nothing else is lost with the file: a new pass begins.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"PDscrub\0";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
+/// One pass and no number of them.
+const VERSION_OF_ONE: u16 = 1;
+/// Whole passes that are remembered at most: two years of them, one each month.
+pub const PASSES_MAX: usize = 24;
 const HAS_READ: u8 = 1;
 const HURRIED: u8 = 2;
 
@@ -34,8 +40,8 @@ pub struct Kept {
     pub bad_chunks: u64,
     /// Something was found damaged: the rest is read at once.
     pub hurried: bool,
-    /// The last whole pass.
-    pub last: Option<LastPass>,
+    /// Whole passes.
+    pub passes: Passes,
 }
 
 /// A pass that came to its end.
@@ -47,6 +53,33 @@ pub struct LastPass {
     pub bytes: u64,
     /// Chunks it found damaged.
     pub bad_chunks: u64,
+}
+
+/// The last [`PASSES_MAX`] of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passes {
+    count: usize,
+    newest_first: [LastPass; PASSES_MAX],
+}
+
+impl Passes {
+    /// The newest first.
+    pub fn all(&self) -> &[LastPass] {
+        &self.newest_first[..self.count]
+    }
+
+    /// The newest.
+    pub fn last(&self) -> Option<LastPass> {
+        self.all().first().copied()
+    }
+
+    /// With one more; the oldest goes where there are too many.
+    pub fn with(mut self, pass: LastPass) -> Self {
+        self.newest_first.rotate_right(1);
+        self.newest_first[0] = pass;
+        self.count = (self.count + 1).min(PASSES_MAX);
+        self
+    }
 }
 
 impl ScrubFile {
@@ -82,45 +115,65 @@ impl ScrubFile {
 }
 
 fn encode(kept: &Kept) -> Vec<u8> {
-    let last = kept.last.unwrap_or_default();
     let mut out = MAGIC.to_vec();
     out.extend(VERSION.to_be_bytes());
     out.extend(kept.began_ms.to_be_bytes());
     out.push(if kept.after.is_some() { HAS_READ } else { 0 } | if kept.hurried { HURRIED } else { 0 });
-    let numbers = [
-        kept.after.unwrap_or_default(),
-        kept.bytes,
-        kept.bad_chunks,
-        last.ended_ms,
-        last.bytes,
-        last.bad_chunks,
-    ];
+    let numbers = [kept.after.unwrap_or_default(), kept.bytes, kept.bad_chunks];
     out.extend(numbers.into_iter().flat_map(u64::to_be_bytes));
+    let passes = kept.passes.all();
+    out.push(u8::try_from(passes.len()).expect("there are PASSES_MAX of them at most"));
+    for LastPass { ended_ms, bytes, bad_chunks } in passes {
+        out.extend([ended_ms, bytes, bad_chunks].into_iter().flat_map(|number| number.to_be_bytes()));
+    }
     out
 }
 
 fn decode(bytes: &[u8]) -> Option<Kept> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let (version, rest) = rest.split_first_chunk()?;
-    if u16::from_be_bytes(*version) != VERSION {
-        return None;
-    }
     let (began, rest) = rest.split_first_chunk()?;
     let (flags, rest) = rest.split_first()?;
-    let (numbers, rest) = rest.as_chunks::<8>();
-    let [pack, read, bad_chunks, ended_ms, last_bytes, last_bad] = <[[u8; 8]; 6]>::try_from(numbers).ok()?;
-    let number = u64::from_be_bytes;
-    let last =
-        LastPass { ended_ms: number(ended_ms), bytes: number(last_bytes), bad_chunks: number(last_bad) };
-    let whole = rest.is_empty() && *flags <= HAS_READ | HURRIED;
-    whole.then(|| Kept {
-        began_ms: number(*began),
-        after: (flags & HAS_READ != 0).then(|| number(pack)),
-        bytes: number(read),
-        bad_chunks: number(bad_chunks),
+    let (numbers, rest) = rest.split_first_chunk::<24>()?;
+    let [pack, read, bad_chunks] = three(numbers);
+    let passes = match u16::from_be_bytes(*version) {
+        VERSION_OF_ONE => one_pass(rest),
+        VERSION => some_passes(rest),
+        _ => None,
+    };
+    let kept = Kept {
+        began_ms: u64::from_be_bytes(*began),
+        after: (flags & HAS_READ != 0).then_some(pack),
+        bytes: read,
+        bad_chunks,
         hurried: flags & HURRIED != 0,
-        last: Some(last).filter(|last| last.ended_ms > 0),
-    })
+        passes: passes?,
+    };
+    (*flags <= HAS_READ | HURRIED).then_some(kept)
+}
+
+fn one_pass(bytes: &[u8]) -> Option<Passes> {
+    let pass = pass(bytes.try_into().ok()?);
+    Some(if pass.ended_ms > 0 { Passes::default().with(pass) } else { Passes::default() })
+}
+
+fn some_passes(bytes: &[u8]) -> Option<Passes> {
+    let (count, rest) = bytes.split_first()?;
+    let (passes, rest) = rest.as_chunks::<24>();
+    let whole = rest.is_empty() && passes.len() == usize::from(*count) && passes.len() <= PASSES_MAX;
+    let oldest_first = passes.iter().rev().map(pass);
+    let all = oldest_first.clone().all(|pass| pass.ended_ms > 0);
+    (whole && all).then(|| oldest_first.fold(Passes::default(), Passes::with))
+}
+
+fn pass(bytes: &[u8; 24]) -> LastPass {
+    let [ended_ms, bytes, bad_chunks] = three(bytes);
+    LastPass { ended_ms, bytes, bad_chunks }
+}
+
+fn three(bytes: &[u8; 24]) -> [u64; 3] {
+    let (numbers, _) = bytes.as_chunks::<8>();
+    std::array::from_fn(|at| u64::from_be_bytes(numbers[at]))
 }
 
 #[cfg(test)]
@@ -129,20 +182,54 @@ mod tests {
 
     use super::*;
 
+    fn passes(numbers: impl IntoIterator<Item = u64>) -> Passes {
+        let pass = |number| LastPass { ended_ms: number, bytes: number + 1, bad_chunks: number + 2 };
+        numbers.into_iter().map(pass).fold(Passes::default(), Passes::with)
+    }
+
+    fn kept(passes: Passes) -> Kept {
+        Kept { began_ms: 1, after: Some(2), bytes: 3, bad_chunks: 7, hurried: true, passes }
+    }
+
     #[test]
     fn the_bytes_are_what_they_were() {
-        let last = Some(LastPass { ended_ms: 4, bytes: 5, bad_chunks: 6 });
-        let kept = Kept { began_ms: 1, after: Some(2), bytes: 3, bad_chunks: 7, hurried: true, last };
-        let golden = b"PDscrub\0\x00\x01\
+        let kept = kept(passes([4, 8]));
+        let golden = b"PDscrub\0\x00\x02\
             \0\0\0\0\0\0\0\x01\x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x07\
+            \x02\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x0a\
             \0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06";
         assert_eq!(encode(&kept), golden);
         assert_eq!(decode(golden), Some(kept));
         let mut newer = golden.to_vec();
-        newer[9] = 2;
+        newer[9] = 3;
         assert_eq!(decode(&newer), None);
-        assert_eq!(decode(&golden[..golden.len() - 1]), None);
+        for end in 0..golden.len() {
+            assert_eq!(decode(&golden[..end]), None, "cut at {end}");
+        }
         assert_eq!(decode(&encode(&Kept::default())), Some(Kept::default()));
+    }
+
+    #[test]
+    fn the_first_version_is_read() {
+        let one = b"PDscrub\0\x00\x01\
+            \0\0\0\0\0\0\0\x01\x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x07\
+            \0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06";
+        assert_eq!(decode(one), Some(kept(passes([4]))));
+        let none = [&one[..one.len() - 24], &[0; 24]].concat();
+        assert_eq!(decode(&none), Some(kept(Passes::default())));
+    }
+
+    #[test]
+    fn so_many_passes_are_remembered_and_no_more() {
+        let many = passes(1..=100);
+        assert_eq!((many.all().len(), many.last().unwrap().ended_ms), (PASSES_MAX, 100));
+        assert_eq!(many.all()[PASSES_MAX - 1].ended_ms, 77);
+        let bytes = encode(&kept(many));
+        assert_eq!((decode(&bytes), bytes.len()), (Some(kept(many)), 44 + 24 * PASSES_MAX));
+        let mut more = bytes;
+        more[43] += 1;
+        more.extend([1; 24]);
+        assert_eq!(decode(&more), None);
     }
 
     #[test]
@@ -159,7 +246,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_safe(version in 0..3_u16, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn any_bytes_are_safe(version in 0..4_u16, bytes in prop::collection::vec(any::<u8>(), 0..160)) {
             let _ = decode(&bytes);
             let _ = decode(&[&MAGIC[..], &version.to_be_bytes(), &bytes].concat());
         }

@@ -21,9 +21,10 @@ use std::time::{Duration, Instant};
 
 use chunkstore::{ChunkStore, Pace};
 use parking_lot::Mutex;
-use ui::answers::BackgroundScrub;
+use ui::answers::{BackgroundScrub, ScrubPass};
 use vfs::Time;
 
+pub use self::kept::LastPass;
 use self::kept::{Kept, ScrubFile};
 use self::plan::{Next, Plan};
 use crate::moment::wall_ms;
@@ -69,7 +70,7 @@ impl Drop for Scrubber {
 }
 
 impl Scrubbing {
-    /// Starts the thread. `every`: a whole pass takes so long at most; zero: nothing is read.
+    /// Starts the thread. `every`: a whole pass takes so long at most; zero: nothing is read. `tell_others`: is told of each.
     ///
     /// # Errors
     /// What the system says.
@@ -77,17 +78,19 @@ impl Scrubbing {
         store: Arc<ChunkStore>,
         workspace: &Path,
         every: Duration,
+        tell_others: TellOthers,
     ) -> io::Result<(Arc<Self>, Scrubber)> {
         let plan = Plan { every_ms: u64::try_from(every.as_millis()).unwrap_or(u64::MAX) };
         let file = ScrubFile::in_folder(workspace);
         let kept = plan.begun(file.read(), wall_ms());
         let scrubbing = Arc::new(Self { store, plan, state: Mutex::new(State { kept, waits: false }) });
+        tell_others(plan.every_ms / 1000, kept.passes.last());
         let mut scrubber = Scrubber { awake: None, thread: None };
         if plan.every_ms > 0 {
             let (awake, until) = channel();
             let found = found_so_far(&scrubbing.store);
-            let mut work =
-                Work { shared: Arc::clone(&scrubbing), file, quiet: Quiet::default(), until, found };
+            let (shared, quiet) = (Arc::clone(&scrubbing), Quiet::default());
+            let mut work = Work { shared, file, quiet, until, found, tell_others };
             let run = move || {
                 let _ = work.run();
             };
@@ -100,11 +103,7 @@ impl Scrubbing {
     /// For `status`.
     pub fn told(&self) -> BackgroundScrub {
         let State { kept, waits } = *self.state.lock();
-        let text = |ms: u64| {
-            let (secs, nanos) = (ms / 1000, (ms % 1000) * 1_000_000);
-            let nanos = u32::try_from(nanos).unwrap_or_default();
-            ui::moment::to_text(Time { secs: secs.cast_signed(), nanos })
-        };
+        let last = kept.passes.last();
         let begun = (self.plan.every_ms > 0 && kept.began_ms <= wall_ms()).then(|| text(kept.began_ms));
         BackgroundScrub {
             every_s: self.plan.every_ms / 1000,
@@ -113,12 +112,27 @@ impl Scrubbing {
             total_bytes: self.store.usage().pack_bytes,
             bad_chunks: kept.bad_chunks,
             waits,
-            last: kept.last.map(|last| text(last.ended_ms)),
-            last_bytes: kept.last.map_or(0, |last| last.bytes),
-            last_bad_chunks: kept.last.map_or(0, |last| last.bad_chunks),
+            last: last.map(|last| text(last.ended_ms)),
+            last_bytes: last.map_or(0, |last| last.bytes),
+            last_bad_chunks: last.map_or(0, |last| last.bad_chunks),
+            passes: kept.passes.all().iter().map(told).collect(),
         }
     }
 }
+
+fn told(pass: &LastPass) -> ScrubPass {
+    ScrubPass { ended: text(pass.ended_ms), bytes: pass.bytes, bad_chunks: pass.bad_chunks }
+}
+
+/// Milliseconds since 1970 as the API tells them.
+pub fn text(ms: u64) -> String {
+    let (secs, nanos) = (ms / 1000, (ms % 1000) * 1_000_000);
+    let nanos = u32::try_from(nanos).unwrap_or_default();
+    ui::moment::to_text(Time { secs: secs.cast_signed(), nanos })
+}
+
+/// Is told how long a pass takes, seconds, and the last whole one: at the start and after each.
+pub type TellOthers = Box<dyn Fn(u64, Option<LastPass>) + Send>;
 
 /// The thread's own.
 struct Work {
@@ -128,6 +142,7 @@ struct Work {
     until: Receiver<()>,
     /// Chunks found damaged that are known here, by this thread or by others.
     found: u64,
+    tell_others: TellOthers,
 }
 
 /// Chunks that were found damaged since the start, or are damaged still. What was given up meanwhile is forgotten.
@@ -192,7 +207,9 @@ impl Work {
             }
             Ok(None) => {
                 tracing::info!(bytes = kept.bytes, damaged = kept.bad_chunks, "all chunks were read");
-                shared.plan.over(kept, wall_ms())
+                let over = shared.plan.over(kept, wall_ms());
+                (self.tell_others)(shared.plan.every_ms / 1000, over.passes.last());
+                over
             }
             Err(error) => {
                 tracing::warn!(%error, "scrubbing waits");

@@ -61,7 +61,7 @@ impl Plan {
         if kept.hurried {
             *kept
         } else {
-            Kept { began_ms: now_ms, hurried: true, last: kept.last, ..Kept::default() }
+            Kept { began_ms: now_ms, hurried: true, passes: kept.passes, ..Kept::default() }
         }
     }
 
@@ -81,7 +81,7 @@ impl Plan {
     pub fn over(&self, kept: &Kept, now_ms: u64) -> Kept {
         let last = LastPass { ended_ms: now_ms.max(1), bytes: kept.bytes, bad_chunks: kept.bad_chunks };
         let began_ms = kept.began_ms.saturating_add(self.every_ms).max(now_ms);
-        Kept { began_ms, last: Some(last), ..Kept::default() }
+        Kept { began_ms, passes: kept.passes.with(last), ..Kept::default() }
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(times, [0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5, 12.0, 13.5]);
         let ended = PLAN.over(&kept, now);
         assert_eq!((ended.began_ms, ended.after, ended.bytes), (35 * DAY_MS, None, 0));
-        assert_eq!(ended.last.unwrap().bytes, 10 * PACK);
+        assert_eq!(ended.passes.last().unwrap().bytes, 10 * PACK);
         assert!(matches!(PLAN.next(&ended, 10 * PACK, now), Next::Rest(_)));
         assert_eq!(PLAN.next(&ended, 10 * PACK, 35 * DAY_MS), Next::Read);
     }
@@ -133,7 +133,8 @@ mod tests {
         let alarmed = PLAN.alarmed(&read, 9);
         assert_eq!((alarmed.after, alarmed.began_ms, alarmed.hurried), (None, 9, true));
         let over = PLAN.over(&bad, 10);
-        assert!(!over.hurried && over.last.unwrap().bad_chunks == 3);
+        assert_eq!(PLAN.over(&over, 20).passes.all().len(), 2, "earlier passes are remembered");
+        assert!(!over.hurried && over.passes.last().unwrap().bad_chunks == 3);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use ui::answers::Setting;
 use super::{Settings, SettingsError, Value, read};
 
 /// Key, what it holds (as the panel knows it), and what holds while nobody says otherwise.
-const CHANGEABLE: [(&str, &str, &str); 18] = [
+const CHANGEABLE: [(&str, &str, &str); 19] = [
     ("site", "text", ""),
     ("history", "time", "30d"),
     ("scrub", "time", "30d"),
@@ -19,6 +19,7 @@ const CHANGEABLE: [(&str, &str, &str); 18] = [
     ("mountpoint", "text", "~/PeerDrive"),
     ("listen", "text", "port 7338, or another"),
     ("panel", "text", "127.0.0.1:7337"),
+    ("panel_passphrase", "truth", "false"),
     ("discovery", "truth", "true"),
     ("port_mapping", "truth", "false"),
     ("metered", "metered", "auto"),

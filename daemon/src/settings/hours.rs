@@ -13,14 +13,14 @@
 
 use toml::{Table, Value};
 use transport::{HourRule, Rates};
-use ui::answers::{HourSpan, Weekday};
+use ui::answers::HourSpan;
 use ui::units::ByteRate;
+use ui::weekdays;
 
 use super::parse::{kind, measured, text};
 
 /// Spans at most.
 const MAX_SPANS: usize = 64;
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const EVERY_DAY: u8 = 0x7f;
 const DAY_MINUTES: u16 = 24 * 60;
 
@@ -79,14 +79,13 @@ impl Hours {
 
     fn shown(&self) -> String {
         let span = format!("{} to {}", clock_text(self.from_minute), clock_text(self.to_minute));
-        if self.days == EVERY_DAY { span } else { format!("{} {span}", days_text(self.days)) }
+        if self.days == EVERY_DAY { span } else { format!("{} {span}", weekdays::text(self.days)) }
     }
 
     /// As the API tells it.
     pub fn told(&self) -> HourSpan {
-        let on = |(day, _): &(usize, Weekday)| self.days & 1 << day != 0;
         HourSpan {
-            days: (0..).zip(Weekday::ALL).filter(on).map(|(_, day)| day).collect(),
+            days: weekdays::of(self.days),
             from: clock_text(self.from_minute),
             to: clock_text(self.to_minute),
             up: self.up.map(|rate| rate.0),
@@ -97,7 +96,7 @@ impl Hours {
     /// What stands below `[[hours]]` for it.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |key: &str, value: String| format!("{key} = {}", Value::String(value));
-        let days = (self.days != EVERY_DAY).then(|| line("days", days_text(self.days)));
+        let days = (self.days != EVERY_DAY).then(|| line("days", weekdays::text(self.days)));
         let rate = |key, rate: Option<ByteRate>| rate.map(|rate| line(key, rate.to_string()));
         let span = [line("from", clock_text(self.from_minute)), line("to", clock_text(self.to_minute))];
         let rates = [rate("up", self.up), rate("down", self.down)];
@@ -114,29 +113,14 @@ pub(super) fn asked(spans: &[HourSpan]) -> Result<Vec<Hours>, String> {
 }
 
 fn written(span: &HourSpan) -> Table {
-    let on = |day: &Weekday| span.days.contains(day);
-    let bits = (0..).zip(&Weekday::ALL).filter(|(_, day)| on(day)).fold(0, |bits, (at, _)| bits | 1 << at);
     let rates = [("up", span.up), ("down", span.down)];
     let rates = rates.into_iter().filter_map(|(key, rate)| Some((key, ByteRate(rate?).to_string())));
-    let texts = [("days", days_text(bits)), ("from", span.from.clone()), ("to", span.to.clone())];
+    let texts = [
+        ("days", weekdays::text(weekdays::bits(&span.days))),
+        ("from", span.from.clone()),
+        ("to", span.to.clone()),
+    ];
     texts.into_iter().chain(rates).map(|(key, text)| (key.to_string(), Value::String(text))).collect()
-}
-
-/// `mon-fri`, `sat,sun`; what [`days`] reads, and nothing for no day.
-fn days_text(bits: u8) -> String {
-    let mut runs: Vec<(usize, usize)> = Vec::new();
-    for day in (0..DAYS.len()).filter(|day| bits & 1 << day != 0) {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == day => *last = day,
-            _ => runs.push((day, day)),
-        }
-    }
-    let run = |(first, last): (usize, usize)| match last - first {
-        0 => DAYS[first].to_string(),
-        1 => format!("{},{}", DAYS[first], DAYS[last]),
-        _ => format!("{}-{}", DAYS[first], DAYS[last]),
-    };
-    runs.into_iter().map(run).collect::<Vec<_>>().join(",")
 }
 
 fn clock_text(minute: u16) -> String {
@@ -165,36 +149,18 @@ fn one(value: &Value) -> Result<Hours, String> {
         table.get(key).ok_or_else(|| format!("\"{key}\" is missing, like {key} = \"08:00\""))
     };
     let rate = |key: &'static str| table.get(key).map(measured).transpose().map_err(in_key(key));
-    let days_text = table.get("days").map_or(Ok("mon-sun"), text).map_err(in_key("days"))?.to_lowercase();
+    let days = table.get("days").map_or(Ok("mon-sun"), text).map_err(in_key("days"))?;
     let (up, down): (Option<ByteRate>, Option<ByteRate>) = (rate("up")?, rate("down")?);
     if up.is_none() && down.is_none() {
         return Err("it changes nothing: say up or down".into());
     }
     Ok(Hours {
-        days: days(&days_text).map_err(in_key("days"))?,
+        days: weekdays::read(days).map_err(in_key("days"))?,
         from_minute: clock(needed("from")?).map_err(in_key("from"))? % DAY_MINUTES,
         to_minute: clock(needed("to")?).map_err(in_key("to"))?,
         up,
         down,
     })
-}
-
-/// `mon-fri`, `sat,sun`, `fri-mon`.
-fn days(written: &str) -> Result<u8, String> {
-    if written.trim().is_empty() {
-        return Err("name one day at least; write days like mon-fri or sat,sun".into());
-    }
-    let day = |name: &str| DAYS.iter().position(|day| *day == name.trim());
-    let mut bits = 0;
-    for part in written.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (Some(first), Some(last)) = (day(first), day(last)) else {
-            return Err(format!("\"{}\" is no day; write days like mon-fri or sat,sun", part.trim()));
-        };
-        let count = (last + DAYS.len() - first) % DAYS.len() + 1;
-        bits |= (first..first + count).fold(0_u8, |bits, day| bits | 1 << (day % DAYS.len()));
-    }
-    Ok(bits)
 }
 
 /// Minutes since midnight; `24:00` is the end of a day.
@@ -217,25 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_read_as_people_write_them() {
-        for (written, bits) in [
-            ("mon", 0b1),
-            ("mon-fri", 0b1_1111),
-            ("sat,sun", 0b110_0000),
-            ("fri-mon", 0b111_0001),
-            ("mon-sun", EVERY_DAY),
-            ("wed, sat - sun", 0b110_0100),
-        ] {
-            assert_eq!(days(written), Ok(bits), "{written}");
-        }
-    }
-
-    #[test]
     fn what_is_told_is_taken_again() {
-        for bits in 1..=EVERY_DAY {
-            assert_eq!(days(&days_text(bits)), Ok(bits));
-        }
-        assert_eq!(days_text(0b110_1111), "mon-thu,sat,sun");
         let spans = read(
             "[[hours]]\ndays = \"sat,sun\"\nfrom = \"20:00\"\nto = \"24:00\"\nup = \"off\"\n\
              [[hours]]\nfrom = \"08:00\"\nto = \"18:00\"\ndown = \"1500\"\n",

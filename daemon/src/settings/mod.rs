@@ -83,6 +83,8 @@ pub struct Settings {
     pub discovery: bool,
     /// Where panel and API listen.
     pub panel: Option<Panel>,
+    /// Opening the panel takes the passphrase of the keys as well, where they have one.
+    pub panel_passphrase: bool,
     /// Other users of this computer see the drive.
     pub allow_other: bool,
     /// Owners of files are kept as set.
@@ -120,6 +122,7 @@ impl Default for Settings {
             listen: None,
             discovery: true,
             panel: None,
+            panel_passphrase: false,
             allow_other: false,
             quick_wake: true,
             port_mapping: false,

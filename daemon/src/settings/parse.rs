@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::{Metered, Settings, hours};
 
 /// Every key, as section 8 of the design names them.
-pub(super) const KEYS: [&str; 26] = [
+pub(super) const KEYS: [&str; 27] = [
     "name",
     "mountpoint",
     "contribute",
@@ -29,6 +29,7 @@ pub(super) const KEYS: [&str; 26] = [
     "listen",
     "discovery",
     "panel",
+    "panel_passphrase",
     "allow_other",
     "posix_owners",
     "quick_wake",
@@ -82,6 +83,7 @@ fn set(settings: &mut Settings, key: &str, value: &Value) -> Result<(), String> 
         "panel" => settings.panel = Some(written(value)?),
         "allow_other" => settings.allow_other = truth(value)?,
         "posix_owners" => settings.posix_owners = truth(value)?,
+        "panel_passphrase" => settings.panel_passphrase = truth(value)?,
         "quick_wake" => settings.quick_wake = truth(value)?,
         "port_mapping" => settings.port_mapping = truth(value)?,
         "relay" => settings.relay = measured(value)?,
@@ -221,6 +223,7 @@ mod tests {
             listen = "0.0.0.0:4001"
             discovery = false
             panel = "off"
+            panel_passphrase = true
             allow_other = true
             quick_wake = false
             port_mapping = true
@@ -252,6 +255,7 @@ mod tests {
             listen: Some("0.0.0.0:4001".parse().unwrap()),
             discovery: false,
             panel: Some(Panel::Off),
+            panel_passphrase: true,
             allow_other: true,
             quick_wake: false,
             port_mapping: true,

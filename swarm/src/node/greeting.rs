@@ -69,6 +69,7 @@ impl Node {
         peer.lost_said_at = None;
         peer.told = ledger::Frontier::default();
         peer.told_at = None;
+        peer.scrubbed = None;
         peer.seen_at = now;
         // It may have been about to give copies.
         self.hasten_uneven();
@@ -181,6 +182,7 @@ impl Node {
             Message::Audited { question, proof } => self.take_audited(slot, question, proof),
             Message::Judge { question, ids } => self.take_judge(slot, question, &ids),
             Message::Judged { question, judgement } => self.take_judged(slot, question, judgement.as_deref()),
+            Message::Scrubbed(scrubbed) => self.take_scrubbed(slot, scrubbed),
         }
     }
 
@@ -235,6 +237,7 @@ impl Node {
         self.tell_outline_counters(slot);
         self.tell_frontier(slot);
         self.tell_lost(slot);
+        self.tell_scrubbed(slot);
         self.fetch_peer_came();
         let now = self.now;
         let peer = self.peers.get_mut(slot);

@@ -14,6 +14,7 @@
 //! parting.rs   whether this device may go
 //! comparing.rs  what others keep and this device lacks    auditing.rs  whether others hold what they should
 //! mending.rs   chunks that should be here, whole   garbage.rs   what a host without keys gives up
+//! scrubbed.rs  how each one's reading of all its chunks went
 //! ```
 
 mod auditing;
@@ -37,6 +38,7 @@ mod parting;
 mod peer;
 mod push;
 mod safety;
+mod scrubbed;
 mod serve;
 mod status;
 mod surplus;
@@ -71,7 +73,7 @@ use self::walk::Walk;
 use crate::input::{Input, Lane, Millis};
 use crate::output::{JobResult, Output};
 use crate::settings::Settings;
-use crate::view::Counters;
+use crate::view::{Counters, Scrubbed};
 use crate::wire::Message;
 
 const DRAW_CONTEXT: &str = "peerdrive 2026 audit draw v1";
@@ -106,6 +108,8 @@ pub struct Node {
     mending: Mending,
     probes: Probes,
     garbage: Garbage,
+    /// How the reading of all chunks of this device went; none while it did not say.
+    scrubbed: Option<Scrubbed>,
     /// When chunks last came or went: what hosts keep differs meanwhile.
     moved_at: Option<Millis>,
     /// When logs last came to be durable here.
@@ -148,6 +152,7 @@ impl Node {
             mending: Mending::default(),
             probes: Probes::default(),
             garbage: Garbage::default(),
+            scrubbed: None,
             moved_at: None,
             logs_at: 0,
             secret: blake3::derive_key(DRAW_CONTEXT, &seed.to_le_bytes()),
@@ -187,6 +192,7 @@ impl Node {
             Input::Fetch { ticket, id, urgency } => self.fetch(ticket, id, urgency),
             Input::CancelFetch { ticket } => self.cancel_fetch(ticket),
             Input::Damaged => self.note_damage(),
+            Input::Scrubbed(scrubbed) => self.take_own_scrubbed(scrubbed),
             Input::WhoHas { ticket, ids } => self.who_has(ticket, &ids),
             Input::AwaitCopies { ticket, sequence, copies } => self.await_copies(ticket, sequence, copies),
             Input::Done { job, result } => self.done(job, result),

@@ -14,7 +14,7 @@ use super::push::PushFlow;
 use crate::facts::{Facts, LEAVES, SignedFacts};
 use crate::input::{Member, Millis};
 use crate::settings::Settings;
-use crate::view::PeerState;
+use crate::view::{PeerState, Scrubbed};
 use crate::wire::Digests;
 
 /// A device by a small number, for as long as the node lives. [`ME`] is this device.
@@ -68,6 +68,8 @@ pub(super) struct Peer {
     pub distrusted: bool,
     pub comparing: Comparing,
     pub auditing: Auditing,
+    /// How its own reading of all its chunks went, as it says.
+    pub scrubbed: Option<Scrubbed>,
     /// How far its logs are durable there, as it told.
     pub told: Frontier,
     /// When it last told so.
@@ -214,6 +216,7 @@ impl Peer {
             distrusted: false,
             comparing: Comparing::new(now),
             auditing: Auditing::new(now),
+            scrubbed: None,
             told: Frontier::default(),
             told_at: None,
             link: None,

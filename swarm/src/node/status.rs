@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chunkstore::PARTITIONS;
+
 use super::Node;
 use super::peer::{ME, Slot};
 use crate::input::Millis;
-use crate::view::{Load, PeerView, View};
+use crate::view::{Load, OWNED_GROUP_PARTITIONS, Owned, PeerView, View};
 
 impl Node {
     /// The state of the group.
@@ -29,6 +31,30 @@ impl Node {
             garbage: self.garbage_view(),
             counters: self.counters,
         }
+    }
+
+    /// What each host owns, this device among them: where copies that are made now go.
+    #[must_use]
+    pub fn owned(&self) -> Vec<Owned> {
+        let groups = usize::from(PARTITIONS / OWNED_GROUP_PARTITIONS);
+        let mut owned: BTreeMap<Slot, Owned> = self
+            .hosts
+            .slots()
+            .iter()
+            .map(|slot| {
+                let device = self.peers.get(*slot).device;
+                (*slot, Owned { device, partitions: 0, groups: vec![0; groups] })
+            })
+            .collect();
+        for partition in 0..PARTITIONS {
+            for owner in self.hosts.owners(partition) {
+                if let Some(of) = owned.get_mut(owner) {
+                    of.partitions += 1;
+                    of.groups[usize::from(partition / OWNED_GROUP_PARTITIONS)] += 1;
+                }
+            }
+        }
+        owned.into_values().collect()
     }
 
     fn load(&self) -> Load {
@@ -71,6 +97,7 @@ impl Node {
             facts: peer.facts().cloned(),
             chunk_rate: peer.link.as_ref().and_then(|link| link.guest.chunk_rate()),
             audit: peer.auditing.told,
+            scrubbed: peer.scrubbed,
         }
     }
 }

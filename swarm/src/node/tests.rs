@@ -14,6 +14,7 @@ use super::*;
 use crate::facts::{Facts, SignedFacts};
 use crate::input::{Lane, Member, Urgency};
 use crate::output::{Job, StoreRefusal};
+use crate::view::Scrubbed;
 use crate::wire::{Answer, CAPABILITIES, Digests, GROUPS, Message, Said};
 
 mod fewest;
@@ -21,6 +22,7 @@ mod meeting;
 mod once;
 mod ordering;
 mod pace;
+mod told;
 
 const PEERS: u8 = 3;
 
@@ -160,6 +162,7 @@ fn message() -> impl Strategy<Value = Message> {
             )
         }),
         Just(Message::Chunk { id: [0; 32], bytes: 0 }),
+        any::<u64>().prop_map(|bytes| Message::Scrubbed(Scrubbed { bytes, ..Scrubbed::default() })),
     ]
 }
 

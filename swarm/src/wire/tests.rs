@@ -20,6 +20,10 @@ fn other(partitions: u16) -> Said {
     Said::Other { mark: [5; 16], marks }
 }
 
+fn scrubbed() -> Scrubbed {
+    Scrubbed { every_s: 300, ended_ms: 1, bytes: 2, bad_chunks: 3, damaged_chunks: 4, healed_chunks: 5 }
+}
+
 /// One of each, in the order of their numbers on the wire.
 fn all() -> Vec<(Message, Vec<Bytes>)> {
     let hello = Message::Hello {
@@ -68,6 +72,7 @@ fn all() -> Vec<(Message, Vec<Bytes>)> {
         (Message::Audited { question: 300, proof: Some([8; 32]) }, vec![]),
         (Message::Judge { question: 300, ids: vec![[6; 32], [7; 32]] }, vec![]),
         (Message::Judged { question: 300, judgement: Some(vec![1, 2]) }, vec![]),
+        (Message::Scrubbed(scrubbed()), vec![]),
     ]
 }
 
@@ -121,6 +126,7 @@ const GOLDEN: &[&str] = &[
     "011cac0201[08x32]",
     "011dac0202[06x32][07x32]",
     "011eac0201020102",
+    "011fac020102030405",
 ];
 
 #[test]

@@ -47,7 +47,7 @@ fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
         }
         open.page("Drive");
         browser.click(".rows .entry-name", "notes.md");
-        browser.wait_for(".stage pre", "# Notes");
+        browser.wait_for(".stage .markdown h3", "Notes");
         assert_eq!(open.violations(), none, "a preview, {scheme}");
         browser.press("\u{e00c}");
         open.page("Storage");

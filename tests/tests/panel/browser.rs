@@ -200,6 +200,38 @@ impl Browser {
         self.ask("/goog/cdp/execute", &json!({ "cmd": command, "params": params }));
     }
 
+    /// As a phone shows it, or the screen of a computer again. Nothing may be wider than the phone.
+    pub fn on_a_phone(&self, is_so: bool) {
+        if !is_so {
+            return self.chromium("Emulation.clearDeviceMetricsOverride", &json!({}));
+        }
+        let size = json!({ "width": 390, "height": 860, "deviceScaleFactor": 2, "mobile": true });
+        self.chromium("Emulation.setDeviceMetricsOverride", &size);
+        let overflows = self.run("return document.documentElement.scrollWidth > innerWidth", &[]);
+        assert_eq!(overflows, json!(false), "the page is wider than the phone");
+    }
+
+    /// In dark, or in light colours.
+    pub fn in_the_dark(&self, is_so: bool) {
+        let scheme = if is_so { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.chromium("Emulation.setEmulatedMedia", &media);
+    }
+
+    /// Three pictures of what a selector finds: light, dark, on a phone.
+    pub fn shots(&self, name: &str, selector: &str) {
+        let see = || self.run("document.querySelector(arguments[0]).scrollIntoView()", &[json!(selector)]);
+        see();
+        self.shot(name);
+        self.in_the_dark(true);
+        self.shot(&format!("{name}-dark"));
+        self.in_the_dark(false);
+        self.on_a_phone(true);
+        see();
+        self.shot(&format!("{name}-phone"));
+        self.on_a_phone(false);
+    }
+
     /// The page as a PNG file in `$PANEL_SHOTS`, for whoever wants to look at it.
     pub fn shot(&self, name: &str) {
         let Some(folder) = std::env::var_os("PANEL_SHOTS") else { return };

@@ -120,7 +120,26 @@ fn health_tells_of_passes_that_nobody_asked_for_and_of_what_they_found() {
     browser.wait_for("#passes", "0 pieces damaged now, ");
     browser.wait_for("#passes", "read, nothing damaged");
     browser.wait_for("main", "replaced by good copies since the start");
-    browser.shot("health-passes");
+    browser.wait("earlier passes, the one with damage among them", || {
+        let rows = browser.run("return document.querySelectorAll('#pass-history tbody tr').length", &[]);
+        rows.as_u64().unwrap() > 1 && browser.shows("#pass-history .wrong", "damaged")
+    });
+    browser.shots("health-passes", "#pass-history");
+    // The other computer is told of it, and draws it as well.
+    first.page("Health");
+    first.browser.wait_for("#their-passes tr", "laptop");
+    first.browser.wait_for("#their-passes td", "all whole");
+    first.browser.wait_for("#their-passes td", "mended");
+    first.browser.wait_for("#their-passes td", "nothing damaged");
+    first.browser.shots("health-others", "#their-passes");
+    let passes = |open: &Open| open.daemon.json(&["status"])["scrub"]["passes"].as_array().unwrap().clone();
+    let before = passes(&second);
+    second.daemon.restart();
+    second.browser.go(&second.link());
+    assert!(passes(&second).ends_with(&before), "what was found is not forgotten by a start");
+    second.browser.wait_for("nav .links", "Devices");
+    second.page("Health");
+    let browser = &second.browser;
     // And once by hand: all is as it should be.
     browser.click("main button", "Start");
     browser.wait_for("main", "Every piece is as it should be.");

@@ -213,3 +213,81 @@ fn a_device_is_renamed_and_removed_in_the_page() {
     assert_eq!(open.daemon.json(&["devices"]).as_array().unwrap().len(), 1);
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
+
+#[test]
+fn names_are_moved_and_copied_in_the_page() {
+    let open = Open::start();
+    let (mount, browser) = (open.daemon.mount(), &open.browser);
+    fs::write(mount.join("letter.txt"), "dear all").unwrap();
+    let more = || {
+        browser.wait_for(".rows .entry-name", "letter.txt");
+        browser.run("document.querySelector('.rows [data-part=more]').click()", &[]);
+    };
+    more();
+    browser.click(".menu button", "Make a copy");
+    browser.wait_for(".rows .entry-name", "letter (copy).txt");
+    assert_eq!(fs::read(mount.join("letter (copy).txt")).unwrap(), b"dear all");
+    // Both at once, by the keyboard alone: Space selects, the bar offers to move.
+    for name in ["letter.txt", "letter (copy).txt"] {
+        let focus = "const row = [...document.querySelectorAll('.rows .row')].find((row) => row.querySelector('.entry-name').textContent === arguments[0]); row.focus(); return document.activeElement === row";
+        browser.wait(name, || browser.run(focus, &[json!(name)]) == json!(true));
+        browser.press(" ");
+    }
+    browser.wait_for(".selection-bar", "2 selected");
+    browser.click(".selection-bar button", "Move to");
+    browser.fill("#ask-text", "/post/2026");
+    browser.press("\u{e007}");
+    browser.wait_for(".rows .entry-name", "post");
+    assert_eq!(fs::read(mount.join("post/2026/letter.txt")).unwrap(), b"dear all");
+    assert!(mount.join("post/2026/letter (copy).txt").exists() && !mount.join("letter.txt").exists());
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_newcomer_names_the_computer_and_sets_a_passphrase_from_the_start() {
+    let open = Open::with(Start::default().arg("--name").arg("attic"));
+    let browser = &open.browser;
+    browser.click(".step", "Name this computer: now it is “attic”");
+    browser.fill("#ask-text", "cellar");
+    browser.click("dialog form button", "Save");
+    browser.wait_for(".step", "now it is “cellar”");
+    assert_eq!(open.daemon.json(&["status"])["name"], "cellar");
+    browser.shot("start-named");
+    browser.click(".step", "Set a passphrase");
+    browser.fill("#new", "tr");
+    browser.wait_for(".strength .hint", "Very weak");
+    browser.fill("#new", "seven amber falcons over a quiet lake");
+    browser.wait_for(".strength .hint", "Strong");
+    browser.fill("#again", "something else");
+    browser.click("dialog form button", "Save");
+    browser.wait_for("dialog .wrong", "not the same");
+    browser.fill("#again", "seven amber falcons over a quiet lake");
+    browser.click("dialog form button", "Save");
+    browser.wait_for(".toast", "The passphrase is changed");
+    assert_eq!(open.api("/keys")["locked"], json!(true));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn what_happened_is_told_in_parts_with_who_did_it() {
+    let open = Open::start();
+    let (mount, browser) = (open.daemon.mount(), &open.browser);
+    for number in 0..130 {
+        fs::create_dir(mount.join(format!("folder {number}"))).unwrap();
+    }
+    let log = open.api("/log?limit=1");
+    assert_eq!(log[0]["user"], json!("owner"), "{log}");
+    open.page("Activity");
+    let lines = || browser.run("return document.querySelectorAll('.log li').length", &[]).as_u64().unwrap();
+    browser.wait_for(".log", "folder 129");
+    assert_eq!(lines(), 100);
+    browser.click("main .actions button", "Show more");
+    browser.wait("the rest", || lines() > 129);
+    browser.wait_for(".log", "folder 0");
+    // What is new comes on top, and what was asked for stays.
+    let before = lines();
+    fs::create_dir(mount.join("one more")).unwrap();
+    browser.wait_for(".log", "one more");
+    browser.wait("one more line", || lines() == before + 1);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}

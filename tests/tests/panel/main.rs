@@ -9,7 +9,9 @@ mod files;
 mod hands;
 mod newcomer;
 mod pages;
+mod previews;
 mod safety;
+mod storage;
 
 use std::net::TcpListener;
 

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use serde_json::json;
+use tests::Start;
 
 use super::Open;
 
@@ -104,6 +105,68 @@ fn who_signs_out_is_out() {
     browser.chromium("Network.clearBrowserCookies", &json!({}));
     browser.go(&link);
     browser.wait_for(".sign-in", "this link was used already");
+}
+
+#[test]
+fn where_the_panel_asks_for_the_passphrase_the_link_alone_opens_nothing() {
+    let secrets = tempfile::tempdir().unwrap();
+    let file = secrets.path().join("passphrase");
+    fs::write(&file, "over a quiet lake\n").unwrap();
+    let mut open = Open::with(Start::default().arg("--passphrase-file").arg(&file));
+    open.page("Settings");
+    let choose = "const field = document.getElementById('set-panel_passphrase'); field.value = 'true'; field.dispatchEvent(new Event('change'));";
+    open.browser.wait("the setting", || {
+        open.browser.run("return document.getElementById('set-panel_passphrase') !== null", &[])
+            == json!(true)
+    });
+    open.browser.run(choose, &[]);
+    open.browser.wait_for(".toast", "holds from the next start on");
+    open.daemon.restart();
+    let browser = &open.browser;
+    let link = open.link();
+    browser.go("about:blank");
+    browser.go(&link);
+    browser.wait_for(".sign-in h2", "with your passphrase");
+    assert_eq!(browser.run("return document.activeElement.id", &[]), json!("passphrase"));
+    browser.shot("sign-in-passphrase");
+    browser.fill("#passphrase", "over a loud lake");
+    browser.click(".sign-in button", "Open");
+    browser.wait_for(".sign-in .wrong", "passphrase");
+    assert!(!browser.shows("nav .links", "Devices"));
+    browser.fill("#passphrase", "over a quiet lake");
+    browser.press("\u{e007}");
+    browser.wait_for("nav .links", "Devices");
+    // Tried too often, a link is none.
+    browser.chromium("Network.clearBrowserCookies", &json!({}));
+    browser.go("about:blank");
+    browser.go(&open.link());
+    for turn in 0..5 {
+        browser.fill("#passphrase", &format!("guess {turn}"));
+        browser.click(".sign-in button", "Open");
+        browser.wait_for(".sign-in .wrong", "passphrase");
+        browser.run("document.querySelector('.sign-in .wrong').textContent = ''", &[]);
+    }
+    browser.fill("#passphrase", "over a quiet lake");
+    browser.click(".sign-in button", "Open");
+    browser.wait_for(".sign-in", "this link was used already");
+}
+
+#[test]
+fn another_browser_is_seen_and_signed_out() {
+    let open = Open::start();
+    let other = super::browser::Browser::start();
+    other.go(open.daemon.json(&["panel", "--scope", "read"])["url"].as_str().unwrap());
+    other.wait_for("nav .links", "Devices");
+    open.page("Settings");
+    let browser = &open.browser;
+    browser.wait_for("main .versions .tag", "this one");
+    browser.wait_for("main .versions .tag", "see everything");
+    let sign_out = "[...document.querySelectorAll('main .versions li')].find((line) => line.textContent.includes('see everything')).querySelector('button').click()";
+    browser.run(sign_out, &[]);
+    browser.wait("that it goes", || !browser.shows("main .versions .tag", "see everything"));
+    other.run("location.hash = '#/devices'", &[]);
+    other.wait_for(".sign-in", "You are signed out");
+    assert!(browser.shows("nav .links", "Devices"));
 }
 
 fn answer(mut stream: TcpStream) {

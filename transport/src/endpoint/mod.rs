@@ -25,7 +25,7 @@ use crate::counts::{Counts, Tally};
 use crate::key::{Identity, PeerKey};
 use crate::link::{Link, LinkSender, Surroundings, open_lanes};
 use crate::pace::Limits;
-use crate::rates::Rates;
+use crate::rates::{Allowed, Rates};
 use crate::relay::address::RelayAddress;
 use crate::relay::switch::Switch;
 use crate::relay::{Carrier, Relays};
@@ -277,6 +277,12 @@ impl Endpoint {
     /// Tells the local minute of the week (0 is Monday 00:00), by which [`Rates::hours`] count; until then they do not.
     pub fn set_minute_of_week(&self, minute: u16) {
         self.inner.around.limits.set_minute_of_week(minute);
+    }
+
+    /// What all links together may use at the minute that was told last.
+    #[must_use]
+    pub fn allowed(&self) -> Allowed {
+        self.inner.around.limits.allowed()
     }
 
     /// Passes packets on between members that both are linked to this device, so many bytes a second at most; 0, as at

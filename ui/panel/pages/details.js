@@ -5,6 +5,7 @@ import { button, h } from '../dom.js';
 import { moment, size } from '../format.js';
 import { complain, dialog, load, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
+import { showCompare } from './compare.js';
 import { showPreview } from './preview.js';
 
 export function showDetails(entry, changed) {
@@ -21,6 +22,7 @@ export function showDetails(entry, changed) {
 }
 
 export function versionList(entry, list, changed) {
+  const current = list.find((version) => version.current);
   return h('ul', { class: 'versions' }, list.map((version) => {
     const tags = [version.current && t.details.current, version.conflict && t.details.conflict, version.deleted && t.details.deleted].filter(Boolean);
     const act = async () => {
@@ -36,6 +38,7 @@ export function versionList(entry, list, changed) {
     return h('li', {}, h('div', {}, h('strong', {}, moment(version.time)), ' ', tags.map((tag) => h('span', { class: 'tag' }, tag)),
       h('div', { class: 'hint' }, `${size(version.size)}, ${t.details.by(nameOf(version.device))}`)),
     button(t.details.view, { kind: 'quiet', onclick: () => view(entry, version) }),
+    current && !version.current ? button(t.details.compare, { kind: 'quiet', onclick: () => showCompare(entry, version, current) }) : null,
     version.current ? null : button(version.conflict ? t.details.keep : t.details.restore, { onclick: act }));
   }));
 }

@@ -57,7 +57,7 @@ function card(device, peer, alone, changed) {
       ['close', t.devices.revoke, revoke, 'danger']]);
   return h('li', { class: 'card' },
     h('div', { class: 'card-head' }, icon('devices'), h('h2', {}, device.name), button(t.devices.more(device.name), { icon: 'more', kind: 'bare', 'aria-haspopup': 'menu', onclick: more })),
-    h('p', { class: `presence ${device.state}` }, h('span', { class: 'dot', 'aria-hidden': 'true' }), t.devices.states[device.state] ?? device.state, device.role ? ` · ${t.devices.roles[device.role] ?? device.role}` : '', device.this ? h('span', { class: 'tag' }, t.devices.this) : null, device.leaving ? h('span', { class: 'tag' }, t.devices.leaving) : null),
+    h('p', { class: `presence ${device.state}` }, h('span', { class: 'dot', 'aria-hidden': 'true' }), t.devices.states[device.state] ?? device.state, device.role ? ` · ${t.devices.roles[device.role] ?? device.role}` : '', device.site ? ` · ${t.devices.site(device.site)}` : '', device.this ? h('span', { class: 'tag' }, t.devices.this) : null, device.leaving ? h('span', { class: 'tag' }, t.devices.leaving) : null),
     peer ? h('p', { class: 'hint' }, way(peer)) : null,
     bar, h('p', { class: 'hint' }, device.contributed > 0 ? t.devices.uses(size(device.used), size(device.contributed)) : t.devices.givesNothing, peer?.full ? ` · ${t.devices.full}` : null));
 }

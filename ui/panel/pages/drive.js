@@ -287,10 +287,12 @@ class Folder {
   showStart() {
     const status = state.status;
     const isNew = this.folder === '/' && status && !status.workspaces[0]?.blind && status.peers.length === 0 && this.entries.length === 0;
-    if (isNew && !this.start.firstChild) {
+    if (isNew && this.start.dataset.name !== status.name) {
+      this.start.dataset.name = status.name;
       replace(this.start, startSteps(status));
       this.body.hidden = true;
     } else if (!isNew && this.start.firstChild) {
+      delete this.start.dataset.name;
       replace(this.start);
     }
     this.body.hidden = Boolean(this.start.firstChild);

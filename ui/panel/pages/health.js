@@ -4,13 +4,13 @@ import { bus, del, get, post, state } from '../api.js';
 import { button, h, icon, replace } from '../dom.js';
 import { moment, number, percent, size } from '../format.js';
 import { complain, load } from '../parts/feedback.js';
+import { Forecast } from '../parts/forecast.js';
 import { t } from '../strings.js';
 import { conflictList } from './conflicts.js';
 import { badge } from './entries.js';
+import { facts, passesOf, theirPasses } from './passes.js';
 
 const SCRUB_MS = 700;
-// Less time says nothing of how long the rest takes.
-const FORECAST_FROM_S = 5;
 
 export function showHealth(main) {
   const stop = new AbortController();
@@ -64,26 +64,18 @@ function tellVerdict(place, status) {
       count(t.health.onlyFiles, drive.only_here_files), count(t.health.conflicts, drive.conflicts)));
 }
 
-// How long the rest takes, as fast as it went since the page was opened; null while that cannot be told.
-let began = null;
-function leftOf(chunks) {
-  const at = performance.now();
-  if (!began || chunks > began.chunks) began = { chunks, at };
-  const [done, took] = [began.chunks - chunks, (at - began.at) / 1000];
-  return done > 0 && took > FORECAST_FROM_S ? (chunks * took) / done : null;
-}
+// As long as the page of the browser lives, whatever page of the panel it shows.
+const mending = new Forecast();
 
-// What heals by itself, and how the others answered when they were asked to prove what they hold.
+// What heals by itself, how the others answered when they were asked to prove what they hold, and how they read what they hold.
 function repairs(status) {
   const asked = status.peers.filter((peer) => peer.audit.asked > 0);
-  const lines = [status.mending_chunks > 0 && t.health.mending(status.mending_chunks, leftOf(status.mending_chunks)), status.damaged_chunks > 0 && t.health.damaged(status.damaged_chunks),
+  const lines = [status.mending_chunks > 0 && t.health.mending(status.mending_chunks, mending.left(status.mending_chunks)), status.damaged_chunks > 0 && t.health.damaged(status.damaged_chunks),
     status.healed_chunks > 0 && t.health.healed(status.healed_chunks)].filter(Boolean);
-  const [who, right, bad, silent] = t.health.auditColumns;
   return h('section', { class: 'panel' }, h('h2', {}, t.health.repair), (lines.length > 0 ? lines : [t.health.nothingToRepair]).map((line) => h('p', {}, line)),
-    h('h3', {}, t.health.audits), asked.length === 0 ? h('p', { class: 'hint' }, t.health.noAudits) : h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.health.audits }, h('table', {},
-      h('thead', {}, h('tr', {}, [who, right, bad, silent].map((text) => h('th', { scope: 'col' }, text)))),
-      h('tbody', {}, asked.map(({ name, audit }) => h('tr', {}, h('th', { scope: 'row' }, name),
-        [`${number(audit.right)} / ${number(audit.asked)}`, number(audit.wrong + audit.missing), number(audit.silent)].map((value) => h('td', {}, value))))))));
+    h('h3', {}, t.health.audits), asked.length === 0 ? h('p', { class: 'hint' }, t.health.noAudits) : facts(t.health.audits, t.health.auditColumns, asked.map(({ name, audit }) =>
+      [name, `${number(audit.right)} / ${number(audit.asked)}`, number(audit.wrong + audit.missing), number(audit.silent)])),
+    status.peers.length > 0 ? theirPasses(status.peers) : null);
 }
 
 function showConflicts(place, count, signal, changed) {
@@ -100,16 +92,6 @@ function showRisks(place, signal) {
       h('li', {}, h('a', { href: `#/drive${entry.path.slice(0, entry.path.lastIndexOf('/'))}` }, `${entry.folder === '/' ? '' : entry.folder}/${entry.name}`.replace(/^\//, '')), badge(entry)))),
     !found.complete || found.entries.length > 50 ? h('p', { class: 'hint' }, t.health.atRiskMore) : null));
   });
-}
-
-// What is read without being asked: the pass under way, and the last that came to its end.
-function passesOf({ scrub: pass, damaged_chunks: damaged, healed_chunks: healed }) {
-  const fact = (label, value) => [h('dt', {}, label), h('dd', {}, value)];
-  if (pass.every_s === 0) return h('p', { class: 'hint' }, t.health.passOff);
-  const now = pass.began === null ? t.health.passRests : t.health.passNow(moment(pass.began), percent(pass.checked_bytes, pass.total_bytes), size(pass.checked_bytes), pass.bad_chunks, pass.waits);
-  return [h('p', { class: 'hint' }, t.health.passLead(pass.every_s)), h('dl', { id: 'passes' },
-    fact(t.health.passLast, pass.last === null ? t.health.passNone : t.health.passEnded(moment(pass.last), size(pass.last_bytes), pass.last_bad_chunks)),
-    fact(t.health.passUnderWay, now), fact(t.health.passState, t.health.damagedAndHealed(damaged, healed)))];
 }
 
 function scrub(signal, passes) {

@@ -6,6 +6,7 @@ import { button, h, replace } from '../dom.js';
 import { moment, size } from '../format.js';
 import { kindOf } from '../kinds.js';
 import { dialog } from '../parts/feedback.js';
+import { markdown } from '../parts/markdown.js';
 import { t } from '../strings.js';
 
 const TEXT_BYTES = 256 << 10;
@@ -58,13 +59,25 @@ function fill(stage, entry) {
   replace(stage, draw ? draw() : h('p', { class: 'loading' }, t.preview.none));
 }
 
+// Markdown is shown as a page, and as it is written.
 function text(url, entry) {
   const shown = h('pre', { tabindex: '0' }, t.loading);
   const place = h('div', { class: 'text' }, shown);
+  const asPage = (written) => {
+    const page = markdown(written);
+    const turn = button(t.preview.source, { kind: 'quiet', 'aria-pressed': 'false', onclick: () => {
+      const isPage = page.isConnected;
+      (isPage ? page : shown).replaceWith(isPage ? shown : page);
+      turn.setAttribute('aria-pressed', String(isPage));
+    } });
+    shown.replaceWith(page);
+    place.prepend(h('div', { class: 'turn' }, turn));
+  };
   const headers = entry.size > TEXT_BYTES ? { range: `bytes=0-${TEXT_BYTES - 1}` } : {};
   fetch(url, { headers }).then(async (response) => {
     if (!response.ok) throw new Error();
     shown.textContent = await response.text();
+    if (/\.(md|markdown)$/i.test(entry.called ?? entry.name)) asPage(shown.textContent);
     if (entry.size > TEXT_BYTES) place.append(h('p', { class: 'hint' }, t.preview.cut(TEXT_BYTES)));
   }).catch(() => { shown.textContent = t.preview.failed; });
   return place;

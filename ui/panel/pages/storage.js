@@ -6,6 +6,7 @@ import { parseSize, percent, size } from '../format.js';
 import { complain, load, toast } from '../parts/feedback.js';
 import { t } from '../strings.js';
 import { hours } from './hours.js';
+import { spread } from './spread.js';
 
 // The slider's steps: fine where little is given, coarse where much is.
 const STEPS = 1000;
@@ -19,10 +20,10 @@ export function showStorage(main) {
   const place = h('div');
   replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.storage), h('p', { class: 'lead' }, t.storage.lead))), place);
   const tellNow = () => get('/contribute', stop.signal).then((now) => { document.getElementById('hours-now').textContent = hoursNow(now); }).catch(complain);
-  const request = () => Promise.all([get('/storage', stop.signal), get('/contribute', stop.signal), get('/devices', stop.signal)]);
-  load(place, request, ([storage, given, devices]) => {
+  const request = () => Promise.all([get('/storage', stop.signal), get('/contribute', stop.signal)]);
+  load(place, request, ([storage, given]) => {
     const disk = new Disk(storage);
-    place.append(disk.element, form(storage, given, disk), hours(stop.signal, tellNow), copies(stop.signal), stored(storage), written(stop.signal), byDevice(devices.map((device) => (device.this ? { ...device, used: storage.used } : device))));
+    place.append(disk.element, form(storage, given, disk), hours(stop.signal, tellNow), copies(stop.signal), stored(storage), written(stop.signal), spread(stop.signal));
     bus.addEventListener('status', () => get('/storage', stop.signal).then((now) => disk.renew(now)).catch(() => {}), { signal: stop.signal });
   });
   return () => stop.abort();
@@ -165,16 +166,4 @@ function written(signal) {
       complete ? '' : h('p', { class: 'hint' }, t.storage.writtenPart));
   });
   return place;
-}
-
-// Who holds what: the room that each computer gives, how much of it is used, and its part of all that is stored.
-function byDevice(devices) {
-  const [most, all] = [Math.max(1, ...devices.map((device) => device.contributed)), devices.reduce((sum, device) => sum + device.used, 0)];
-  return h('section', { class: 'panel' }, h('h2', {}, t.storage.byDevice), h('p', { class: 'hint' }, t.storage.byDeviceLead), h('ul', { class: 'shares' }, devices.map((device) => {
-    const bar = h('div', { class: 'meter', 'aria-hidden': 'true' }, h('div', {}));
-    bar.style.width = `${Math.max(4, (100 * device.contributed) / most)}%`;
-    bar.firstChild.style.width = `${device.contributed > 0 ? Math.min(100, (100 * device.used) / device.contributed) : 0}%`;
-    return h('li', {}, h('strong', {}, device.name, device.this ? h('span', { class: 'tag' }, t.devices.this) : null),
-      h('span', { class: 'hint' }, [device.contributed > 0 ? t.devices.uses(size(device.used), size(device.contributed)) : t.devices.givesNothing, all > 0 && t.storage.part(percent(device.used, all))].filter(Boolean).join(' · ')), bar);
-  })));
 }

@@ -70,6 +70,9 @@ pub struct PanelLink {
 pub struct SignIn {
     /// The token.
     pub link: String,
+    /// The passphrase of the keys, where the setting `panel_passphrase` asks for it.
+    #[serde(default)]
+    pub passphrase: Option<String>,
 }
 
 /// One browser that is signed in.
@@ -121,6 +124,52 @@ pub struct Storage {
     /// By so many bytes the chunks stored since the start are shorter than what was written: they are compressed.
     #[serde(default)]
     pub compressed_away_bytes: u64,
+}
+
+/// Which computer holds which part of all chunks. These are spread by the first bits of their ids over partitions, and partitions over
+/// computers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Distribution {
+    /// How many partitions there are.
+    pub partitions: u16,
+    /// Partitions in each group of the lists below.
+    pub group_partitions: u16,
+    /// Copies wanted of everything.
+    pub copies: u8,
+    /// Chunks on this computer, by groups, as of its last checkpoint a moment ago.
+    pub chunks_here: Vec<u64>,
+    /// Every computer of the drive, this one first.
+    pub devices: Vec<DeviceShare>,
+}
+
+/// One computer of [`Distribution`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceShare {
+    /// Its id.
+    pub device: String,
+    /// Its name.
+    pub name: String,
+    /// It is this computer.
+    pub this: bool,
+    /// Bytes it gives at most.
+    pub contributed: u64,
+    /// Bytes stored there.
+    pub used: u64,
+    /// Partitions that it owns: new copies of their chunks go there.
+    pub owned: u16,
+    /// Of each group, how many; empty where it owns none.
+    pub owned_by_group: Vec<u8>,
+}
+
+/// What one device owns, as the group says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// Its id.
+    pub device: String,
+    /// Partitions.
+    pub partitions: u16,
+    /// Of each group of 64, how many.
+    pub groups: Vec<u8>,
 }
 
 /// Who wrote what is in the drive now.

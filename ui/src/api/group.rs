@@ -1,8 +1,8 @@
 //! What the API asks of the group of computers.
 
 use crate::answers::{
-    Device, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave, LeaveRequest, Peer,
-    Policy, PolicyChange, Relaying, WaitFor, Waited,
+    Device, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave, LeaveRequest, Owned,
+    Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
 };
 
 use super::host::Refusal;
@@ -20,6 +20,9 @@ pub trait Group: Send + Sync {
 
     /// Every device of the drive, this one first.
     fn devices(&self) -> Vec<Device>;
+
+    /// Which partitions each device owns that keeps copies; empty while the group ends.
+    fn owned(&self) -> Vec<Owned>;
 
     /// Opens an invitation.
     ///

@@ -29,6 +29,12 @@ pub trait Host: Send + Sync + 'static {
     /// What the chunk store holds.
     fn stored(&self) -> Stored;
 
+    /// How many chunks of each partition are here, in order.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the index cannot be read.
+    fn chunks_by_partition(&self) -> Result<Vec<u64>, Refusal>;
+
     /// What the disk under the data folder has; none where the system does not tell.
     fn room(&self) -> Option<Room>;
 
@@ -70,6 +76,12 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// [`Refusal`]: `old` is missing or wrong, `new` is empty, the file cannot be written.
     fn set_passphrase(&self, old: Option<&str>, new: Option<&str>) -> Result<(), Refusal>;
+
+    /// Whether a browser with a link may come in: where the panel asks for the passphrase, it must be `given`.
+    ///
+    /// # Errors
+    /// [`Refusal::Secret`]: it is missing or wrong; others: the keys cannot be read.
+    fn check_panel_passphrase(&self, given: Option<&str>) -> Result<(), Refusal>;
 
     /// The 24 words.
     ///

@@ -63,6 +63,7 @@ use crate::answers::TreeChanged;
         routes::transfers::go_on,
         routes::transfers::end_upload,
         routes::panel::storage,
+        routes::panel::distribution,
         routes::panel::written,
         routes::panel::qr,
         routes::panel::events,

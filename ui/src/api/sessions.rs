@@ -22,6 +22,8 @@ use crate::moment;
 pub(super) const LINK_LIFE: Duration = Duration::from_secs(3600);
 /// Links that can be used at a time; the oldest is given up for a new one.
 const MAX_LINKS: usize = 8;
+/// Wrong passphrases after which a link is worth nothing.
+const MAX_MISSES: u8 = 5;
 /// Browsers signed in at a time; the one that was quiet longest is signed out for a new one.
 const MAX_SESSIONS: usize = 16;
 /// A session nobody used for so long has ended.
@@ -48,6 +50,8 @@ struct Link {
     hash: [u8; 32],
     scope: Scope,
     until: Instant,
+    /// Wrong passphrases that came with it.
+    misses: u8,
 }
 
 struct Open {
@@ -79,7 +83,7 @@ impl Sessions {
         if book.links.len() == MAX_LINKS {
             book.links.remove(0);
         }
-        book.links.push(Link { hash, scope, until: Instant::now() + LINK_LIFE });
+        book.links.push(Link { hash, scope, until: Instant::now() + LINK_LIFE, misses: 0 });
         token
     }
 
@@ -87,6 +91,22 @@ impl Sessions {
     #[must_use]
     pub fn new_url(&self, address: SocketAddr, scope: Scope) -> Zeroizing<String> {
         Zeroizing::new(format!("http://{address}/#link={}", self.new_link(scope).as_str()))
+    }
+
+    /// Whether it is a link that was not used yet.
+    pub(super) fn is_link(&self, link: &str) -> bool {
+        let hash = hash_of(link);
+        self.current(Instant::now()).links.iter().any(|link| is_same(&link.hash, &hash))
+    }
+
+    /// A wrong passphrase came with this link.
+    pub(super) fn missed(&self, link: &str) {
+        let hash = hash_of(link);
+        let mut book = self.current(Instant::now());
+        if let Some(link) = book.links.iter_mut().find(|link| is_same(&link.hash, &hash)) {
+            link.misses += 1;
+        }
+        book.links.retain(|link| link.misses < MAX_MISSES);
     }
 
     /// Uses a link up. The secret of the new session; none if it is no link, or was one.

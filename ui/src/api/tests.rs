@@ -22,13 +22,15 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::answers::{
     Contribution, ContributionChange, Device, Finding, Holding, HourSpan, IfLost, Invitation, InviteRequest,
-    JoinRequest, Joined, Keys, Leave, LeaveRequest, Peer, Policy, PolicyChange, Relaying, Scope, Setting,
-    SettingChange, WaitFor, Waited,
+    JoinRequest, Joined, Keys, Leave, LeaveRequest, Owned, Peer, Policy, PolicyChange, Relaying, Scope,
+    Setting, SettingChange, WaitFor, Waited,
 };
 
 struct TestHost {
     drive: Arc<Drive>,
     stopped: AtomicBool,
+    /// The panel asks for the passphrase.
+    asks: AtomicBool,
 }
 
 impl Host for TestHost {
@@ -72,6 +74,10 @@ impl Host for TestHost {
         Stored { chunks: 6, live_bytes: 5, cached_bytes: 1, saved_bytes: 7, compressed_away_bytes: 9 }
     }
 
+    fn chunks_by_partition(&self) -> Result<Vec<u64>, Refusal> {
+        Ok((0..4096).map(|partition| u64::from(partition < 65)).collect())
+    }
+
     fn room(&self) -> Option<Room> {
         Some(Room { disk_bytes: 1000, free_bytes: 500 })
     }
@@ -109,6 +115,11 @@ impl Host for TestHost {
             (Some("wrong"), _) => Err(Refusal::Secret("wrong passphrase".into())),
             _ => Ok(()),
         }
+    }
+
+    fn check_panel_passphrase(&self, given: Option<&str>) -> Result<(), Refusal> {
+        let right = !self.asks.load(Ordering::SeqCst) || given == Some("right");
+        if right { Ok(()) } else { Err(Refusal::Secret("the passphrase is missing or wrong".into())) }
     }
 
     fn recovery_phrase(&self, _passphrase: Option<&str>) -> Result<Zeroizing<String>, Refusal> {
@@ -154,7 +165,12 @@ impl Group for Alone {
             contributed: 1,
             used: 5,
             leaving: false,
+            site: "cellar".into(),
         }]
+    }
+
+    fn owned(&self) -> Vec<Owned> {
+        vec![Owned { device: "DEVICE".into(), partitions: 4096, groups: vec![64; 64] }]
     }
 
     fn invite(&self, asked: &InviteRequest) -> Result<Invitation, Refusal> {
@@ -284,7 +300,11 @@ impl Served {
         let server = runtime.block_on(ApiServer::bind_near(0)).unwrap();
         let address = server.address();
         let token = ApiToken::from_random(&std::array::from_fn(|n| n as u8));
-        let host = Arc::new(TestHost { drive: drive(), stopped: AtomicBool::new(false) });
+        let host = Arc::new(TestHost {
+            drive: drive(),
+            stopped: AtomicBool::new(false),
+            asks: AtomicBool::new(false),
+        });
         let (stop, told) = watch::channel(false);
         let sessions = Arc::new(Sessions::new(random));
         let tokens = Arc::new(Tokens::new(random, Box::new(|_| Ok(()))));
@@ -441,6 +461,12 @@ fn status_names_what_scripts_rely_on() {
     let (_, log) = served.get("/log?limit=1000");
     assert!(log.as_array().unwrap().iter().all(|line| line["time"].as_str().unwrap().ends_with('Z')));
     assert_eq!(served.get("/log?limit=100000").0, 400);
+    let lines = log.as_array().unwrap();
+    let (newest, older) = lines.split_first().unwrap();
+    assert!(!older.is_empty(), "{log}");
+    let (_, rest) = served.get(&format!("/log?limit=1000&before={}", newest["id"].as_str().unwrap()));
+    assert_eq!(rest, json!(older), "it goes on where the first part ended");
+    assert_eq!(served.get("/log?before=yesterday").0, 409);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What can be typed.
 
+mod hours;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,6 +11,8 @@ use clap_complete::Shell;
 
 use crate::answers::Scope;
 use crate::units::{ByteRate, ByteSize};
+
+pub use hours::{AddHours, HoursCommand};
 
 /// One encrypted drive out of the spare space of computers you trust.
 #[derive(Debug, Parser)]
@@ -192,6 +196,18 @@ pub enum Command {
                             peerdrive contribute 100G --up 1M"
     )]
     Contribute(ContributeArguments),
+    /// Other speed limits at some hours of the week: show them, add some, take some away
+    #[command(
+        after_help = "Examples:\n  peerdrive hours\n  peerdrive hours add --days mon-fri --from 08:00 --to 18:00 --up 1M\n  \
+                            peerdrive hours add --from 23:00 --to 06:00 --up off --down off   (no limits at night)\n  \
+                            peerdrive hours remove 2\n\nThey hold at once and are kept. Where two overlap, the upper one counts; at all other \
+                            hours the limits of `peerdrive contribute --up --down` hold."
+    )]
+    Hours {
+        /// What to change; without it they are shown.
+        #[command(subcommand)]
+        command: Option<HoursCommand>,
+    },
     /// Open the panel: prints a link for a browser on this computer
     #[command(
         after_help = "Examples:\n  peerdrive panel --open\n  peerdrive panel --scope read   (for somebody who looks on)\n\n\
@@ -535,6 +551,11 @@ mod tests {
             &["up", "--log", "loud"],
             &["up", "--target", "1"],
             &["up", "--target", "9"],
+            &["hours", "add", "--from", "08:00", "--to", "18:00"],
+            &["hours", "add", "--from", "08:00", "--to", "18:00", "--days", "monday", "--up", "1M"],
+            &["hours", "add", "--from", "08:00", "--up", "1M"],
+            &["hours", "remove"],
+            &["hours", "remove", "0"],
             &["workspace"],
             &["workspace", "policy", "--copies", "1"],
             &["devices", "lost"],

@@ -123,10 +123,14 @@ pub struct Status {
 /// One line of the drive's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
+    /// Its place in the log; none for what is no edit.
+    pub id: Option<String>,
     /// When.
     pub time: Time,
     /// Who, device text form.
     pub device: String,
+    /// Whose device that is, by name, as far as the roster tells.
+    pub user: Option<String>,
     /// What, in words.
     pub what: String,
     /// Where, path in the drive as far as it is known.

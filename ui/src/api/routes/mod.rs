@@ -51,27 +51,29 @@ pub(super) fn router(api: Api, guard: &Arc<Guard>) -> Router {
     let known = Router::new()
         .nest(API_PREFIX, routes(guard, &api).layer(compressed()))
         .merge(for_scope(Router::new().route("/metrics", get(panel::metrics)), Scope::Read))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(in_time))
+        .merge(streams())
+        // Behind all routes: it holds for those that are there.
         .fallback(async || {
             ApiError::new(StatusCode::NOT_FOUND, "this API has no such route; see docs/api.md")
         })
         .method_not_allowed_fallback(async || {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this route takes another method; see docs/api.md")
         })
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn(in_time))
-        .merge(streams())
         .layer(from_fn_with_state(Arc::clone(guard), guard_caller));
-    let anybody = open_routes(guard).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(from_fn(in_time));
+    let anybody =
+        open_routes(guard, &api).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(from_fn(in_time));
     anybody.merge(known).layer(from_fn_with_state(Arc::clone(guard), guard_place)).with_state(api)
 }
 
 /// For whoever is on this computer; nothing of the drive is in them.
-fn open_routes(guard: &Arc<Guard>) -> Router<Api> {
+fn open_routes(guard: &Arc<Guard>, api: &Api) -> Router<Api> {
     let routes = Router::new().route("/healthz", get(panel::healthz));
     if guard.sessions.is_none() {
         return routes;
     }
-    let sign_in = post(sessions::sign_in).with_state(Arc::clone(guard));
+    let sign_in = post(sessions::sign_in).with_state((Arc::clone(guard), api.clone()));
     routes
         .route("/", get(super::panel::page))
         .route("/panel/{*path}", get(super::panel::file))
@@ -134,6 +136,7 @@ fn looks(guard: &Arc<Guard>) -> Router<Api> {
         .route("/search", get(entries::search))
         .route("/openapi.json", get(super::openapi::document))
         .route("/storage", get(panel::storage))
+        .route("/storage/distribution", get(panel::distribution))
         .route("/storage/written", get(panel::written))
         .route("/qr", post(panel::qr))
         .merge(own)

@@ -1,5 +1,6 @@
 //! What the panel asks beside files: room, events, QR codes; and what other programs watch a daemon by.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -17,7 +18,10 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::parsed;
 use super::status::status_of;
-use crate::answers::{Peer, Problem, QrCode, QrRequest, Status, Storage, TreeChanged, Written, WrittenBy};
+use crate::answers::{
+    Device, DeviceShare, Distribution, Owned, Peer, Problem, QrCode, QrRequest, Status, Storage, TreeChanged,
+    Written, WrittenBy,
+};
 use crate::api::problem::ApiError;
 use crate::api::work::{Answer, Api};
 
@@ -31,6 +35,8 @@ const TOLD_BYTES: u64 = 64 << 10;
 const TOLD_RTT_MS: f64 = 10.0;
 /// How long all files may be looked at to tell who wrote them.
 const WRITTEN_PATIENCE: Duration = Duration::from_secs(3);
+/// Partitions that are told together, as [`Owned`] has them.
+const GROUP_PARTITIONS: u16 = 64;
 /// Longest text of a QR code; a ticket is shorter. Bytes.
 const MAX_QR_BYTES: usize = 1000;
 
@@ -58,6 +64,40 @@ pub(in crate::api) async fn storage(State(api): State<Api>) -> Answer<Storage> {
             cached_bytes: stored.cached_bytes,
             saved_bytes: stored.saved_bytes,
             compressed_away_bytes: stored.compressed_away_bytes,
+        })
+    })
+    .await
+}
+
+#[utoipa::path(get,
+    path = "/storage/distribution",
+    tag = "storage",
+    responses((status = 200, description = "Done", body = Distribution), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn distribution(State(api): State<Api>) -> Answer<Distribution> {
+    api.run(|api| {
+        let (group, chunks) = (api.host.group(), api.host.chunks_by_partition()?);
+        let mut owned: BTreeMap<String, Owned> =
+            group.owned().into_iter().map(|of| (of.device.clone(), of)).collect();
+        let used_here = api.host.contribution().used;
+        let share = |device: Device| {
+            let of = owned.remove(&device.device);
+            DeviceShare {
+                owned: of.as_ref().map_or(0, |of| of.partitions),
+                owned_by_group: of.filter(|of| of.partitions > 0).map(|of| of.groups).unwrap_or_default(),
+                // What others know of this one is a little older than what it knows itself.
+                used: if device.this { used_here } else { device.used },
+                contributed: device.contributed,
+                this: device.this,
+                name: device.name,
+                device: device.device,
+            }
+        };
+        Ok(Distribution {
+            partitions: u16::try_from(chunks.len()).unwrap_or(u16::MAX),
+            group_partitions: GROUP_PARTITIONS,
+            copies: group.policy().copies,
+            chunks_here: chunks.chunks(usize::from(GROUP_PARTITIONS)).map(|some| some.iter().sum()).collect(),
+            devices: group.devices().into_iter().map(share).collect(),
         })
     })
     .await
@@ -110,7 +150,7 @@ pub(in crate::api) async fn healthz() -> &'static str {
 #[utoipa::path(get,
     path = "/events",
     tag = "drive",
-    responses((status = 200, description = "Server-sent events `tree` (TreeChanged) and `status` (Status)"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Server-sent events: `tree`, whose data is a TreeChanged, and `status`, whose data is a Status", body = String, content_type = "text/event-stream"), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn events(State(api): State<Api>) -> Result<Response, ApiError> {
     let busy = || ApiError::busy("too many pages listen already: close one");
     let permit = std::sync::Arc::clone(&api.listeners).try_acquire_owned().map_err(|_| busy())?;

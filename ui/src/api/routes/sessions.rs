@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use zeroize::Zeroizing;
 
 use super::parsed;
 use crate::answers::{Done, PanelLink, Problem, Scope, Session, SignIn};
@@ -15,28 +16,43 @@ use crate::api::problem::ApiError;
 use crate::api::query;
 use crate::api::rates::Client;
 use crate::api::sessions::{LINK_LIFE, SESSION_LIFE, Sessions};
+use crate::api::work::Api;
 
-/// A link's token for a session's cookie.
+/// A link's token for a session's cookie. 403: the passphrase is asked for as well, or is wrong; the link is good for some more tries.
 #[utoipa::path(post,
     path = "/session",
     tag = "sessions",
     request_body = SignIn,
     responses((status = 200, description = "Done", body = Done), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn sign_in(
-    State(guard): State<Arc<Guard>>,
+    State((guard, api)): State<(Arc<Guard>, Api)>,
     headers: HeaderMap,
     body: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let link = parsed(body)?;
-    let browser = headers.get(header::USER_AGENT).and_then(|name| name.to_str().ok()).unwrap_or_default();
-    let opened = sessions(&guard)?.open(&link.link, browser);
-    if opened.is_none() {
-        guard.take_turn(Client::Stranger)?;
-    }
-    let secret = opened.ok_or_else(|| {
+    let mut asked = parsed(body)?;
+    let sessions = sessions(&guard)?;
+    let no_link = || {
         let told = "this link was used already, or is too old: `peerdrive panel` prints a new one";
         ApiError::new(StatusCode::UNAUTHORIZED, told)
-    })?;
+    };
+    // Only who has a link may try passphrases: each costs a second and 64 MiB.
+    if !sessions.is_link(&asked.link) {
+        guard.take_turn(Client::Stranger)?;
+        return Err(no_link());
+    }
+    let passphrase = asked.passphrase.take().map(Zeroizing::new);
+    let tried = passphrase.is_some();
+    let checked = api.work(move |api| {
+        Ok(api.host.check_panel_passphrase(passphrase.as_ref().map(|text| text.as_str()))?)
+    });
+    if let Err(refused) = checked.await {
+        if tried {
+            sessions.missed(&asked.link);
+        }
+        return Err(refused);
+    }
+    let browser = headers.get(header::USER_AGENT).and_then(|name| name.to_str().ok()).unwrap_or_default();
+    let secret = sessions.open(&asked.link, browser).ok_or_else(no_link)?;
     let cookie = cookie(&guard, secret.as_str(), SESSION_LIFE.as_secs());
     Ok(([(header::SET_COOKIE, cookie)], Json(Done {})).into_response())
 }

@@ -197,15 +197,16 @@ pub(in crate::api) async fn join(
 #[utoipa::path(get,
     path = "/log",
     tag = "drive",
-    params(("limit" = Option<String>, Query, description = "Lines at most, 50 if it is left out")),
+    params(("limit" = Option<String>, Query, description = "Lines at most, 50 if it is left out"), ("before" = Option<String>, Query, description = "`id` of a line: what was before it")),
     responses((status = 200, description = "Done", body = Vec<LogLine>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn log(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Vec<LogLine>> {
     let limit = query::number(asked.as_deref(), "limit")?.unwrap_or(LOG_LINES);
     if limit > MAX_LOG_LINES {
         return Err(ApiError::bad(format!("the log is told in at most {MAX_LOG_LINES} lines")));
     }
+    let before = query::text(asked.as_deref(), "before")?;
     api.run(move |api| {
-        let lines = api.drive()?.log(usize::try_from(limit).unwrap_or(usize::MAX))?;
+        let lines = api.drive()?.log(usize::try_from(limit).unwrap_or(usize::MAX), before.as_deref())?;
         Ok(lines.into_iter().map(line).collect())
     })
     .await
@@ -213,8 +214,10 @@ pub(in crate::api) async fn log(State(api): State<Api>, RawQuery(asked): RawQuer
 
 fn line(line: vfs::LogLine) -> LogLine {
     LogLine {
+        id: line.id,
         time: moment::to_text(line.time),
         device: line.device,
+        user: line.user,
         what: line.what,
         path: line.path.map(|path| String::from_utf8_lossy(&path).into_owned()),
     }

@@ -48,6 +48,19 @@ fn a_folder_is_told_in_parts() {
     let (_, found) = served.get("/search?words=F1");
     assert_eq!((&found["complete"], found["entries"].as_array().unwrap().len()), (&json!(true), 11));
     assert_eq!(found["entries"][0]["folder"], json!("/a"));
+    // The whole tree below a folder, in parts.
+    let (mut tree, mut after) = (Vec::new(), String::new());
+    loop {
+        let (_, part) = served.get(&format!("/search?under=/a&since=1970-01-01T00:00:00Z&limit=5{after}"));
+        tree.extend(part["entries"].as_array().unwrap().iter().map(|entry| entry["name"].clone()));
+        match part["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    tree.sort_by_key(ToString::to_string);
+    tree.dedup();
+    assert_eq!(tree.len(), 21, "{tree:?}");
 }
 
 #[test]
@@ -157,6 +170,12 @@ fn a_page_hears_of_a_change_and_what_watches_finds_numbers() {
     let (_, storage) = served.get("/storage");
     assert_eq!((&storage["disk_bytes"], &storage["target"]), (&json!(1000), &json!(3)));
     write(&served.host.drive, b"mine", b"12345");
+    let (_, spread) = served.get("/storage/distribution");
+    let here = spread["chunks_here"].as_array().unwrap();
+    assert_eq!((here.len(), &here[0], &here[1], &here[2]), (64, &json!(64), &json!(1), &json!(0)));
+    let device = &spread["devices"][0];
+    assert_eq!((&device["owned"], &device["used"], &device["this"]), (&json!(4096), &json!(5), &json!(true)));
+    assert_eq!((&spread["partitions"], &spread["copies"]), (&json!(4096), &json!(3)));
     let (_, written) = served.get("/storage/written");
     assert_eq!((&written["complete"], &written["devices"][0]["user_name"]), (&json!(true), &json!("owner")));
     assert!(written["devices"][0]["bytes"].as_u64().unwrap() >= 5, "{written}");

@@ -5,11 +5,15 @@ use super::*;
 impl Served {
     /// Signs in with the link and gives the cookie.
     pub(super) fn sign_in(&self, url: &str) -> Result<String, (u16, String)> {
+        self.sign_in_with(url, None)
+    }
+
+    fn sign_in_with(&self, url: &str, passphrase: Option<&str>) -> Result<String, (u16, String)> {
         let link = url.split_once("#link=").unwrap().1;
         let host = format!("host: {}", self.address);
         let origin = format!("origin: http://{}", self.address);
         let headers = [host.as_str(), &origin, "content-type: application/json", "user-agent: a browser"];
-        let body = json!({ "link": link }).to_string();
+        let body = json!({ "link": link, "passphrase": passphrase }).to_string();
         let (status, head, told) = self.raw("POST", &format!("{API_PREFIX}/session"), &headers, &body);
         let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
         match (status, cookie) {
@@ -125,4 +129,28 @@ fn without_a_panel_there_is_none() {
     assert_eq!(served.post("/panel", &json!({})).0, 409);
     assert_eq!(served.get("/status").0, 200);
     runtime.shutdown_background();
+}
+
+#[test]
+fn where_the_panel_asks_for_the_passphrase_a_link_alone_opens_nothing() {
+    let served = Served::start();
+    served.host.asks.store(true, Ordering::SeqCst);
+    let link = || served.sessions.new_url(served.address, Scope::Admin);
+    let first = link();
+    // To be asked is no try.
+    for _ in 0..20 {
+        assert_eq!(served.sign_in(&first).unwrap_err().0, 403);
+    }
+    for _ in 0..4 {
+        assert_eq!(served.sign_in_with(&first, Some("wrong")).unwrap_err().0, 403);
+    }
+    let cookie = served.sign_in_with(&first, Some("right")).unwrap();
+    assert_eq!(served.in_session("GET", "/status", &[&cookie]).0, 200);
+    assert_eq!(served.sign_in_with(&first, Some("right")).unwrap_err().0, 401, "a link works once");
+    let second = link();
+    for _ in 0..5 {
+        assert_eq!(served.sign_in_with(&second, Some("wrong")).unwrap_err().0, 403);
+    }
+    assert_eq!(served.sign_in_with(&second, Some("right")).unwrap_err().0, 401, "it was tried too often");
+    assert_eq!(served.sign_in_with("#link=00", Some("right")).unwrap_err().0, 401, "no link, no try");
 }

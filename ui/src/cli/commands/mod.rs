@@ -6,6 +6,7 @@ mod contribution;
 mod down;
 mod files;
 mod group;
+mod hours;
 mod if_lost;
 mod keys;
 mod leave;
@@ -56,6 +57,7 @@ pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output
         Command::Scrub { rate, .. } => care::scrub(&mut asked, rate),
         Command::Doctor => care::doctor(&mut asked),
         Command::Contribute(arguments) => contribution::contribute(&mut asked, &arguments),
+        Command::Hours { command } => hours::run(&mut asked, command),
         Command::Panel { open, scope } => panel::panel(&mut asked, open, scope),
         Command::Token(command) => tokens::run(&mut asked, command),
         Command::Workspace(WorkspaceCommand::Policy(arguments)) => policy::policy(&mut asked, arguments),

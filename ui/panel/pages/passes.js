@@ -1,0 +1,39 @@
+// What reading everything found: the pass under way here, those that came to their end, and those of the other computers.
+
+import { h } from '../dom.js';
+import { moment, number, percent, size } from '../format.js';
+import { t } from '../strings.js';
+
+// A table that scrolls by itself where the screen is narrow; the first cell of each row names it.
+export function facts(label, columns, rows, id = null) {
+  return h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': label, id }, h('table', {},
+    h('thead', {}, h('tr', {}, columns.map((text) => h('th', { scope: 'col' }, text)))),
+    h('tbody', {}, rows.map(([first, ...others]) => h('tr', {}, h('th', { scope: 'row' }, first), others.map((value) => h('td', {}, value)))))));
+}
+
+export function passesOf({ scrub: pass, damaged_chunks: damaged, healed_chunks: healed }) {
+  const fact = (label, value) => [h('dt', {}, label), h('dd', {}, value)];
+  if (pass.every_s === 0) return [h('p', { class: 'hint' }, t.health.passOff), earlier(pass.passes)];
+  const now = pass.began === null ? t.health.passRests : t.health.passNow(moment(pass.began), percent(pass.checked_bytes, pass.total_bytes), size(pass.checked_bytes), pass.bad_chunks, pass.waits);
+  return [h('p', { class: 'hint' }, t.health.passLead(pass.every_s)), h('dl', { id: 'passes' },
+    fact(t.health.passLast, pass.last === null ? t.health.passNone : t.health.passEnded(moment(pass.last), size(pass.last_bytes), pass.last_bad_chunks)),
+    fact(t.health.passUnderWay, now), fact(t.health.passState, t.health.damagedAndHealed(damaged, healed))), earlier(pass.passes)];
+}
+
+// The last one alone is told above.
+function earlier(passes) {
+  if (passes.length < 2) return null;
+  return [h('h3', {}, t.health.passHistory), facts(t.health.passHistory, t.health.passColumns, passes.map((pass) => [moment(pass.ended), size(pass.bytes), found(pass.bad_chunks)]), 'pass-history')];
+}
+
+// What the other computers say of their own reading; one that says nothing runs an older release, or was not here since the start.
+export function theirPasses(peers) {
+  const rows = peers.map(({ name, scrub }) => {
+    if (scrub === null) return [name, t.health.theirsUnknown, '', ''];
+    const last = scrub.last !== null ? `${moment(scrub.last)}, ${size(scrub.last_bytes)}` : scrub.every_s === 0 ? t.health.theirsOff : t.health.passNone;
+    return [name, last, scrub.last === null ? '' : found(scrub.last_bad_chunks), t.health.theirsNow(scrub.damaged_chunks, scrub.healed_chunks)];
+  });
+  return [h('h3', {}, t.health.theirs), facts(t.health.theirs, t.health.theirColumns, rows, 'their-passes')];
+}
+
+const found = (bad) => (bad === 0 ? t.health.found(0) : h('strong', { class: 'wrong' }, t.health.found(bad)));
