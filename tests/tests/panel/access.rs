@@ -60,6 +60,13 @@ fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
         assert_eq!(open.violations(), none, "pairing, {scheme}");
         browser.press("\u{e00c}");
     }
+    browser.on_a_phone(true);
+    open.page("Settings");
+    browser.click("button", "Licences");
+    browser.wait_for("dialog .facts th", "axum");
+    assert_eq!(open.violations(), none, "a table whose rows stand by themselves");
+    browser.press("\u{e00c}");
+    browser.on_a_phone(false);
     // It would find something.
     browser.run("document.querySelector('main').append(document.createElement('button'))", &[]);
     assert!(open.violations().to_string().contains("button-name"));

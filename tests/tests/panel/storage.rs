@@ -149,6 +149,11 @@ fn hours_set_by_the_command_are_on_the_page_and_the_other_way_round() {
     assert_eq!((&both[0]["down"], &both[0]["up"]), (&json!(5 << 20), &Value::Null));
     assert_eq!(both[1]["days"], json!(["mon", "tue", "wed", "thu", "fri"]));
     assert_eq!(open.daemon.json(&["contribute"])["down_now"], json!(5 << 20), "the network goes by it");
+    let shown = tests::told(&open.daemon.command(["hours"]));
+    for told in ["mon-sun  00:00  24:00  as usual   5.0 MiB/s", "mon-fri  08:00  18:00  1.0 MiB/s  as usual"]
+    {
+        assert!(shown.contains(told), "{shown}");
+    }
     open.page("Drive");
     open.page("Storage");
     browser.wait("both spans", || {

@@ -4,11 +4,13 @@ import { h } from '../dom.js';
 import { moment, number, percent, size } from '../format.js';
 import { t } from '../strings.js';
 
-// A table that scrolls by itself where the screen is narrow; the first cell of each row names it.
+// A table; the first cell of each row names it. On a phone each row stands by itself, and its cells say what they are: as blocks
+// they are a table by their roles alone.
 export function facts(label, columns, rows, id = null) {
-  return h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': label, id }, h('table', {},
-    h('thead', {}, h('tr', {}, columns.map((text) => h('th', { scope: 'col' }, text)))),
-    h('tbody', {}, rows.map(([first, ...others]) => h('tr', {}, h('th', { scope: 'row' }, first), others.map((value) => h('td', {}, value)))))));
+  return h('table', { class: 'facts', role: 'table', 'aria-label': label, id },
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)))),
+    h('tbody', { role: 'rowgroup' }, rows.map(([first, ...others]) => h('tr', { role: 'row' }, h('th', { scope: 'row', role: 'rowheader' }, first),
+      others.map((value, at) => h('td', { role: 'cell', 'data-label': value === '' ? null : columns[at + 1] }, value))))));
 }
 
 export function passesOf({ scrub: pass, damaged_chunks: damaged, healed_chunks: healed }) {

@@ -42,6 +42,10 @@ function about(status) {
 function showLicences() {
   dialog(t.settings.licences, (body) => {
     const place = h('div');
+    // Nothing in it takes the focus, and the keys must scroll it.
+    body.tabIndex = 0;
+    body.setAttribute('role', 'region');
+    body.setAttribute('aria-label', t.settings.licences);
     body.append(h('p', {}, `${t.name}: ${t.settings.licence}`), h('p', { class: 'hint' }, t.settings.licencesLead), place);
     const request = async () => {
       const response = await fetch('/panel/licences.txt');
