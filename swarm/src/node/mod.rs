@@ -14,9 +14,11 @@
 //! parting.rs   whether this device may go
 //! comparing.rs  what others keep and this device lacks    auditing.rs  whether others hold what they should
 //! mending.rs   chunks that should be here, whole   garbage.rs   what a host without keys gives up
+//! background.rs  what is copied for healing yields to people
 //! ```
 
 mod auditing;
+mod background;
 mod backoff;
 mod comparing;
 mod copied;
@@ -53,6 +55,7 @@ use bytes::Bytes;
 use ledger::identity::{DeviceId, WorkspaceId};
 use ledger::{Frontier, OutlineCounters};
 
+use self::background::Background;
 use self::copied::Copied;
 use self::fetch::Fetches;
 use self::garbage::Garbage;
@@ -67,7 +70,7 @@ use self::safety::Safety;
 use self::surplus::Surplus;
 use self::unnamed::Unnamed;
 use self::walk::Walk;
-use crate::input::{Input, Lane, Millis};
+use crate::input::{Input, Lane, Millis, Urgency};
 use crate::output::{JobResult, Output};
 use crate::settings::Settings;
 use crate::view::Counters;
@@ -104,6 +107,7 @@ pub struct Node {
     holders: Holders,
     mending: Mending,
     garbage: Garbage,
+    background: Background,
     /// When chunks last came or went: what hosts keep differs meanwhile.
     moved_at: Option<Millis>,
     /// When logs last came to be durable here.
@@ -120,6 +124,7 @@ impl Node {
     pub fn new(me: DeviceId, workspace: WorkspaceId, settings: Settings, seed: u64) -> Self {
         let mut peers = Peers::default();
         peers.intern(me, 0).expect("the first device has a slot");
+        let garbage = Garbage::new(&settings);
         Self {
             workspace,
             settings,
@@ -144,7 +149,8 @@ impl Node {
             fetches: Fetches::default(),
             holders: Holders::default(),
             mending: Mending::default(),
-            garbage: Garbage::default(),
+            garbage,
+            background: Background::default(),
             moved_at: None,
             logs_at: 0,
             secret: blake3::derive_key(DRAW_CONTEXT, &seed.to_le_bytes()),
@@ -181,7 +187,13 @@ impl Node {
             Input::Outlined(counters) => self.outlined(counters),
             Input::RosterDigest(digest) => self.take_roster_digest(digest),
             Input::Fresh { ids, overflowed } => self.take_fresh(ids, overflowed),
-            Input::Fetch { ticket, id, urgency } => self.fetch(ticket, id, urgency),
+            Input::Fetch { ticket, id, urgency } => {
+                if urgency == Urgency::Now {
+                    self.note_foreground();
+                }
+                self.fetch(ticket, id, urgency);
+            }
+            Input::Foreground => self.note_foreground(),
             Input::CancelFetch { ticket } => self.cancel_fetch(ticket),
             Input::Damaged => self.note_damage(),
             Input::WhoHas { ticket, ids } => self.who_has(ticket, &ids),
@@ -197,7 +209,8 @@ impl Node {
         self.settle_hosts();
         self.pump_surplus();
         self.pump_walk();
-        for slot in self.peers.others() {
+        self.background.look_again();
+        for slot in self.in_turn() {
             self.pump_log(slot);
             self.pump_push(slot);
         }
