@@ -13,6 +13,7 @@ use vfs::{Drive, Open, OpenError, Ownership, WorkspaceFiles};
 
 use crate::data_folder::DataFolder;
 use crate::group::SealedHost;
+use crate::hurry;
 use crate::identity::{self, OpenWorkspace};
 use crate::settings::Settings;
 
@@ -70,6 +71,7 @@ pub fn open(
             ownership,
             write_buffer_bytes: settings.write_buffer_bytes(),
             retention: settings.history.duration(),
+            care_every: hurry::garbage_pause().unwrap_or(vfs::CARE_EVERY),
             journal_bytes: JOURNAL_BYTES,
         },
         limits: limits(settings, contribute, room),

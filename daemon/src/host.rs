@@ -212,6 +212,7 @@ impl Host for Running {
     fn examine(&self) -> Vec<Finding> {
         let mut findings = vec![self.examine_mount()];
         findings.extend(self.group.examine_others());
+        findings.extend(crate::hurry::examine());
         let aside = self.folder.tokens_aside();
         if aside.exists() {
             let what =

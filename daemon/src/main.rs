@@ -27,6 +27,7 @@ mod drive;
 mod entropy;
 mod group;
 mod host;
+mod hurry;
 mod identity;
 mod idle;
 mod joining;

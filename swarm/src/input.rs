@@ -86,6 +86,9 @@ pub enum Input {
         /// Which.
         ticket: u64,
     },
+    /// Somebody reads or writes here, told once a second at most while that is so: copies that nobody waits for are made at a pace for
+    /// the next 3 s.
+    Foreground,
     /// Chunks were found to be damaged here, by whatever way.
     Damaged,
     /// How the reading of all chunks of this device went, whenever that changed. Told to the members that are connected.

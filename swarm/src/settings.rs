@@ -24,6 +24,8 @@ pub struct Settings {
     pub fetch_deadline_ms: Millis,
     /// On a host without keys a chunk that nothing names is kept so long, and then until every member was heard.
     pub garbage_grace_ms: Millis,
+    /// No other pause of giving up garbage is longer: for tests.
+    pub garbage_pause_max_ms: Millis,
     /// Most chunk bytes on their way to one peer without its receipt.
     pub push_window_bytes: usize,
     /// Most chunk bytes asked of one peer at a time, about.
@@ -40,6 +42,7 @@ impl Default for Settings {
             copies_deadline_ms: 30_000,
             fetch_deadline_ms: 10_000,
             garbage_grace_ms: 7 * 24 * 60 * 60_000,
+            garbage_pause_max_ms: Millis::MAX,
             push_window_bytes: 32 << 20,
             fetch_window_bytes: 16 << 20,
         }

@@ -62,6 +62,8 @@ pub struct Load {
 pub struct GarbageView {
     /// Chunks given up since the start.
     pub collected_chunks: u64,
+    /// Chunks that nothing named when a member looked, since the start, and that wait for the second look.
+    pub doomed_chunks: u64,
     /// Members that must be heard before more is given up.
     pub unheard: Vec<DeviceId>,
 }

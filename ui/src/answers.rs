@@ -62,6 +62,22 @@ pub struct Status {
     /// This computer is leaving the drive.
     #[serde(default)]
     pub leaving: bool,
+    /// What a host without keys gives up; none on others, which look for themselves.
+    #[serde(default)]
+    pub garbage: Option<Garbage>,
+}
+
+/// Garbage on a host without keys, in [`Status`]: chunks that nothing in the drive names any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Garbage {
+    /// Chunks given up since the start, each on a member's signed word.
+    pub collected_chunks: u64,
+    /// Chunks that nothing named when a member looked, and that wait for a second look, counted since the start.
+    pub waiting_chunks: u64,
+    /// Names of members that must be heard before more is given up.
+    pub unheard: Vec<String>,
+    /// The file in which the signed words are kept.
+    pub proofs: String,
 }
 
 /// Reading all chunks of this computer once in a while, in [`Status`].

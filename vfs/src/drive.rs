@@ -15,6 +15,9 @@ use crate::core::{Core, Parts};
 use crate::write::journal::ReplayError;
 use crate::{Change, Error, Ownership, keeper, read_ahead, tree_file, write};
 
+/// History is pruned and garbage swept each hour.
+pub const CARE_EVERY: Duration = Duration::from_secs(3600);
+
 /// How a drive behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -24,6 +27,9 @@ pub struct Settings {
     pub write_buffer_bytes: usize,
     /// How long superseded versions and deleted files are kept.
     pub retention: Duration,
+    /// How often history is pruned and garbage swept, beginning so long after the start; and for how long what others placed here stays
+    /// when nothing names it any more. [`CARE_EVERY`] but in tests.
+    pub care_every: Duration,
     /// Length of the journal, where the disk has room for it. Bytes.
     pub journal_bytes: u64,
 }

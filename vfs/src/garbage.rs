@@ -125,7 +125,8 @@ impl Core {
             sweep.spare(CLAIMED);
             lacking.into_iter().for_each(|page| self.wish_for(page));
         }
-        let report = sweep.finish().map_err(|error| crate::content::store_error(&error))?;
+        let report = sweep.finish_with_grace(self.settings.care_every);
+        let report = report.map_err(|error| crate::content::store_error(&error))?;
         let compacted =
             self.store.compact(COMPACT_BUDGET_BYTES).map_err(|error| crate::content::store_error(&error))?;
         tracing::info!(?report, ?compacted, "swept");

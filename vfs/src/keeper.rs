@@ -19,8 +19,6 @@ const TICK: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_secs(1);
 /// A file that never is quiet is settled this long after its first change.
 const OLDEST: Duration = Duration::from_secs(30);
-/// How often history is pruned and garbage swept, beginning this long after the start.
-const CARE_EVERY: Duration = Duration::from_secs(3600);
 /// Between two sweeps for want of room, at least; and so many times as long as the last one took.
 const ROOM_PAUSE: Duration = Duration::from_secs(10);
 const ROOM_PAUSE_FACTOR: u32 = 10;
@@ -88,7 +86,7 @@ pub(crate) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
 
 fn keep(core: &Arc<Core>) {
     let mut time = BelievedTime::begun(core.ledger.read().latest_edit(), wall_time());
-    let mut care = CareDue::begun();
+    let mut care = CareDue::begun(core.settings.care_every);
     let mut starved_until = None;
     loop {
         let pressure = {
@@ -133,15 +131,16 @@ struct Looked {
 
 /// When history is pruned and garbage swept next.
 struct CareDue {
+    every: Duration,
     regular: Instant,
     /// From then on also when room is wanted.
     soonest: Instant,
 }
 
 impl CareDue {
-    fn begun() -> Self {
+    fn begun(every: Duration) -> Self {
         let now = Instant::now();
-        Self { regular: now + CARE_EVERY, soonest: now }
+        Self { every, regular: now + every, soonest: now }
     }
 
     fn due(&self, wants_room: bool) -> Instant {
@@ -151,7 +150,7 @@ impl CareDue {
     fn done(&mut self, began: Instant, swept: bool) {
         let now = Instant::now();
         if swept {
-            self.regular = now + CARE_EVERY;
+            self.regular = now + self.every;
             // A drive that stays full must not be swept all the time.
             self.soonest = now + ROOM_PAUSE + ROOM_PAUSE_FACTOR * (now - began);
         } else {

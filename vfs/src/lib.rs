@@ -52,7 +52,7 @@ pub use by_path::{
 };
 #[doc(hidden)]
 pub use content::page::decode_any as decode_page_for_fuzzing;
-pub use drive::{Drive, Open, OpenError, Settings, WorkspaceFiles};
+pub use drive::{CARE_EVERY, Drive, Open, OpenError, Settings, WorkspaceFiles};
 pub use error::Error;
 pub use group::{CopiesDone, FetchDone, FetchError, Group, Urgency};
 pub use ledger::{Ino, Kind, ROOT, Time};

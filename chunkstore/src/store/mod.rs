@@ -114,6 +114,7 @@ struct Counts {
     saved_by_compression_bytes: AtomicU64,
     healed_chunks: AtomicU64,
     uses: AtomicU64,
+    plain_bytes: AtomicU64,
 }
 
 impl ChunkStore {
@@ -169,6 +170,13 @@ impl ChunkStore {
     #[must_use]
     pub fn uses(&self) -> u64 {
         self.inner.counts.uses.load(Ordering::Relaxed)
+    }
+
+    /// Plain bytes that were put, or opened and not found in memory, since the start: what the drive of this computer did. For others
+    /// chunks come and go sealed, and do not count.
+    #[must_use]
+    pub fn plain_bytes(&self) -> u64 {
+        self.inner.counts.plain_bytes.load(Ordering::Relaxed)
     }
 
     /// The limits that hold now.

@@ -33,6 +33,7 @@ impl ChunkStore {
             return Err(StoreError::TooLong(plain.len()));
         }
         inner.latch.check()?;
+        inner.counts.plain_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
         let (print, key) = seal::fingerprint(secret, plain);
         let id = match inner.find_print(&print)? {
             Some(id) => {

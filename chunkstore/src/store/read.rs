@@ -28,6 +28,7 @@ impl ChunkStore {
                 .map_err(|why| StoreError::Damaged { id: chunk.id, why })?,
             None => self.inner.open_from_pack(chunk)?,
         };
+        self.inner.counts.plain_bytes.fetch_add(plain.len() as u64, Ordering::Relaxed);
         self.inner.cache.keep(chunk, &plain);
         Ok(plain)
     }

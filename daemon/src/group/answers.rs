@@ -8,7 +8,7 @@ use ledger::identity::DeviceId;
 use ledger::roster::Role;
 use swarm::{PeerState, View};
 use ui::answers::{
-    Audit, Device, Finding, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave,
+    Audit, Device, Finding, Garbage, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave,
     LeaveRequest, Owned, Peer, PeerScrub, PolicyChange, Relaying, WaitFor, Waited,
 };
 use ui::api::Refusal;
@@ -16,6 +16,7 @@ use vfs::Drive;
 
 use super::dialer::Unanswered;
 use super::driver::Told;
+use super::garbage_log::GarbageLog;
 use super::logs::MemberDevice;
 use super::shared::{Known, PeerPath};
 use super::{Group, Keys, policy};
@@ -168,6 +169,17 @@ impl ui::api::Group for Group {
         self.view().0.mending as u64
     }
 
+    fn garbage(&self) -> Option<Garbage> {
+        let Keys::Host { .. } = &self.keys else { return None };
+        let told = self.view().0.garbage;
+        Some(Garbage {
+            collected_chunks: told.collected_chunks,
+            waiting_chunks: told.doomed_chunks,
+            unheard: self.names_of(&told.unheard),
+            proofs: GarbageLog::in_folder(&self.workspace_folder).path().display().to_string(),
+        })
+    }
+
     fn holders(&self, path: &[u8]) -> Result<Vec<Holding>, Refusal> {
         let (drive, _) = self.drive()?;
         let failed = |error: vfs::PeopleError| Refusal::Refused(error.to_string());
@@ -194,12 +206,16 @@ impl Group {
         findings
     }
 
+    fn names_of(&self, devices: &[DeviceId]) -> Vec<String> {
+        self.shared.with(|known| {
+            devices.iter().filter_map(|device| known.members.device(device)).map(name_of).collect()
+        })
+    }
+
     /// Who holds up that room is made of what nothing names any more, on a host without keys.
     fn examine_garbage(&self) -> Option<Finding> {
         let unheard = self.view().0.garbage.unheard;
-        let names: Vec<String> = self.shared.with(|known| {
-            unheard.iter().filter_map(|device| known.members.device(device)).map(name_of).collect()
-        });
+        let names = self.names_of(&unheard);
         (!names.is_empty()).then(|| {
             let what = format!(
                 "what was deleted still takes room here until these were online: {}",

@@ -32,6 +32,7 @@ use super::logs::{Kept, Members};
 use super::peers_file::{self, KeptPeer, PeersFile};
 use super::shared::{PeerPath, Shared};
 use super::silence::{self, Silence};
+use crate::hurry;
 use crate::moment::wall_ms;
 use crate::scrubbing::LastPass;
 
@@ -57,6 +58,10 @@ const HEARD_PAUSE: Duration = Duration::from_secs(600);
 const RELAYS_MAX: usize = 3;
 /// Room below which this host says that it is full, bytes.
 const FULL_BELOW_BYTES: u64 = 64 << 20;
+/// Whether somebody works with the drive is looked at this often while the group has work.
+const LOOK_AT_WORK: Duration = Duration::from_secs(1);
+/// From so many bytes read and written a second on, somebody does; less is a line in a log now and then.
+const WORK_BYTES_PER_S: u64 = 64 << 10;
 
 /// Who asks which hosts hold some chunks: each that answers, and how many.
 pub type HoldersAnswer = oneshot::Sender<Vec<(DeviceId, u64)>>;
@@ -156,6 +161,8 @@ pub struct Driver {
     damaged_told: u64,
     /// How the reading of all chunks here went; none until it was told.
     scrubbed: Option<Scrubbed>,
+    /// When it was looked whether somebody works, and how much had been read and written then.
+    work_seen: (Instant, u64),
 }
 
 impl Driver {
@@ -164,7 +171,7 @@ impl Driver {
         let (links, incoming) = Links::new(me);
         let peers_file::Kept { placed_for, peers } = parts.peers_file.read();
         let copies = placed_for.unwrap_or_else(|| parts.kept.logs.members().policy.copies);
-        let settings = swarm::Settings { copies, ..swarm::Settings::default() };
+        let settings = with_pauses(swarm::Settings { copies, ..swarm::Settings::default() });
         let node = Node::new(me, parts.kept.workspace, settings, parts.seed);
         let now = Instant::now();
         let driver = Self {
@@ -197,6 +204,7 @@ impl Driver {
             dice: parts.seed | 1,
             damaged_told: 0,
             scrubbed: None,
+            work_seen: (now, 0),
             parts,
         };
         (driver, incoming)
@@ -305,6 +313,22 @@ impl Driver {
             self.save_peers();
         }
         self.count_silence();
+        self.tell_work(now);
+    }
+
+    /// Copies that nobody waits for yield to who works here.
+    fn tell_work(&mut self, now: Instant) {
+        let (seen_at, seen) = self.work_seen;
+        let passed = now.duration_since(seen_at);
+        if passed < LOOK_AT_WORK {
+            return;
+        }
+        let used = self.parts.kept.store.plain_bytes();
+        self.work_seen = (now, used);
+        let least = WORK_BYTES_PER_S * passed.as_secs();
+        if used - seen >= least {
+            self.handle(Input::Foreground);
+        }
     }
 
     /// Whoever stumbled over it, the group may have good copies. What was told before is known to it.
@@ -759,6 +783,14 @@ impl Driver {
         self.dice ^= self.dice << 17;
         self.dice
     }
+}
+
+/// In a test garbage does not wait for days.
+fn with_pauses(settings: swarm::Settings) -> swarm::Settings {
+    let Some(pause) = hurry::garbage_pause() else { return settings };
+    tracing::warn!(?pause, "garbage is given up early: this is for tests");
+    let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    swarm::Settings { garbage_grace_ms: pause, garbage_pause_max_ms: pause, ..settings }
 }
 
 /// Whether telling the new facts would tell nobody anything: what is used changes all the time.

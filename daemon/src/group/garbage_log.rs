@@ -27,6 +27,11 @@ impl GarbageLog {
         Self { path: workspace.join(FILE), older: workspace.join(OLDER) }
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Appends a record; it is durable when this returns. What a crash left half written at the end is cut off.
     ///
     /// # Errors

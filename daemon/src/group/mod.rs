@@ -191,6 +191,7 @@ pub struct Group {
     joiner: Arc<Joiner>,
     joining: tokio::sync::Mutex<()>,
     leaver: Arc<Leaver>,
+    workspace_folder: PathBuf,
     keys: Keys,
     device: DeviceKey,
     name: String,
@@ -280,7 +281,7 @@ impl Group {
         let leaver = Arc::new(Leaver::new(
             (start.keys.clone(), start.device.id()),
             (Arc::clone(&shared), tell.clone(), start.stop.clone()),
-            start.workspace_folder,
+            start.workspace_folder.clone(),
         ));
         if leaver.is_begun() {
             handle.spawn(Arc::clone(&leaver).watch());
@@ -296,6 +297,7 @@ impl Group {
             joiner,
             joining: tokio::sync::Mutex::default(),
             leaver,
+            workspace_folder: start.workspace_folder,
             keys: start.keys,
             device: start.device,
             name: start.name,

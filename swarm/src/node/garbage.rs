@@ -21,6 +21,7 @@ use super::peer::{ME, Peer, Slot};
 use crate::input::Millis;
 use crate::judgement::{JUDGED_MAX_IDS, Judgement, SignedJudgement, covers};
 use crate::output::{Job, JobResult};
+use crate::settings::Settings;
 use crate::view::GarbageView;
 use crate::wire::{CAN_JUDGE, Message, RawId, raw_ids};
 
@@ -89,37 +90,43 @@ pub(super) enum Lacking {
     Audited,
 }
 
-impl Default for Garbage {
-    fn default() -> Self {
+impl Garbage {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             phase: Phase::Dooming,
             after: None,
-            at: FIRST_MS,
+            at: FIRST_MS.min(settings.garbage_pause_max_ms),
             working: false,
             open: None,
             next_question: 0,
             told: GarbageView::default(),
         }
     }
-}
 
-impl Garbage {
     fn next_wake(&self) -> Option<Millis> {
         let step = (!self.working && self.open.is_none()).then_some(self.at);
         step.into_iter().chain(self.open.as_ref().map(|open| open.until)).min()
     }
 
-    fn end_pass(&mut self, now: Millis, grace: Millis) {
+    fn end_pass(&mut self, now: Millis, grace: Millis, rest: Millis) {
         self.after = None;
         (self.phase, self.at) = match self.phase {
             Phase::Dooming => (Phase::Grace(now), now + grace),
             Phase::Grace(_) => (Phase::Collecting, now),
-            Phase::Collecting => (Phase::Dooming, now + REST_MS),
+            Phase::Collecting => {
+                // What was put again meanwhile waits no more, and was not among what was looked at.
+                self.told.doomed_chunks = 0;
+                (Phase::Dooming, now + rest)
+            }
         };
     }
 }
 
 impl Node {
+    fn garbage_pause(&self, usual: Millis) -> Millis {
+        usual.min(self.settings.garbage_pause_max_ms)
+    }
+
     /// When something is due; never for who can look for itself.
     pub(super) fn garbage_wake(&self) -> Option<Millis> {
         self.is_blind_host().then(|| self.garbage.next_wake()).flatten()
@@ -158,10 +165,10 @@ impl Node {
             Phase::Grace(since) => {
                 let all_heard = self.unheard_since(since).is_empty();
                 if all_heard && now >= since + self.settings.garbage_grace_ms {
-                    self.garbage.end_pass(now, 0);
+                    self.garbage.end_pass(now, 0, 0);
                     return self.garbage_on_time();
                 }
-                self.garbage.at = now + AGAIN_MS;
+                self.garbage.at = now + self.garbage_pause(AGAIN_MS);
                 return;
             }
         };
@@ -174,13 +181,14 @@ impl Node {
         match result {
             JobResult::Ids(ids) if ids.is_empty() => {
                 let grace = self.settings.garbage_grace_ms;
-                self.garbage.end_pass(self.now, grace);
+                let rest = self.garbage_pause(REST_MS);
+                self.garbage.end_pass(self.now, grace, rest);
             }
             JobResult::Ids(ids) => {
-                self.garbage.at = self.now + AGAIN_MS;
+                self.garbage.at = self.now + self.garbage_pause(AGAIN_MS);
                 self.ask_judge(ids, ANSWER_MAX_MS, Purpose::Pass);
             }
-            _ => self.garbage.at = self.now + AGAIN_MS,
+            _ => self.garbage.at = self.now + self.garbage_pause(AGAIN_MS),
         }
     }
 
@@ -248,7 +256,7 @@ impl Node {
 
     fn no_judgement(&mut self, open: Open) {
         match open.purpose {
-            Purpose::Pass => self.garbage.at = self.now + AGAIN_MS,
+            Purpose::Pass => self.garbage.at = self.now + self.garbage_pause(AGAIN_MS),
             Purpose::Lacking(how) => self.lacking_for_sure(how, open.ids),
         }
     }
@@ -282,30 +290,40 @@ impl Node {
 
     fn act_on(&mut self, dead: Vec<ChunkId>, alive: Vec<ChunkId>, proof: Bytes) {
         let last = dead.iter().chain(&alive).max().copied();
+        let mut looked_at = (dead.len() + alive.len()) as u64;
         let job = match self.garbage.phase {
-            Phase::Dooming if !dead.is_empty() => Job::Doom { ids: dead, proof },
+            Phase::Dooming if !dead.is_empty() => {
+                looked_at = dead.len() as u64;
+                Job::Doom { ids: dead, proof }
+            }
             Phase::Collecting => Job::Collect { dead, alive, proof },
             _ => return self.next_page(last),
         };
         self.garbage.working = true;
-        self.job(job, Waiting::GarbageDone { last });
+        self.job(job, Waiting::GarbageDone { last, looked_at });
     }
 
-    pub(super) fn garbage_done(&mut self, last: Option<ChunkId>, result: &JobResult) {
+    pub(super) fn garbage_done(&mut self, last: Option<ChunkId>, looked_at: u64, result: &JobResult) {
         self.garbage.working = false;
         match result {
-            JobResult::Ok => self.next_page(last),
-            JobResult::Collected(chunks) => {
-                self.garbage.told.collected_chunks += chunks;
+            JobResult::Ok => {
+                self.garbage.told.doomed_chunks += looked_at;
                 self.next_page(last);
             }
-            _ => self.garbage.at = self.now + AGAIN_MS,
+            JobResult::Collected(chunks) => {
+                let told = &mut self.garbage.told;
+                told.collected_chunks += chunks;
+                // Those doomed before a start were not counted then.
+                told.doomed_chunks = told.doomed_chunks.saturating_sub(looked_at);
+                self.next_page(last);
+            }
+            _ => self.garbage.at = self.now + self.garbage_pause(AGAIN_MS),
         }
     }
 
     fn next_page(&mut self, last: Option<ChunkId>) {
         self.garbage.after = last.or(self.garbage.after);
-        self.garbage.at = self.now + PAGE_EVERY_MS;
+        self.garbage.at = self.now + self.garbage_pause(PAGE_EVERY_MS);
     }
 
     /// These are missing here, another host has them. What nothing names is not fetched, if somebody is here who can tell: two hosts

@@ -127,6 +127,7 @@ pub(super) enum Waiting {
     GarbageListed,
     GarbageDone {
         last: Option<ChunkId>,
+        looked_at: u64,
     },
     JudgeFor {
         at: At,
@@ -200,7 +201,7 @@ impl Node {
             Waiting::AuditOwn { at, id, nonce } => self.audit_own(at, id, nonce, &result),
             Waiting::ProofFor { at, question, id } => self.answer_audit(at, question, id, &result),
             Waiting::GarbageListed => self.garbage_listed(result),
-            Waiting::GarbageDone { last } => self.garbage_done(last, &result),
+            Waiting::GarbageDone { last, looked_at } => self.garbage_done(last, looked_at, &result),
             Waiting::JudgeFor { at, question } => self.answer_judge(at, question, result),
             Waiting::AuditLacking => self.audit_lacking(result),
             Waiting::RosterMarks { at } => self.tell_roster_marks(at, result),

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use chunkstore::ChunkId;
 
 use super::Node;
+use super::background::BUSY_FETCHING_CHUNKS;
 use super::backoff::Backoff;
 use super::jobs::Waiting;
 use super::peer::ME;
@@ -171,9 +172,14 @@ impl Node {
         }
     }
 
-    /// Fetches what waits, while there is room.
+    /// Fetches what waits, while there is room; at a pace while people work.
     pub(super) fn pump_mending(&mut self) {
-        while self.mending.fetching.len() < FETCHING_MAX_CHUNKS {
+        let busy = self.is_busy();
+        let most = if busy { BUSY_FETCHING_CHUNKS } else { FETCHING_MAX_CHUNKS };
+        while !self.mending.queue.is_empty() && self.mending.fetching.len() < most {
+            if busy && !self.background.fetching.allows(self.now) {
+                return;
+            }
             let Some(id) = self.mending.queue.pop_front() else { return };
             let ticket = self.mending.next;
             self.mending.next += 1;

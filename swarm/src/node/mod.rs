@@ -15,9 +15,11 @@
 //! comparing.rs  what others keep and this device lacks    auditing.rs  whether others hold what they should
 //! mending.rs   chunks that should be here, whole   garbage.rs   what a host without keys gives up
 //! scrubbed.rs  how each one's reading of all its chunks went
+//! background.rs  what is copied for healing yields to people
 //! ```
 
 mod auditing;
+mod background;
 mod backoff;
 mod comparing;
 mod copied;
@@ -55,6 +57,7 @@ use bytes::Bytes;
 use ledger::identity::{DeviceId, WorkspaceId};
 use ledger::{Frontier, OutlineCounters};
 
+use self::background::Background;
 use self::comparing::Probes;
 use self::copied::Copied;
 use self::fetch::Fetches;
@@ -70,7 +73,7 @@ use self::safety::Safety;
 use self::surplus::Surplus;
 use self::unnamed::Unnamed;
 use self::walk::Walk;
-use crate::input::{Input, Lane, Millis};
+use crate::input::{Input, Lane, Millis, Urgency};
 use crate::output::{JobResult, Output};
 use crate::settings::Settings;
 use crate::view::{Counters, Scrubbed};
@@ -110,6 +113,7 @@ pub struct Node {
     garbage: Garbage,
     /// How the reading of all chunks of this device went; none while it did not say.
     scrubbed: Option<Scrubbed>,
+    background: Background,
     /// When chunks last came or went: what hosts keep differs meanwhile.
     moved_at: Option<Millis>,
     /// When logs last came to be durable here.
@@ -126,6 +130,7 @@ impl Node {
     pub fn new(me: DeviceId, workspace: WorkspaceId, settings: Settings, seed: u64) -> Self {
         let mut peers = Peers::default();
         peers.intern(me, 0).expect("the first device has a slot");
+        let garbage = Garbage::new(&settings);
         Self {
             workspace,
             settings,
@@ -151,8 +156,9 @@ impl Node {
             holders: Holders::default(),
             mending: Mending::default(),
             probes: Probes::default(),
-            garbage: Garbage::default(),
+            garbage,
             scrubbed: None,
+            background: Background::default(),
             moved_at: None,
             logs_at: 0,
             secret: blake3::derive_key(DRAW_CONTEXT, &seed.to_le_bytes()),
@@ -189,7 +195,13 @@ impl Node {
             Input::Outlined(counters) => self.outlined(counters),
             Input::RosterDigest(digest) => self.take_roster_digest(digest),
             Input::Fresh { ids, overflowed } => self.take_fresh(ids, overflowed),
-            Input::Fetch { ticket, id, urgency } => self.fetch(ticket, id, urgency),
+            Input::Fetch { ticket, id, urgency } => {
+                if urgency == Urgency::Now {
+                    self.note_foreground();
+                }
+                self.fetch(ticket, id, urgency);
+            }
+            Input::Foreground => self.note_foreground(),
             Input::CancelFetch { ticket } => self.cancel_fetch(ticket),
             Input::Damaged => self.note_damage(),
             Input::Scrubbed(scrubbed) => self.take_own_scrubbed(scrubbed),
@@ -206,7 +218,8 @@ impl Node {
         self.settle_hosts();
         self.pump_surplus();
         self.pump_walk();
-        for slot in self.peers.others() {
+        self.background.look_again();
+        for slot in self.in_turn() {
             self.pump_log(slot);
             self.pump_push(slot);
         }

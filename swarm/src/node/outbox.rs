@@ -20,7 +20,7 @@ use crate::settings::COPIES_MAX;
 /// Most chunks in memory that lack copies.
 pub(super) const OUTBOX_MAX_CHUNKS: usize = 64 << 10;
 /// Of which wait for hosts that are not here.
-const PARKED_MAX_CHUNKS: usize = 16 << 10;
+pub(super) const PARKED_MAX_CHUNKS: usize = 16 << 10;
 /// From so many on, chunks that only a slow host lacks are let go too, not more often than this.
 const SHED_CHUNKS: usize = OUTBOX_MAX_CHUNKS / 4 * 3;
 const SHED_EVERY_MS: Millis = 1_000;
@@ -159,6 +159,10 @@ impl Outbox {
     /// Why the chunk at a position is to be copied.
     pub(super) fn cause(&self, position: u64) -> Option<Cause> {
         self.entries.get(&position).map(|entry| entry.cause)
+    }
+
+    pub(super) fn is_healing(&self, position: Option<u64>) -> bool {
+        position.and_then(|position| self.cause(position)) == Some(Cause::Healing)
     }
 
     pub(super) fn id_at(&self, position: u64) -> Option<ChunkId> {

@@ -20,6 +20,10 @@ impl Node {
             return;
         }
         link.guest.reads += 1;
+        if now {
+            self.note_foreground();
+        }
+        let Some(link) = self.peers.link(slot) else { return };
         let at = (slot, link.generation);
         let peer = self.peers.get(slot).device;
         let (urgency, for_whom) =

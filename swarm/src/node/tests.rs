@@ -17,6 +17,7 @@ use crate::output::{Job, StoreRefusal};
 use crate::view::Scrubbed;
 use crate::wire::{Answer, CAPABILITIES, Digests, GROUPS, Message, Said};
 
+mod background;
 mod fewest;
 mod meeting;
 mod once;
@@ -98,6 +99,7 @@ enum Step {
     Decide(u8),
     Await(u64, usize),
     Damaged,
+    Foreground,
     Blind(bool),
 }
 
@@ -221,6 +223,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => peer().prop_map(Step::Lost),
         1 => peer().prop_map(Step::Found),
         1 => Just(Step::Damaged),
+        3 => Just(Step::Foreground),
         2 => any::<bool>().prop_map(Step::Blind),
         1 => prop::collection::vec(0..20_u8, 0..6).prop_map(Step::WhoHas),
         1 => any::<u8>().prop_map(Step::Decide),
@@ -411,6 +414,7 @@ impl Driver {
             }
             Step::Found(peer) => self.feed(Input::DeclareFound { device: key(peer).id() }),
             Step::Damaged => self.feed(Input::Damaged),
+            Step::Foreground => self.feed(Input::Foreground),
             Step::Lost(peer) => self.feed(Input::DeclareLost { device: key(peer).id() }),
         }
     }

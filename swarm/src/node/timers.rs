@@ -28,6 +28,7 @@ impl Node {
             self.mending.next_wake(),
             self.unnamed.next_wake(),
             self.garbage_wake(),
+            self.background.next_wake(self.now),
         ];
         all.into_iter().flatten().min()
     }

@@ -5,7 +5,7 @@ use chunkstore::ChunkId;
 
 use super::Node;
 use super::jobs::Waiting;
-use super::outbox::{Cause, OUTBOX_MAX_CHUNKS};
+use super::outbox::{Cause, OUTBOX_MAX_CHUNKS, PARKED_MAX_CHUNKS};
 use super::peer::ME;
 use crate::input::Millis;
 use crate::output::{Job, JobResult};
@@ -14,6 +14,8 @@ use crate::output::{Job, JobResult};
 const WALK_MAX_IDS: usize = 4096;
 /// The walk rests while so many chunks are in memory: fresh ones must find room.
 const WALK_RESTS_CHUNKS: usize = OUTBOX_MAX_CHUNKS / 2;
+/// One that is for healing rests earlier: what it finds may stay for long, and what is written needs the room.
+const HEALING_RESTS_CHUNKS: usize = PARKED_MAX_CHUNKS + (8 << 10);
 const WALK_AGAIN_MS: Millis = 5_000;
 
 /// Walking through the store.
@@ -94,7 +96,9 @@ impl Node {
             let cause = if written { Cause::Written } else { Cause::Healing };
             self.walk.running = Some(Running { after: None, asked: false, reasons, cause });
         }
-        let rests = self.outbox.len() >= WALK_RESTS_CHUNKS || self.now < self.walk.again_at;
+        let healing = self.walk.running.as_ref().is_some_and(|running| running.cause == Cause::Healing);
+        let most = if healing { HEALING_RESTS_CHUNKS } else { WALK_RESTS_CHUNKS };
+        let rests = self.outbox.len() >= most || self.now < self.walk.again_at;
         if let Some(running) = self.walk.running.as_mut().filter(|running| !running.asked && !rests) {
             running.asked = true;
             let job = Job::Unreplicated { after: running.after, max: WALK_MAX_IDS };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chunkstore::ChunkId;
 use ledger::{Content, Kind as NodeKind, Ledger, NewNode, NewVersion, Now, ROOT, Rename};
-use swarm::Urgency;
+use swarm::{Input, Urgency};
 
 use crate::cast::CAST;
 use crate::log::added;
@@ -99,6 +99,7 @@ impl World {
         let (choice, name, other) =
             (self.random.below(8), self.random.below(NAMES), self.random.below(NAMES));
         self.tally.edits += 1;
+        self.feed(index, Input::Foreground);
         let now = self.machines[index].wall(self.now);
         let ledger = self.machines[index].log.ledger().unwrap();
         // Names that are taken or missing are part of life.

@@ -6,6 +6,7 @@
 mod alone;
 mod computers;
 mod disks;
+mod garbage;
 mod healing;
 mod hosting;
 mod leaving;

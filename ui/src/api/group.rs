@@ -1,8 +1,8 @@
 //! What the API asks of the group of computers.
 
 use crate::answers::{
-    Device, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave, LeaveRequest, Owned,
-    Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
+    Device, Garbage, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave, LeaveRequest,
+    Owned, Peer, Policy, PolicyChange, Relaying, WaitFor, Waited,
 };
 
 use super::host::Refusal;
@@ -17,6 +17,9 @@ pub trait Group: Send + Sync {
 
     /// Chunks that should be on this computer and are being fetched from others.
     fn mending_chunks(&self) -> u64;
+
+    /// What a host without keys gives up; none on others.
+    fn garbage(&self) -> Option<Garbage>;
 
     /// Every device of the drive, this one first.
     fn devices(&self) -> Vec<Device>;

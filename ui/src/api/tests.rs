@@ -21,9 +21,9 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::answers::{
-    Contribution, ContributionChange, Device, Finding, Holding, HourSpan, IfLost, Invitation, InviteRequest,
-    JoinRequest, Joined, Keys, Leave, LeaveRequest, Owned, Peer, Policy, PolicyChange, Relaying, Scope,
-    Setting, SettingChange, WaitFor, Waited,
+    Contribution, ContributionChange, Device, Finding, Garbage, Holding, HourSpan, IfLost, Invitation,
+    InviteRequest, JoinRequest, Joined, Keys, Leave, LeaveRequest, Owned, Peer, Policy, PolicyChange,
+    Relaying, Scope, Setting, SettingChange, WaitFor, Waited,
 };
 
 struct TestHost {
@@ -145,6 +145,10 @@ struct Alone;
 impl Group for Alone {
     fn mending_chunks(&self) -> u64 {
         0
+    }
+
+    fn garbage(&self) -> Option<Garbage> {
+        None
     }
 
     fn peers(&self) -> Vec<Peer> {
@@ -273,6 +277,7 @@ fn drive() -> Arc<Drive> {
             ownership: Ownership::Posix,
             write_buffer_bytes: 1 << 20,
             retention: std::time::Duration::from_secs(86_400),
+            care_every: vfs::CARE_EVERY,
             journal_bytes: 1 << 20,
         },
         limits: Limits::default(),

@@ -159,6 +159,10 @@ impl Node {
         let why = if placed.is_some() { Reason::Placed } else { Reason::Cached };
         if let Some(fetch) = self.fetches.by_id.get_mut(&id).filter(|fetch| !fetch.storing) {
             fetch.storing = true;
+            // What goes while nobody works is not to be made up for later.
+            if self.now < self.background.busy_until() && fetch.tickets.iter().all(|ticket| is_own(*ticket)) {
+                self.background.fetching.charge(self.now, bytes.len());
+            }
             self.job(Job::Store { id, bytes, why }, Waiting::FetchStore { from: slot, id, placed });
         }
         self.ask_queued();

@@ -3,7 +3,8 @@
 //! ```text
 //!  queue ─► Offer (≤ 1024 ids) ─► Want ─┬─ have: confirmed
 //!                                       ├─ want: read ─► Chunks (small ones together) ─► Receipt: confirmed
-//!                                       │        what no other host has goes first
+//!                                       │        what no other host has goes first, and while people work what is for
+//!                                       │        healing at a pace (background.rs)
 //!                                       ├─ later: queued again after a while
 //!                                       └─ full: the peer is passed over
 //! ```
@@ -19,9 +20,10 @@ use bytes::Bytes;
 use chunkstore::ChunkId;
 
 use self::claims::Claims;
+use super::background::BUSY_OFFERED_CHUNKS;
 use super::outbox::Cause;
 use crate::input::Millis;
-use crate::wire::Place;
+use crate::wire::{OFFER_MAX_CHUNKS, Place};
 
 /// Offers without an answer.
 const OFFERS_OPEN_MAX: usize = 4;
@@ -46,7 +48,7 @@ const ASK_AGAIN_MS: Millis = 2_000;
 /// Giving chunks to one peer. Chunks are named by their position in the outbox.
 pub(super) struct PushFlow {
     queue: VecDeque<u64>,
-    /// For healing: behind the others, and little at a time.
+    /// For healing: behind the others, little at a time, and at a pace while people work.
     healing: VecDeque<u64>,
     claims: Claims,
     later: VecDeque<(Millis, u64, Cause)>,
@@ -55,6 +57,12 @@ pub(super) struct PushFlow {
     wanted: VecDeque<Place>,
     /// Of the wanted ones those that another host has already: they come behind the others.
     copied: VecDeque<Place>,
+    /// Of the wanted ones those that yield to people, up to [`BUSY_OFFERED_CHUNKS`].
+    held_back: VecDeque<Place>,
+    /// Held back before, and being read now.
+    paced_reads: usize,
+    /// Held back before, and on its way.
+    paced_bytes: usize,
     reads: usize,
     gathered: Vec<(Place, ChunkId, Bytes)>,
     gathered_bytes: usize,
@@ -78,7 +86,16 @@ struct Item {
     position: u64,
     cause: Cause,
     sent: u32,
+    paced: Paced,
     done: bool,
+}
+
+/// How far a chunk is that was held back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Paced {
+    No,
+    Read,
+    Sent,
 }
 
 impl PushFlow {
@@ -92,6 +109,9 @@ impl PushFlow {
             next_batch: 0,
             wanted: VecDeque::new(),
             copied: VecDeque::new(),
+            held_back: VecDeque::new(),
+            paced_reads: 0,
+            paced_bytes: 0,
             reads: 0,
             gathered: Vec::new(),
             gathered_bytes: 0,
@@ -159,8 +179,7 @@ impl PushFlow {
         let batch = self.batches.get_mut(&number)?;
         let item = batch.items.get_mut(usize::from(index)).filter(|item| !item.done)?;
         item.done = true;
-        let (position, cause) = (item.position, item.cause);
-        self.in_flight_bytes -= item.sent as usize;
+        let (position, cause, sent, paced) = (item.position, item.cause, item.sent, item.paced);
         if cause == Cause::Healing {
             self.claims.end(now);
         }
@@ -168,7 +187,17 @@ impl PushFlow {
         if batch.open == 0 {
             self.batches.remove(&number);
         }
+        self.not_under_way(sent, paced);
         Some(position)
+    }
+
+    fn not_under_way(&mut self, sent: u32, paced: Paced) {
+        self.in_flight_bytes -= sent as usize;
+        match paced {
+            Paced::No => {}
+            Paced::Read => self.paced_reads -= 1,
+            Paced::Sent => self.paced_bytes -= sent as usize,
+        }
     }
 
     fn position(&self, (number, index): Place) -> Option<u64> {
@@ -188,7 +217,7 @@ impl PushFlow {
         for number in numbers.iter().rev() {
             let Some(batch) = self.batches.remove(number) else { continue };
             for item in batch.items.iter().rev().filter(|item| !item.done) {
-                self.in_flight_bytes -= item.sent as usize;
+                self.not_under_way(item.sent, item.paced);
                 if item.cause == Cause::Healing {
                     self.claims.end(now);
                 }
@@ -219,16 +248,66 @@ impl PushFlow {
         }
     }
 
-    fn may_offer(&self, now: Millis) -> bool {
-        let open = self.batches.values().filter(|batch| !batch.answered).count();
-        let wanted = self.wanted.len() + self.copied.len();
-        let any = !self.queue.is_empty() || self.may_claim(now) > 0;
-        open < OFFERS_OPEN_MAX && wanted < WANTED_MAX_CHUNKS && any
+    /// Whether something may be offered; while people work little of what is for healing.
+    fn may_offer(&self, now: Millis, busy: bool) -> bool {
+        let may_offer_written = !self.queue.is_empty() && self.wanted() < WANTED_MAX_CHUNKS;
+        self.offers_open() < OFFERS_OPEN_MAX && (may_offer_written || self.may_claim(now, busy) > 0)
     }
 
-    /// So many may be offered for healing.
-    fn may_claim(&self, now: Millis) -> usize {
-        self.claims.room(now).min(self.healing.len())
+    /// So many may be offered for healing now.
+    fn may_claim(&self, now: Millis, busy: bool) -> usize {
+        let wanted = self.wanted() + self.held_back.len();
+        let most = match busy {
+            true if self.offers_open() > 0 => 0,
+            true => BUSY_OFFERED_CHUNKS.saturating_sub(wanted),
+            false if wanted < WANTED_MAX_CHUNKS => OFFER_MAX_CHUNKS,
+            false => 0,
+        };
+        most.min(self.claims.room(now)).min(self.healing.len())
+    }
+
+    fn offers_open(&self) -> usize {
+        self.batches.values().filter(|batch| !batch.answered).count()
+    }
+
+    fn wanted(&self) -> usize {
+        self.wanted.len() + self.copied.len()
+    }
+
+    /// What is too much at the pace is offered again later: meanwhile others may send it.
+    fn hold_back(&mut self, now: Millis, place: Place) {
+        if self.held_back.len() < BUSY_OFFERED_CHUNKS {
+            self.held_back.push_back(place);
+        } else if let Some(position) = self.finish(now, place) {
+            self.healing.push_back(position);
+        }
+    }
+
+    /// Counts a chunk against the pace from now on. Whether it is there.
+    fn pace(&mut self, (number, index): Place) -> bool {
+        let item = self.batches.get_mut(&number).and_then(|batch| batch.items.get_mut(usize::from(index)));
+        let Some(item) = item.filter(|item| !item.done && item.paced == Paced::No) else { return false };
+        item.paced = Paced::Read;
+        self.paced_reads += 1;
+        true
+    }
+
+    fn is_paced(&self, (number, index): Place) -> bool {
+        let item = self.batches.get(&number).and_then(|batch| batch.items.get(usize::from(index)));
+        item.is_some_and(|item| !item.done && item.paced != Paced::No)
+    }
+
+    /// It waits for the pace of this device, for which the peer is not to blame.
+    fn waits_for_pace(&mut self, now: Millis) {
+        if self.reads > 0 || self.in_flight_bytes > 0 {
+            return;
+        }
+        self.progress_at = now;
+        for (number, _) in &self.held_back {
+            if let Some(batch) = self.batches.get_mut(number) {
+                batch.touched = now;
+            }
+        }
     }
 
     fn may_read(&self) -> bool {

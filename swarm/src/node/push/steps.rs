@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{ASK_AGAIN_MS, Batch, FRAME_MAX_BYTES, Item};
+use super::{ASK_AGAIN_MS, Batch, FRAME_MAX_BYTES, Item, Paced};
 use crate::input::Lane;
 use crate::node::Node;
+use crate::node::background::BUSY_IN_FLIGHT_BYTES;
 use crate::node::jobs::{At, Waiting};
 use crate::node::outbox::Cause;
 use crate::node::peer::Slot;
@@ -14,8 +15,8 @@ use crate::wire::{Answer, Message, OFFER_MAX_CHUNKS, Place, part_length, raw_ids
 impl Node {
     /// Offers, reads and sends what the windows allow.
     pub(in crate::node) fn pump_push(&mut self, slot: Slot) {
-        let now = self.now;
-        while self.peers.link(slot).is_some_and(|link| link.push.may_offer(now)) {
+        let (now, busy) = (self.now, self.is_busy());
+        while self.peers.link(slot).is_some_and(|link| link.push.may_offer(now, busy)) {
             self.offer(slot);
         }
         while self.peers.link(slot).is_some_and(|link| link.push.may_read()) {
@@ -30,11 +31,11 @@ impl Node {
     }
 
     fn offer(&mut self, slot: Slot) {
-        let now = self.now;
+        let (now, busy) = (self.now, self.is_busy());
         let Some(link) = self.peers.link(slot) else { return };
         let flow = &mut link.push;
         let (mut items, mut ids) = (Vec::new(), Vec::new());
-        let (room, mut claimed) = (flow.may_claim(now), 0);
+        let (room, mut claimed) = (flow.may_claim(now, busy), 0);
         while ids.len() < OFFER_MAX_CHUNKS {
             let next = flow.queue.pop_front().map(|position| (position, Cause::Written));
             let may_claim = claimed < room;
@@ -48,7 +49,7 @@ impl Node {
                 && self.outbox.cause(position) == Some(cause)
             {
                 claimed += usize::from(cause == Cause::Healing);
-                items.push(Item { position, cause, sent: 0, done: false });
+                items.push(Item { position, cause, sent: 0, paced: Paced::No, done: false });
                 ids.push(id);
             }
         }
@@ -113,15 +114,47 @@ impl Node {
     ///
     /// [`WANTED_MAX_CHUNKS`]: super::WANTED_MAX_CHUNKS
     fn next_wanted(&mut self, slot: Slot) -> Option<Place> {
+        let (now, busy) = (self.now, self.is_busy());
         let flow = &mut self.peers.link(slot)?.push;
         while let Some(place) = flow.wanted.pop_front() {
-            let copies = flow.position(place).map_or(0, |position| self.outbox.copies(position));
-            if copies == 0 {
+            let position = flow.position(place);
+            if busy && self.outbox.is_healing(position) {
+                flow.hold_back(now, place);
+            } else if position.map_or(0, |position| self.outbox.copies(position)) == 0 {
+                return Some(place);
+            } else {
+                flow.copied.push_back(place);
+            }
+        }
+        while let Some(place) = flow.copied.pop_front() {
+            if !(busy && self.outbox.is_healing(flow.position(place))) {
                 return Some(place);
             }
-            flow.copied.push_back(place);
+            flow.hold_back(now, place);
         }
-        flow.copied.pop_front()
+        self.next_held_back(slot)
+    }
+
+    /// At a pace while people work.
+    fn next_held_back(&mut self, slot: Slot) -> Option<Place> {
+        let (now, busy) = (self.now, self.is_busy());
+        let flow = &mut self.peers.link(slot)?.push;
+        let is_written = |place: &Place| !self.outbox.is_healing(flow.position(*place));
+        if let Some(at) = flow.held_back.iter().position(is_written) {
+            return flow.held_back.remove(at);
+        }
+        if busy && (flow.paced_reads > 0 || flow.paced_bytes >= BUSY_IN_FLIGHT_BYTES) {
+            return None;
+        }
+        if busy && !flow.held_back.is_empty() && !self.background.sending.allows(now) {
+            flow.waits_for_pace(now);
+            return None;
+        }
+        let place = flow.held_back.pop_front()?;
+        if busy && flow.pace(place) {
+            self.background.last_served = slot;
+        }
+        Some(place)
     }
 
     /// Whether there was one to read.
@@ -152,6 +185,9 @@ impl Node {
         let Some(position) = flow.position(place) else { return };
         match result {
             JobResult::Chunk(Some(bytes)) => {
+                if flow.is_paced(place) {
+                    self.background.sending.charge(now, bytes.len());
+                }
                 self.note_readable(position);
                 self.gather(at.0, place, position, bytes);
             }
@@ -186,6 +222,11 @@ impl Node {
             flow.batches.get_mut(&place.0).and_then(|batch| batch.items.get_mut(usize::from(place.1)))
         {
             item.sent = part_length(&bytes);
+            if item.paced == Paced::Read {
+                item.paced = Paced::Sent;
+                flow.paced_reads -= 1;
+                flow.paced_bytes += bytes.len();
+            }
             flow.in_flight_bytes += bytes.len();
             flow.usual_bytes = (flow.usual_bytes * 7 + bytes.len()) / 8;
             flow.gathered_bytes += bytes.len();

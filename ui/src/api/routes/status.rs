@@ -62,6 +62,7 @@ fn told(api: &Api, drive: Option<&vfs::Status>) -> Status {
         mending_chunks: api.host.group().mending_chunks(),
         scrub: facts.scrub,
         leaving: api.host.group().leaving().state == "leaving",
+        garbage: api.host.group().garbage(),
     }
 }
 

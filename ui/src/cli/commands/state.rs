@@ -1,7 +1,7 @@
 //! What is the case: status, devices, log.
 
 use super::Asked;
-use crate::answers::{BackgroundScrub, Device, LogLine, Peer, Policy, Status, Workspace};
+use crate::answers::{BackgroundScrub, Device, Garbage, LogLine, Peer, Policy, Status, Workspace};
 use crate::cli::Failure;
 use crate::cli::shown::{count, plain, short_id, size, table};
 use crate::moment;
@@ -67,13 +67,10 @@ fn row(name: &str, told: impl Into<String>) -> Vec<String> {
 
 fn about_drive(drive: &Workspace, status: &Status) -> Vec<Vec<String>> {
     if drive.blind {
-        return vec![
-            row(
-                "drive",
-                format!("{}, sealed: this computer is a host and reads none of it", short_id(&drive.id)),
-            ),
-            row("health", health(status)),
-        ];
+        let sealed = format!("{}, sealed: this computer is a host and reads none of it", short_id(&drive.id));
+        let mut rows = vec![row("drive", sealed), row("health", health(status))];
+        rows.extend(status.garbage.as_ref().map(|told| row("garbage", garbage(told))));
+        return rows;
     }
     let mut rows = vec![
         row("drive", format!("{} ({})", plain(&drive.name), short_id(&drive.id))),
@@ -136,6 +133,19 @@ fn health(status: &Status) -> String {
     }
     let why = status.health_detail.as_deref().map(plain).unwrap_or_default();
     format!("READ-ONLY after a disk failure ({why}): see `peerdrive doctor`")
+}
+
+/// What nothing in the drive names any more.
+fn garbage(told: &Garbage) -> String {
+    let mut said = count(told.collected_chunks, "chunk", "chunks") + " given up since the start";
+    if told.waiting_chunks > 0 {
+        said += &format!(", {} to be looked at again", told.waiting_chunks);
+    }
+    if !told.unheard.is_empty() {
+        let names: Vec<String> = told.unheard.iter().map(|name| plain(name)).collect();
+        said += &format!("; waits until these were online: {}", names.join(", "));
+    }
+    said + &format!("; proofs in {}", plain(&told.proofs))
 }
 
 /// Whether what is kept here is whole.
