@@ -179,6 +179,11 @@ impl OwnerTable {
         };
         (0..PARTITIONS).filter(gains).collect()
     }
+
+    /// Partitions with an owner that is none of these.
+    pub(crate) fn owned_beside(&self, slots: &[u16]) -> impl Iterator<Item = u16> {
+        (0..PARTITIONS).filter(|partition| self.owners(*partition).iter().any(|owner| !slots.contains(owner)))
+    }
 }
 
 /// How the hosts of a table differ from those of the one before.

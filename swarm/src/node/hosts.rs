@@ -174,9 +174,10 @@ impl Node {
         let kept = self.hosts.baseline.then(|| self.hosts.kept());
         if self.hosts.baseline {
             let mut gained = firm.gained(&self.hosts.firm);
-            // Who stood in for a full host is in no firm table, and needs a successor when it is gone.
+            // Who stood in for a full host is in no firm table, and needs a successor when it is gone, now or once there is room.
             if slots != self.hosts.slots {
                 gained.extend(current.gained(&self.hosts.current));
+                gained.extend(self.hosts.current.owned_beside(&slots));
             }
             if !gained.is_empty() {
                 // What was confirmed by the owners of before and is not called safe yet needs the new ones too. The log that

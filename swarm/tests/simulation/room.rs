@@ -94,3 +94,31 @@ fn what_is_on_a_full_host_alone_is_copied_to_those_who_own_it_too() {
     assert_eq!(alone.len(), 9);
     assert!(alone.iter().all(|id| copies(&world, id) == TARGET));
 }
+
+/// Of four hosts two are full; one of the others, which had what these had no room for, is removed, and only then there is room.
+#[test]
+fn what_a_stand_in_had_is_copied_at_once_when_it_is_gone_and_there_is_room() {
+    let mut world = started(&hosts(4));
+    for full in [2, 3] {
+        world.machines[full].disk.limit = world.machines[full].disk.used;
+    }
+    for _ in 0..60 {
+        world.edit_at(0);
+        world.run(100);
+    }
+    world.run(MINUTE_MS);
+    assert!(world.machines[2].full && world.machines[3].full);
+    let live = live_chunks(&mut world.machines[0]);
+    let on_two = |world: &World| live.iter().filter(|id| copies(world, id) == 2).count();
+    assert!(on_two(&world) > 20, "{}", on_two(&world));
+    world.crash(1);
+    world.give_up_copies(1);
+    world.remove(0, 1);
+    world.run(10_000);
+    world.make_room_for_two();
+    // Long before lists are gone through.
+    world.run(2 * MINUTE_MS);
+    let on = |id: &ChunkId| (0..4).filter(|at| *at != 1 && world.machines[*at].disk.placed(id)).count();
+    let fewest = live.iter().map(on).min();
+    assert_eq!(fewest, Some(TARGET));
+}
