@@ -72,6 +72,8 @@ impl Node {
         if have.len() != ids.len() {
             return;
         }
+        let here = ids.iter().zip(&have).filter(|(_, have)| **have);
+        here.for_each(|(id, _)| self.note_placed(id));
         let room = self.has_room();
         let answer = |(id, have): (&ChunkId, bool)| match (have, room) {
             (true, _) => Answer::Have,
@@ -142,6 +144,7 @@ impl Node {
         match result {
             JobResult::Stored(Ok(())) => {
                 self.counters.chunks_hosted += 1;
+                self.note_placed(&id);
                 self.moved_at = Some(self.now);
                 self.hosting.unflushed.push((at, place));
                 self.hosting.unflushed_bytes += bytes;

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use chunkstore::PARTITIONS;
+use chunkstore::{ChunkId, PARTITIONS};
 
 use super::Node;
 use super::hosts::Hosts;
@@ -62,6 +62,13 @@ impl Surplus {
 }
 
 impl Node {
+    /// A copy came to stay here. Whoever gave it may have had other tables, or these may have changed while it was on its way.
+    pub(super) fn note_placed(&mut self, id: &ChunkId) {
+        if !self.hosts.may_keep(id.partition()) {
+            self.surplus.add(std::iter::once(id.partition()));
+        }
+    }
+
     /// Who knows the same roster and facts as this device, as far as they last told.
     pub(super) fn agreeing(&mut self) -> BTreeSet<Slot> {
         let ours = self.digests();

@@ -322,13 +322,14 @@ impl World {
         let standing = self.standing();
         let blind = standing.iter().map(|index| &self.machines[*index]).filter(|machine| machine.kind.blind);
         let asked: u64 = blind.map(|machine| 1000 + 40 * machine.disk.chunks.len() as u64).sum();
-        // Where a host has no room each other one may just be going through the lists of all: 32 bytes for each chunk, and as much again
-        // where it stands in.
+        // Where a host has no room each other one may be going through the lists of all, twice in this time (it does so five, then ten
+        // minutes after a change): 32 bytes for each chunk, and as much again where it stands in; and a question and its answer for
+        // each of the 16 groups of partitions.
         let any_full = self.hosts().iter().any(|host| self.machines[*host].full);
         let kept = standing.iter().map(|index| self.machines[*index].disk.chunks.len() as u64);
-        let listed = if any_full { 70 * kept.sum::<u64>() * standing.len() as u64 } else { 0 };
         let machines = standing.len() as u64;
         let pairs = machines * (machines - 1);
+        let listed = if any_full { 2 * (70 * kept.sum::<u64>() * machines + 16 * 40 * pairs) } else { 0 };
         let rate = (self.traffic() - before) / seconds;
         assert!(
             rate <= 5 * pairs + (asked + listed) / seconds,
