@@ -7,6 +7,7 @@ use ledger::HeldReason;
 use ledger::identity::DeviceId;
 use ledger::roster::Role;
 use swarm::{PeerState, View};
+use tokio::sync::oneshot;
 use ui::answers::{
     Audit, Device, Finding, Garbage, Holding, IfLost, Invitation, InviteRequest, JoinRequest, Joined, Leave,
     LeaveRequest, Owned, Peer, PeerScrub, PolicyChange, Relaying, WaitFor, Waited,
@@ -65,16 +66,12 @@ impl ui::api::Group for Group {
     }
 
     fn owned(&self) -> Vec<Owned> {
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        self.tell.tell(Told::Owned(answer));
-        let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
-        let owned = answered.ok().and_then(Result::ok).unwrap_or_default();
         let told = |of: swarm::Owned| Owned {
             device: of.device.to_text(),
             partitions: of.partitions,
             groups: of.groups,
         };
-        owned.into_iter().map(told).collect()
+        self.ask(Told::Owned).into_iter().map(told).collect()
     }
 
     fn invite(&self, asked: &InviteRequest) -> Result<Invitation, Refusal> {
@@ -249,8 +246,13 @@ impl Group {
 
     /// The swarm's own view, and how peers are reached. Empty while the group ends.
     pub(super) fn view(&self) -> (View, BTreeMap<DeviceId, PeerPath>) {
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        self.tell.tell(Told::View(answer));
+        self.ask(Told::View)
+    }
+
+    /// What the driver says; nothing where it does not answer in time, as while the group ends.
+    fn ask<T: Default>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Told) -> T {
+        let (answer, answered) = oneshot::channel();
+        self.tell.tell(question(answer));
         let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
         answered.ok().and_then(Result::ok).unwrap_or_default()
     }
@@ -436,10 +438,7 @@ impl Group {
     fn ask_peers(&self, ids: &[chunkstore::ChunkId]) -> BTreeMap<DeviceId, u64> {
         let mut holders = BTreeMap::new();
         for part in ids.chunks(CHUNKS_IN_QUESTION) {
-            let (answer, answered) = tokio::sync::oneshot::channel();
-            self.tell.tell(Told::Holders { ids: part.to_vec(), answer });
-            let answered = self.handle.block_on(async { tokio::time::timeout(VIEW_WAIT, answered).await });
-            for (device, held) in answered.ok().and_then(Result::ok).unwrap_or_default() {
+            for (device, held) in self.ask(|answer| Told::Holders { ids: part.to_vec(), answer }) {
                 *holders.entry(device).or_default() += held;
             }
         }

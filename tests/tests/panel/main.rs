@@ -52,6 +52,14 @@ impl Open {
         self.browser.wait_for("main h1", name);
     }
 
+    /// Moves the slider of what this computer gives.
+    fn slide(&self, step: u32) {
+        let script = format!(
+            "const slider = document.getElementById('give'); slider.value = {step}; slider.dispatchEvent(new Event('input'));"
+        );
+        self.browser.run(&script, &[]);
+    }
+
     /// What the API answers.
     fn api(&self, route: &str) -> Value {
         let told = |file| std::fs::read_to_string(self.daemon.data().join(file)).unwrap().trim().to_string();

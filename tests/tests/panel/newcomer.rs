@@ -50,10 +50,7 @@ fn a_newcomer_gets_from_nothing_to_a_drive_on_two_computers() {
     on_first.wait_for(".verdict-line", "Everything is safe, on 2 computers");
     second.page("Storage");
     on_second.wait_for("#give", "");
-    on_second.run(
-        "const slider = document.getElementById('give'); slider.value = 400; slider.dispatchEvent(new Event('input'));",
-        &[],
-    );
+    second.slide(400);
     on_second.click("main form button", "Save");
     on_second.wait_for(".toast", "Saved.");
 

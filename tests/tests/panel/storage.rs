@@ -13,10 +13,7 @@ fn a_limit_set_with_the_slider_holds() {
     let browser = &open.browser;
     open.page("Storage");
     browser.wait_for(".disk + .legend", "Used by the drive");
-    browser.run(
-        "const slider = document.getElementById('give'); slider.value = 300; slider.dispatchEvent(new Event('input'));",
-        &[],
-    );
+    open.slide(300);
     browser.fill("#up", "2M");
     browser.click("button", "Save");
     browser.wait_for(".toast", "Saved.");

@@ -1,5 +1,6 @@
 //! What a node tells people of others: how their reading went, and what each owns.
 
+use super::ordering::{drain, say};
 use super::*;
 use crate::view::{OWNED_GROUP_PARTITIONS, Scrubbed};
 
@@ -8,28 +9,24 @@ const SCRUBBED: Scrubbed =
 
 /// Those to whom a node says how its reading went.
 fn told(node: &mut Node) -> Vec<DeviceId> {
-    let mut told = Vec::new();
-    while let Some(output) = node.poll() {
-        if let Output::Send { peer, parts, .. } = output {
-            let frame: Bytes = parts.concat().into();
-            if let Ok((Message::Scrubbed(said), _)) = Message::decode(&frame) {
-                assert_eq!(said, SCRUBBED);
-                told.push(peer);
-            }
+    let said = drain(node).into_iter().filter_map(|output| match output {
+        Output::Send { peer, parts, .. } => Some((peer, Message::decode(&parts.concat().into()).ok()?.0)),
+        _ => None,
+    });
+    let scrubbed = said.filter_map(|(peer, message)| match message {
+        Message::Scrubbed(said) => {
+            assert_eq!(said, SCRUBBED);
+            Some(peer)
         }
-    }
-    told
-}
-
-fn say(node: &mut Node, number: u8, message: &Message) {
-    let frame = Input::Frame { peer: key(number).id(), lane: Lane::Control, bytes: message.encode() };
-    node.handle(10, frame);
+        _ => None,
+    });
+    scrubbed.collect()
 }
 
 fn connect(node: &mut Node, number: u8, capabilities: u32) {
     node.handle(10, Input::Connected { peer: key(number).id(), rtt_ms: 1 });
     let Message::Hello { workspace, heard, digests, facts, .. } = hello(number) else { unreachable!() };
-    say(node, number, &Message::Hello { workspace, capabilities, heard, digests, facts });
+    say(node, 10, number, &Message::Hello { workspace, capabilities, heard, digests, facts });
 }
 
 #[test]
@@ -55,7 +52,7 @@ fn what_others_say_of_their_reading_is_kept_until_they_are_no_members() {
         view.peers.iter().find(|peer| peer.device == key(1).id()).and_then(|peer| peer.scrubbed)
     };
     assert_eq!(said(&node), None);
-    say(&mut node, 1, &Message::Scrubbed(SCRUBBED));
+    say(&mut node, 10, 1, &Message::Scrubbed(SCRUBBED));
     assert_eq!(said(&node), Some(SCRUBBED));
     node.handle(11, Input::Disconnected { peer: key(1).id() });
     assert_eq!(said(&node), Some(SCRUBBED), "it is still what it last said");
