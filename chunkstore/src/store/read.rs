@@ -42,7 +42,9 @@ impl ChunkStore {
         Ok(self.inner.index.get(id)?.is_some_and(is_here) || self.inner.behind.contains(id))
     }
 
-    /// The sealed bytes of a chunk, verified against its id: what a peer is given.
+    /// The sealed bytes of a chunk: what a peer is given, who verifies them against the id whatever we say. Here it is
+    /// done for what lies on the disk, to find rot; what is not flushed yet comes from the kernel's memory, where it
+    /// was put a moment ago.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Damaged`], or what the disk says.
@@ -51,7 +53,8 @@ impl ChunkStore {
             return Ok(sealed.to_vec());
         }
         let (place, sealed) = self.inner.read_sealed(id)?;
-        if ChunkId::of(&sealed) == *id {
+        let is_on_disk = place.at < self.inner.flusher.reached();
+        if !is_on_disk || ChunkId::of(&sealed) == *id {
             Ok(sealed)
         } else {
             Err(self.inner.found_damaged(*id, place, Damage::WrongHash))

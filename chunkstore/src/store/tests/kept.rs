@@ -44,6 +44,7 @@ fn cache_damage_and_what_nothing_names_are_not_kept() {
     store.set_state(&all[0], CACHED, UNREPLICATED).unwrap();
     store.set_state(&all[1], PLACED, UNREPLICATED).unwrap();
     store.set_state(&all[2], PLACED.with(ChunkState::DOOMED), UNREPLICATED).unwrap();
+    store.flush().unwrap();
     damage(&disk, &store, &all[3]);
     assert!(store.export(&all[3]).is_err());
     assert_eq!(store.kept(&every, None, 9, false).unwrap(), [all[1], all[4], all[5]]);
@@ -76,6 +77,7 @@ fn what_was_healed_is_counted() {
     let disk = memory();
     let store = open_on(&disk);
     let chunks = fill(&store, 0..2, 500);
+    store.flush().unwrap();
     damage(&disk, &store, &chunks[0].1.id);
     assert!(store.export(&chunks[0].1.id).is_err());
     assert_eq!((store.usage().damaged_chunks, store.usage().healed_chunks), (1, 0));
