@@ -60,7 +60,7 @@ function showSessions(place) {
   load(place, () => get('/sessions'), (list) => place.append(h('h2', {}, t.settings.sessions), h('ul', { class: 'versions' }, list.map((session) =>
     h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, session.scope === 'admin' ? null : h('span', { class: 'tag' }, t.tokens.scopes[session.scope]), h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used) ?? t.justNow))),
       button(t.settings.signOut, { onclick: () => signOut(session, place) })))),
-  h('div', { class: 'command' }, h('code', {}, t.signIn.command), button(t.copy, { icon: 'copy', onclick: () => copyText(t.signIn.command).catch(complain) }))));
+  h('p', { class: 'hint' }, t.settings.sessionsMore), h('div', { class: 'command' }, h('code', {}, t.signIn.command), button(t.copy, { icon: 'copy', onclick: () => copyText(t.signIn.command).catch(complain) }))));
 }
 
 async function signOut(session, place) {
@@ -88,11 +88,12 @@ function table() {
 
 function rows(list) {
   const known = new Map(list.map((setting) => [setting.key, setting]));
-  return h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.settings.all }, h('table', {},
-    h('thead', {}, h('tr', {}, t.settings.allColumns.map((text) => h('th', { scope: 'col' }, text)))),
-    h('tbody', {}, t.settings.table.map(([key, does, normal]) => {
+  return h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.settings.all }, h('table', { class: 'facts settings', role: 'table' },
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, t.settings.allColumns.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)))),
+    h('tbody', { role: 'rowgroup' }, t.settings.table.map(([key, does, normal]) => {
       const setting = known.get(key);
-      return h('tr', {}, h('th', { scope: 'row' }, h('code', {}, key)), h('td', {}, does), h('td', {}, normal), h('td', {}, setting ? field(setting) : t.settings.elsewhere));
+      return h('tr', { role: 'row' }, h('th', { scope: 'row', role: 'rowheader' }, h('code', {}, key)), h('td', { role: 'cell' }, does), h('td', { role: 'cell', 'data-label': t.settings.allColumns[2] }, normal),
+        h('td', { role: 'cell' }, setting ? field(setting) : [t.settings.elsewhere, ' ', h('a', { href: '#/storage' }, t.pages.storage)]));
     }))));
 }
 
