@@ -80,6 +80,11 @@ fn the_panel_is_light_and_says_what_is_the_case() {
     browser.click("button", "Licences");
     browser.wait_for("dialog table th", "axum");
     browser.wait_for("dialog table td", "MIT");
+    browser.click("dialog button[title='Licence of axum']", "MIT");
+    browser.wait_for("dialog .stage pre", "Permission is hereby granted");
+    browser.wait_for("dialog .stage pre", "axum Contributors");
+    browser.shots("licence", "dialog .stage");
+    browser.press("\u{e00c}");
     browser.press("\u{e00c}");
     browser.click("button", "Show the 24 words");
     browser.wait("24 words", || {
@@ -97,7 +102,8 @@ fn a_list_fits_a_screen_that_becomes_another_one() {
     }
     browser.wait_for(".rows .badge", "Only here");
     browser.wait_for(".rows .entry-name", "two.txt");
-    let overlaps = "const rows = [...document.querySelectorAll('.rows .row')].map((row) => row.getBoundingClientRect());
+    let overlaps =
+        "const rows = [...document.querySelectorAll('.rows .row')].map((row) => row.getBoundingClientRect());
         return rows.length !== 3 || rows.some((row, at) => at > 0 && row.top < rows[at - 1].bottom - 1)";
     for is_phone in [true, false] {
         browser.on_a_phone(is_phone);
