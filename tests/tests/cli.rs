@@ -157,6 +157,14 @@ fn exit_codes_are_those_promised() {
     assert_eq!(daemon.command(["--help"]).status.code(), Some(0));
     let script = daemon.command(["completions", "bash"]);
     assert!(String::from_utf8_lossy(&script.stdout).contains("restore"));
+    let licences = daemon.command(["licences"]);
+    assert!(String::from_utf8_lossy(&licences.stdout).contains("\nblake3 "));
+    let text = daemon.command(["licences", "zstd-sys"]);
+    assert!(
+        String::from_utf8_lossy(&text.stdout).contains("Redistribution and use in source and binary forms")
+    );
+    assert!(daemon.json(&["licences"])[0]["licence"].is_string());
+    assert_eq!(daemon.command(["licences", "nobody"]).status.code(), Some(1));
 }
 
 #[test]

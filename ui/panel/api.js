@@ -91,8 +91,8 @@ async function probe() {
   }
 }
 
-// The newest status.
-export const state = { status: null };
+// The newest status, and whether the daemon opens anew because this page asked for it.
+export const state = { status: null, opensAnew: false };
 bus.addEventListener('status', (event) => {
   state.status = event.detail;
 });

@@ -153,7 +153,7 @@ async function waitForSignIn() {
 
 bus.addEventListener('signed-out', () => { if (frame) askToSignIn(); });
 bus.addEventListener('status', tellHealth);
-bus.addEventListener('offline', () => { if (frame) frame.offline.hidden = false; });
+bus.addEventListener('offline', () => { if (frame) frame.offline.hidden = state.opensAnew; });
 bus.addEventListener('online', () => { if (frame) frame.offline.hidden = true; });
 addEventListener('hashchange', () => {
   if (location.hash.startsWith('#link=')) begin();

@@ -11,8 +11,10 @@ const weekdays = new Intl.DateTimeFormat(undefined, { weekday: 'short', timeZone
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 
 export const number = (value) => whole.format(value);
-export const percent = (part, of) => `${Math.floor(of > 0 ? (100 * part) / of : 100)} %`;
+export const percent = (part, of) => `${Math.floor(of > 0 ? (100 * part) / of : 100)}\u00a0%`;
 export const moment = (text) => dayTime.format(new Date(text));
+// Without the day where it is today.
+export const soonMoment = (text) => (dayOf(text) === dayOf(Date.now()) ? timeOf(text) : moment(text));
 export const dayOf = (text) => day.format(new Date(text));
 export const timeOf = (text) => time.format(new Date(text));
 // 0 is Monday.

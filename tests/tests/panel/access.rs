@@ -33,6 +33,9 @@ fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
     assert_eq!(open.violations(), none, "the start");
     fs::create_dir(mount.join("Letters")).unwrap();
     fs::write(mount.join("notes.md"), "# Notes").unwrap();
+    let code = "// why\n#[test]\nfn main() {\n    let count = 12;\n    println!(\"{count}\");\n}\n";
+    fs::write(mount.join("main.rs"), code).unwrap();
+    fs::write(mount.join("list.toml"), "# why\n[list]\nname = \"one\"\n").unwrap();
     open.daemon.wait_until_settled();
     browser.wait_for(".rows .entry-name", "notes.md");
     for scheme in ["light", "dark"] {
@@ -50,6 +53,12 @@ fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
         browser.wait_for(".stage .markdown h3", "Notes");
         assert_eq!(open.violations(), none, "a preview, {scheme}");
         browser.press("\u{e00c}");
+        for (name, part) in [("main.rs", ".code-number"), ("list.toml", ".code-value")] {
+            browser.click(".rows .entry-name", name);
+            browser.wait_for(&format!(".stage {part}"), "");
+            assert_eq!(open.violations(), none, "{name}, {scheme}");
+            browser.press("\u{e00c}");
+        }
         open.page("Storage");
         browser.click("#hours button", "Add hours");
         browser.wait_for("#hours .days", "Mon");

@@ -103,7 +103,7 @@ fn an_upload_goes_on_after_the_daemon_was_killed() {
     open.browser.wait("a good part of it", || progress() > LONG_BYTES as f64 * 0.4);
     open.browser.shot("upload");
     open.daemon.kill();
-    open.browser.wait_for(".tray", "Waiting for the daemon");
+    open.browser.wait_for(".tray", "Waiting for PeerDrive");
     open.daemon.start_again();
     let partial = fs::read_dir(open.daemon.mount()).unwrap().map(|entry| entry.unwrap());
     let partial: Vec<u64> = partial

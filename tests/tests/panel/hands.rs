@@ -269,6 +269,23 @@ fn a_newcomer_names_the_computer_and_sets_a_passphrase_from_the_start() {
 }
 
 #[test]
+fn an_upload_is_one_deed_and_every_step_on_demand() {
+    let open = Open::start();
+    let browser = &open.browser;
+    let letter = open.daemon.beside().join("letter.txt");
+    fs::write(&letter, "dear all").unwrap();
+    browser.choose_file("#picker", &letter);
+    browser.wait_for(".rows .entry-name", "letter.txt");
+    open.page("Activity");
+    browser.wait_for(".log li", "added a file of 8 B/letter.txt");
+    assert!(!browser.shows(".log", ".partial"), "what an upload is made of is told to nobody unasked");
+    browser.click("main .actions button", "Every single step");
+    browser.wait_for(".log li", ".partial");
+    browser.wait_for(".log li", "made the file/letter.txt");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn what_happened_is_told_in_parts_with_who_did_it() {
     let open = Open::start();
     let (mount, browser) = (open.daemon.mount(), &open.browser);

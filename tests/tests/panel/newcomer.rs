@@ -44,9 +44,9 @@ fn a_newcomer_gets_from_nothing_to_a_drive_on_two_computers() {
     on_second.shot("newcomer-4-joined");
     assert_eq!(fs::read(second.daemon.mount().join("letter.txt")).unwrap(), b"dear all");
 
-    on_first.wait_for("dialog .done", "laptop has joined");
+    on_first.wait_for("dialog .notice", "laptop has joined");
     on_first.shot("newcomer-5-done");
-    on_first.press("\u{e00c}");
+    on_first.click("dialog button", "Done");
     on_first.wait_for(".verdict-line", "Everything is safe, on 2 computers");
     second.page("Storage");
     on_second.wait_for("#give", "");
@@ -62,8 +62,9 @@ fn a_newcomer_gets_from_nothing_to_a_drive_on_two_computers() {
     on_first.wait("that both are shown as safe", || {
         on_first.run("return document.querySelectorAll('.rows .badge.safe').length", &[]) == json!(2)
     });
-    // For the picture alone.
-    on_first.run("document.querySelector('.tray button').click()", &[]);
+    on_first.wait("the list of uploads that are done to go by itself", || {
+        on_first.run("return document.querySelector('.tray').hidden", &[]) == json!(true)
+    });
     on_first.shot("newcomer-6-both");
     assert_eq!(fs::read(first.daemon.mount().join("answer.bin")).unwrap(), noise(1, 2 << 20));
 

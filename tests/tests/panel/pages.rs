@@ -80,12 +80,35 @@ fn the_panel_is_light_and_says_what_is_the_case() {
     browser.click("button", "Licences");
     browser.wait_for("dialog table th", "axum");
     browser.wait_for("dialog table td", "MIT");
+    browser.click("dialog button[title='Licence of axum']", "MIT");
+    browser.wait_for("dialog .stage pre", "Permission is hereby granted");
+    browser.wait_for("dialog .stage pre", "axum Contributors");
+    browser.shots("licence", "dialog .stage");
+    browser.press("\u{e00c}");
     browser.press("\u{e00c}");
     browser.click("button", "Show the 24 words");
     browser.wait("24 words", || {
         browser.run("return document.querySelectorAll('dialog .words li').length", &[]) == json!(24)
     });
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_list_fits_a_screen_that_becomes_another_one() {
+    let open = Open::start();
+    let browser = &open.browser;
+    for name in ["one.txt", "two.txt", "three.txt"] {
+        fs::write(open.daemon.mount().join(name), name).unwrap();
+    }
+    browser.wait_for(".rows .badge", "Only here");
+    browser.wait_for(".rows .entry-name", "two.txt");
+    let overlaps =
+        "const rows = [...document.querySelectorAll('.rows .row')].map((row) => row.getBoundingClientRect());
+        return rows.length !== 3 || rows.some((row, at) => at > 0 && row.top < rows[at - 1].bottom - 1)";
+    for is_phone in [true, false] {
+        browser.on_a_phone(is_phone);
+        browser.wait("rows that do not overlap", || browser.run(overlaps, &[]) == json!(false));
+    }
 }
 
 #[test]
@@ -104,7 +127,7 @@ fn two_computers_are_paired_through_the_page() {
     second.browser.fill("#join-code", code.as_str().unwrap());
     second.browser.fill("#join-peer", &first.peers);
     second.browser.click("dialog button", "Join");
-    first.browser.wait_for("dialog .done", "laptop has joined");
+    first.browser.wait_for("dialog .notice", "laptop has joined");
     second.browser.wait_for(".rows .entry-name", "letter.txt");
     assert_eq!(fs::read(second.daemon.mount().join("letter.txt")).unwrap(), b"dear all");
     first.browser.press("\u{e00c}");

@@ -102,6 +102,60 @@ fn sound_film_and_code_are_played_and_shown() {
     plays("audio");
     browser.click("dialog button", "Next file");
     browser.wait_for(".stage pre", "println!(\"<b>{}</b>\", 1 & 2);");
+    browser.wait_for(".stage pre .code-keyword", "fn");
+    browser.wait_for(".stage pre .code-string", "\"<b>{}</b>\"");
+    browser.wait_for(".stage pre .code-number", "2");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Whatever a text holds, all of it is shown, in time, and none of it is an element.
+const COLOURS: &str = r##"const done = arguments[arguments.length - 1];
+    import('/panel/later/code.js').then(({ coloured }) => {
+      const endings = 'rs py js ts c cpp java go php rb sh json toml yaml ini css sql html xml'.split(' ');
+      const parts = ['<', '"', '\\', "'", '/*', '`', 'a ', ' ', '#', '{', 'r#"', '- ', '[', '=', 'é', '<a', '<a "', '1', '\n', '  "x"  ', '<!--',
+        '<img src=x onerror=alert(1)>', '</script>', '😀'];
+      const wrong = [];
+      for (const ending of endings) for (const part of parts) {
+        const text = part.repeat(Math.ceil(70000 / part.length));
+        const nodes = coloured(text, `x.${ending}`);
+        if (nodes.map((node) => node.textContent ?? node).join('') !== text) wrong.push(`${ending} ${part}: lost`);
+        if (nodes.some((node) => typeof node !== 'string' && (node.tagName !== 'SPAN' || node.children.length > 0))) wrong.push(`${ending} ${part}: an element`);
+      }
+      done(wrong);
+    }, (error) => done([String(error)]))"##;
+
+#[test]
+fn code_has_colours_that_come_when_they_are_needed_and_runs_nothing() {
+    let open = Open::start();
+    let (mount, browser) = (open.daemon.mount(), &open.browser);
+    let hostile =
+        "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><!-- why -->\n";
+    for name in ["a.html", "b.js", "c.json", "d.txt"] {
+        fs::write(mount.join(name), hostile).unwrap();
+    }
+    fs::write(mount.join("e.py"), format!("{}# last\n", "def f(): return 1\n".repeat(8_000))).unwrap();
+    browser.wait_for(".rows .entry-name", "e.py");
+    let fetched = "return performance.getEntriesByType('resource').filter((one) => one.name.includes('/later/')).length";
+    assert_eq!(browser.run(fetched, &[]), json!(0), "whoever looks at no code fetches nothing for it");
+    browser.click(".rows .entry-name", "a.html");
+    browser.wait_for(".stage .code-keyword", "<script");
+    browser.wait_for(".stage .code-comment", "<!-- why -->");
+    assert_eq!(browser.run(fetched, &[]), json!(1));
+    let shown = "return document.querySelector('.stage pre').textContent";
+    for name in ["a.html", "b.js", "c.json", "d.txt"] {
+        browser.wait_for("dialog h2", name);
+        browser.wait(name, || browser.run(shown, &[]) == json!(hostile));
+        let made = "return document.querySelectorAll('.stage pre :not(span), .stage pre span *').length";
+        assert_eq!(browser.run(made, &[]), json!(0), "{name}");
+        browser.click("dialog button", "Next file");
+    }
+    // A long one is coloured at its beginning, and shown as far as ever.
+    browser.wait_for(".stage .code-keyword", "def");
+    browser.wait_for(".stage pre", "# last");
+    assert!(!browser.shows(".stage .code-comment", "# last"), "only the first part has colours");
+    browser.shots("preview-code", ".stage");
+    assert_eq!(browser.run_until_told(COLOURS), json!([]));
+    assert_ne!(browser.run("return document.title", &[]), json!("owned"));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

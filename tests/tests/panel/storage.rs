@@ -80,8 +80,8 @@ fn the_storage_page_shows_what_the_daemon_counts() {
         assert!(told.starts_with(&wanted), "{label}: {told}, not {wanted}");
     }
     assert!(shown("Files of the drive").contains("3 files"));
-    browser.wait_for(".shares", "100 % of all copies");
-    browser.wait_for("#written li", "10 MiB in 3 files · 100 %");
+    browser.wait_for(".shares", "100\u{a0}% of all copies");
+    browser.wait_for("#written li", "10 MiB in 3 files · 100\u{a0}%");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

@@ -8,6 +8,7 @@ import { Forecast } from '../parts/forecast.js';
 import { speedOf } from '../parts/speeds.js';
 import { t } from '../strings.js';
 import { nameOf } from './details.js';
+import { deeds, inWords } from './steps.js';
 
 const LINES = 100;
 const REFRESH_MS = 1000;
@@ -19,13 +20,17 @@ export function showActivity(main) {
   // The newest part is read again when something happens; what was asked for besides stays.
   let [newest, older, ends] = [[], [], false];
   let soon = null;
+  let inSteps = false;
   replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.activity), h('p', { class: 'lead' }, t.activity.lead))), transfers, place);
   const request = () => get(`/log?limit=${LINES}`, stop.signal);
   const draw = () => {
     const known = new Set(newest.map((line) => line.id));
     const lines = [...newest, ...older.filter((line) => !known.has(line.id))];
     if (lines.length === 0) return replace(place, notice('activity', t.activity.none, t.activity.noneHint));
-    replace(place, byDay(lines), ends ? null : h('div', { class: 'actions' }, button(t.activity.more, { onclick: () => more(lines).catch(complain) })));
+    const told = inSteps ? lines.map((line) => ({ ...line, deed: inWords(line), times: 1 })) : deeds(lines);
+    const turn = () => { inSteps = !inSteps; draw(); place.querySelector('[aria-pressed]').focus(); };
+    replace(place, byDay(told), h('div', { class: 'actions' }, ends ? null : button(t.activity.more, { onclick: () => more(lines).catch(complain) }),
+      button(t.activity.steps, { kind: 'quiet', 'aria-pressed': String(inSteps), onclick: turn })));
   };
   const show = (lines) => {
     // More may have happened meanwhile than one part holds: then the list begins anew rather than with a gap.
@@ -57,13 +62,7 @@ function byDay(lines) {
   const many = new Set(lines.map((line) => line.user)).size > 1;
   const days = Map.groupBy ? Map.groupBy(lines, (line) => dayOf(line.time)) : grouped(lines);
   return [...days].map(([day, some]) => h('section', { class: 'day' }, h('h2', {}, day), h('ul', { class: 'log' }, some.map((line) =>
-    h('li', {}, h('time', { datetime: line.time }, timeOf(line.time)), h('span', {}, h('strong', {}, many && line.user ? t.activity.by(line.user, nameOf(line.device)) : nameOf(line.device)), ` ${inWords(line)}`, line.path ? h('div', { class: 'hint' }, line.path) : null))))));
-}
-
-// The log counts in bytes; people do not. A name that the path shows is not said twice.
-function inWords(line) {
-  const name = line.path?.split('/').at(-1);
-  return line.what.replace(/^wrote (\d+) bytes$/, (_, bytes) => t.activity.wrote(Number(bytes))).replace(` «${name}»`, '');
+    h('li', {}, h('time', { datetime: line.time }, timeOf(line.time)), h('span', {}, h('strong', {}, many && line.user ? t.activity.by(line.user, nameOf(line.device)) : nameOf(line.device)), ` ${line.deed}`, line.times > 1 ? h('span', { class: 'hint' }, ` ${t.activity.times(line.times)}`) : null, line.path ? h('div', { class: 'hint' }, line.path) : null))))));
 }
 
 function grouped(lines) {

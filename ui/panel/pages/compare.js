@@ -42,11 +42,31 @@ function beside(entry, ...versions) {
 // `rows`: pairs of lines; null where a side has none. A line that is on one side alone is marked there.
 function marked(older, newer, rows) {
   const changed = rows.filter(([before, after]) => before === null || after === null).length;
-  const cells = rows.map(([before, after]) => [
-    before === null ? h('span', {}) : h(after === null ? 'del' : 'span', {}, before),
-    after === null ? h('span', {}) : h(before === null ? 'ins' : 'span', {}, after)]);
+  const cells = sideBySide(rows).map(([before, after, same]) => [
+    before === null ? h('span', {}) : h(same ? 'span' : 'del', {}, before),
+    after === null ? h('span', {}) : h(same ? 'span' : 'ins', {}, after)]);
   return [h('p', { class: 'hint', role: 'status' }, t.details.differ(changed)),
     h('div', { class: 'diff', tabindex: '0', role: 'region', 'aria-label': t.details.compare }, h('strong', {}, headOf(older)), h('strong', {}, headOf(newer)), cells)];
+}
+
+// What took the place of something stands beside it: [before, after, whether they are the same].
+function sideBySide(rows) {
+  const told = [];
+  let [gone, come] = [[], []];
+  const tell = () => {
+    for (let at = 0; at < Math.max(gone.length, come.length); at += 1) told.push([gone[at] ?? null, come[at] ?? null, false]);
+    [gone, come] = [[], []];
+  };
+  for (const [before, after] of rows) {
+    if (after === null) gone.push(before);
+    else if (before === null) come.push(after);
+    else {
+      tell();
+      told.push([before, after, true]);
+    }
+  }
+  tell();
+  return told;
 }
 
 // Pairs of lines, the longest common sequence on both sides.

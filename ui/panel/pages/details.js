@@ -36,7 +36,7 @@ export function versionList(entry, list, changed) {
       }
     };
     return h('li', {}, h('div', {}, h('strong', {}, moment(version.time)), ' ', tags.map((tag) => h('span', { class: 'tag' }, tag)),
-      h('div', { class: 'hint' }, `${size(version.size)}, ${t.details.by(nameOf(version.device))}`)),
+      h('div', { class: 'hint' }, `${size(version.size)}, ${t.details.by(state.status?.device === version.device ? t.details.hereBy : nameOf(version.device))}`)),
     button(t.details.view, { kind: 'quiet', onclick: () => view(entry, version) }),
     current && !version.current ? button(t.details.compare, { kind: 'quiet', onclick: () => showCompare(entry, version, current) }) : null,
     version.current ? null : button(version.conflict ? t.details.keep : t.details.restore, { onclick: act }));

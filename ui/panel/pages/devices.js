@@ -26,6 +26,8 @@ export function showDevices(main) {
   const refresh = () => get('/devices', stop.signal).then(draw).catch(() => {});
   load(place, () => get('/devices', stop.signal), draw);
   bus.addEventListener('status', refresh, { signal: stop.signal });
+  // The picture is drawn for the screen's width.
+  matchMedia('(max-width: 719px)').addEventListener('change', refresh, { signal: stop.signal });
   const quiet = setInterval(() => { if (place.querySelector('.link-speed:not(:empty)')) refresh(); }, SPEEDS_MS);
   return () => { stop.abort(); clearInterval(quiet); };
 }
@@ -58,12 +60,14 @@ function card(device, peer, alone, changed) {
   return h('li', { class: 'card' },
     h('div', { class: 'card-head' }, icon('devices'), h('h2', {}, device.name), button(t.devices.more(device.name), { icon: 'more', kind: 'bare', 'aria-haspopup': 'menu', onclick: more })),
     h('p', { class: `presence ${device.state}` }, h('span', { class: 'dot', 'aria-hidden': 'true' }), t.devices.states[device.state] ?? device.state, device.role ? ` · ${t.devices.roles[device.role] ?? device.role}` : '', device.site ? ` · ${t.devices.site(device.site)}` : '', device.this ? h('span', { class: 'tag' }, t.devices.this) : null, device.leaving ? h('span', { class: 'tag' }, t.devices.leaving) : null),
-    peer ? h('p', { class: 'hint' }, way(peer)) : null,
+    peer ? h('div', { class: 'hint' }, way(peer).map((line) => h('p', {}, line))) : null,
     bar, h('p', { class: 'hint' }, device.contributed > 0 ? t.devices.uses(size(device.used), size(device.contributed)) : t.devices.givesNothing, peer?.full ? ` · ${t.devices.full}` : null));
 }
 
 function way(peer) {
   const behind = [peer.outstanding_chunks > 0 && t.devices.chunks(peer.outstanding_chunks), peer.behind > 0 && t.devices.behind(peer.behind)].filter(Boolean);
-  const parts = [peer.path ?? peer.why, peer.path && peer.why, peer.rtt_ms !== null && t.devices.rtt(peer.rtt_ms), speedOf(peer.device), ...(behind.length > 0 ? behind : [peer.path && t.devices.upToDate])];
-  return parts.filter(Boolean).join(' · ');
+  const told = (...parts) => parts.filter(Boolean).join(' · ');
+  // How it is reached, and how it goes.
+  return [told(t.devices.paths[peer.path] ?? peer.path ?? peer.why, peer.path && peer.why),
+    told(peer.rtt_ms !== null && t.devices.rtt(peer.rtt_ms), speedOf(peer.device), ...(behind.length > 0 ? behind : [peer.path && t.devices.upToDate]))].filter(Boolean);
 }

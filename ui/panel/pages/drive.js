@@ -57,8 +57,11 @@ class Folder {
     this.start = h('div');
     this.tiles = new VirtualList(this.main, ROW_HEIGHT.tiles, (entries) => this.tileRow(entries));
     this.form = h('span');
-    addEventListener('resize', () => { if (this.asGrid) this.table(this.items); }, { signal: this.stop.signal });
-    this.list = new VirtualList(this.main, innerWidth < 720 ? ROW_HEIGHT.narrow : ROW_HEIGHT.wide, (entry) => entryRow(this, entry));
+    addEventListener('resize', () => {
+      this.list.resize(rowHeight());
+      if (this.asGrid) this.table(this.items);
+    }, { signal: this.stop.signal });
+    this.list = new VirtualList(this.main, rowHeight(), (entry) => entryRow(this, entry));
     replace(this.main,
       h('header', { class: 'page-head' }, this.crumbs(), h('div', { class: 'tools' },
         h('label', { class: 'search' }, icon('search'), this.search),
@@ -311,4 +314,5 @@ function sorted(entries, { by, down }) {
 }
 
 const safetyOf = (drive) => drive && [drive.safe_files, drive.pending_files, drive.only_here_files, drive.conflicts].join();
+const rowHeight = () => (innerWidth < 720 ? ROW_HEIGHT.narrow : ROW_HEIGHT.wide);
 const rootless = (path) => (path === '/' ? '' : path);

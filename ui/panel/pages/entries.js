@@ -8,7 +8,7 @@ import { t } from '../strings.js';
 import { askRename, remove } from './changes.js';
 
 export function entryRow(page, entry) {
-  const place = entry.folder === undefined ? null : h('span', { class: 'place' }, entry.folder || '/');
+  const place = entry.folder === undefined ? null : h('span', { class: 'place' }, !entry.folder || entry.folder === '/' ? t.drive.root : entry.folder);
   const name = h('button', { type: 'button', class: 'entry-name', 'data-part': 'name', onclick: () => page.enter(entry) },
     icon(iconOf(entry)), h('span', { class: 'entry-text' }, h('span', {}, shownName(entry)), place));
   const more = button(t.drive.actions(entry.name), { icon: 'more', kind: 'bare', 'data-part': 'more', 'aria-haspopup': 'menu', onclick: (event) => page.actions(entry, event.currentTarget) });

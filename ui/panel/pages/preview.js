@@ -59,6 +59,14 @@ function fill(stage, entry) {
   replace(stage, draw ? draw() : h('p', { class: 'loading' }, t.preview.none));
 }
 
+// Where the colours cannot be fetched the text stays as it is.
+function inColours(shown, name) {
+  import('../later/code.js').then(({ coloured }) => {
+    const nodes = coloured(shown.textContent, name);
+    if (nodes) replace(shown, nodes);
+  }).catch(() => {});
+}
+
 // Markdown is shown as a page, and as it is written.
 function text(url, entry) {
   const shown = h('pre', { tabindex: '0' }, t.loading);
@@ -78,6 +86,7 @@ function text(url, entry) {
     if (!response.ok) throw new Error();
     shown.textContent = await response.text();
     if (/\.(md|markdown)$/i.test(entry.called ?? entry.name)) asPage(shown.textContent);
+    else inColours(shown, entry.called ?? entry.name);
     if (entry.size > TEXT_BYTES) place.append(h('p', { class: 'hint' }, t.preview.cut(TEXT_BYTES)));
   }).catch(() => { shown.textContent = t.preview.failed; });
   return place;

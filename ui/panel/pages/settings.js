@@ -46,13 +46,28 @@ function showLicences() {
     body.tabIndex = 0;
     body.setAttribute('role', 'region');
     body.setAttribute('aria-label', t.settings.licences);
-    body.append(h('p', {}, `${t.name}: ${t.settings.licence}`), h('p', { class: 'hint' }, t.settings.licencesLead), place);
+    body.append(h('p', {}, `${t.name}: `, button(t.settings.licence, { kind: 'link', onclick: () => showText('peerdrive', '') })), h('p', { class: 'hint' }, t.settings.licencesLead), place);
     const request = async () => {
       const response = await fetch('/panel/licences.txt');
       if (!response.ok) throw new Error(t.answered(response.status));
       return (await response.text()).trim().split('\n').map((line) => /^(\S+) (\S+) (.*)$/.exec(line).slice(1));
     };
-    load(place, request, (rows) => place.append(facts(t.settings.licences, t.settings.licenceColumns, rows)));
+    load(place, request, (rows) => place.append(facts(t.settings.licences, t.settings.licenceColumns, rows.map(([name, version, licence]) =>
+      [name, version, button(licence, { kind: 'link', title: t.settings.licenceOf(name), onclick: () => showText(name, version) })]))));
+  }, { wide: true });
+}
+
+// The text is fetched when it is asked for.
+function showText(name, version) {
+  dialog(t.settings.licenceOf(name), (body) => {
+    const place = h('div', { class: 'stage' });
+    body.append(place);
+    const request = async () => {
+      const response = await fetch(`/panel/licences/${encodeURIComponent(`${name} ${version}`.trim())}`);
+      if (!response.ok) throw new Error(t.answered(response.status));
+      return response.text();
+    };
+    load(place, request, (text) => place.append(h('div', { class: 'text' }, h('pre', { tabindex: '0' }, text))));
   }, { wide: true });
 }
 
@@ -60,7 +75,7 @@ function showSessions(place) {
   load(place, () => get('/sessions'), (list) => place.append(h('h2', {}, t.settings.sessions), h('ul', { class: 'versions' }, list.map((session) =>
     h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, session.scope === 'admin' ? null : h('span', { class: 'tag' }, t.tokens.scopes[session.scope]), h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used) ?? t.justNow))),
       button(t.settings.signOut, { onclick: () => signOut(session, place) })))),
-  h('div', { class: 'command' }, h('code', {}, t.signIn.command), button(t.copy, { icon: 'copy', onclick: () => copyText(t.signIn.command).catch(complain) }))));
+  h('p', { class: 'hint' }, t.settings.sessionsMore), h('div', { class: 'command' }, h('code', {}, t.signIn.command), button(t.copy, { icon: 'copy', onclick: () => copyText(t.signIn.command).catch(complain) }))));
 }
 
 async function signOut(session, place) {
@@ -88,11 +103,12 @@ function table() {
 
 function rows(list) {
   const known = new Map(list.map((setting) => [setting.key, setting]));
-  return h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.settings.all }, h('table', {},
-    h('thead', {}, h('tr', {}, t.settings.allColumns.map((text) => h('th', { scope: 'col' }, text)))),
-    h('tbody', {}, t.settings.table.map(([key, does, normal]) => {
+  return h('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': t.settings.all }, h('table', { class: 'facts settings', role: 'table' },
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, t.settings.allColumns.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)))),
+    h('tbody', { role: 'rowgroup' }, t.settings.table.map(([key, does, normal]) => {
       const setting = known.get(key);
-      return h('tr', {}, h('th', { scope: 'row' }, h('code', {}, key)), h('td', {}, does), h('td', {}, normal), h('td', {}, setting ? field(setting) : t.settings.elsewhere));
+      return h('tr', { role: 'row' }, h('th', { scope: 'row', role: 'rowheader' }, h('code', {}, key)), h('td', { role: 'cell' }, does), h('td', { role: 'cell', 'data-label': t.settings.allColumns[2] }, normal),
+        h('td', { role: 'cell' }, setting ? field(setting) : [t.settings.elsewhere, ' ', h('a', { href: '#/storage' }, t.pages.storage)]));
     }))));
 }
 

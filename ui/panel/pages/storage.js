@@ -61,7 +61,7 @@ class Disk {
     }));
     this.bar.setAttribute('aria-label', parts.map(([, text, bytes]) => `${text}: ${size(bytes)}`).join(', '));
     replace(this.legend, parts.map(([kind, text, bytes]) => h('li', {}, h('span', { class: `swatch ${kind}`, 'aria-hidden': 'true' }), text, h('strong', {}, size(bytes)))),
-      h('li', { class: 'apart' }, t.storage.canStore, h('strong', {}, size(room))));
+      h('li', {}, h('span', { class: 'swatch none', 'aria-hidden': 'true' }), t.storage.canStore, h('strong', {}, size(room))));
   }
 }
 
@@ -74,8 +74,8 @@ function form(storage, given, disk) {
   const wrong = h('p', { class: 'wrong', role: 'alert' });
   const slider = h('input', { type: 'range', id: 'give', min: '0', max: String(STEPS), value: String(stepOf(given.contributed)), oninput: () => show(bytesAt(Number(slider.value))) });
   const reserve = line('reserve', t.storage.reserveLabel, given.reserve, t.storage.reserveHint);
-  const up = line('up', t.storage.up, given.up, t.storage.sizeHint);
-  const down = line('down', t.storage.down, given.down, t.storage.sizeHint);
+  const up = line('up', t.storage.up, given.up, t.storage.rateHint);
+  const down = line('down', t.storage.down, given.down, t.storage.rateHint);
   let chosen = given.contributed;
   const show = (bytes) => {
     chosen = bytes;

@@ -6,18 +6,28 @@ import { t } from '../strings.js';
 import { cancel, clearDone, underWay, uploads } from '../uploads.js';
 
 const SHOWN_MAX = 50;
+// What is done and did not fail leaves the page free again.
+const DONE_MS = 6000;
 
 export function uploadTray() {
   const tray = h('section', { class: 'tray', 'aria-label': t.uploads.title, hidden: true });
   let asked = false;
+  let soon = 0;
   const show = () => {
     asked = false;
     tray.hidden = uploads.length === 0;
     const active = underWay().length;
+    clearTimeout(soon);
+    if (uploads.length > 0 && uploads.every((upload) => upload.state === 'done')) soon = setTimeout(leave, DONE_MS);
     replace(tray,
       h('div', { class: 'tray-head' }, h('strong', { role: 'status' }, active > 0 ? t.uploads.running(active) : t.uploads.done),
         active === 0 ? button(t.uploads.clear, { icon: 'close', kind: 'bare', onclick: clearDone }) : null),
       h('ul', {}, uploads.slice(-SHOWN_MAX).reverse().map(line)));
+  };
+  // Not under somebody's pointer or keys.
+  const leave = () => {
+    if (tray.matches(':hover, :focus-within')) soon = setTimeout(leave, DONE_MS);
+    else clearDone();
   };
   bus.addEventListener('uploads', () => {
     if (!asked) requestAnimationFrame(show);

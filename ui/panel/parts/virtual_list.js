@@ -24,6 +24,13 @@ export class VirtualList {
     removeEventListener('resize', this.onscroll);
   }
 
+  // Rows of another height, where the screen became another one.
+  resize(rowHeight) {
+    if (rowHeight === this.rowHeight) return;
+    this.rowHeight = rowHeight;
+    this.set(this.items);
+  }
+
   set(items) {
     this.items = items;
     this.focused = Math.min(this.focused, Math.max(0, items.length - 1));

@@ -229,7 +229,7 @@ mod tests {
                 assert!(!ending.is_empty() && endings.insert(ending), "{ending} stands there once");
             }
         }
-        assert_eq!(endings.len(), 58);
+        assert_eq!(endings.len(), 68);
     }
 
     #[test]

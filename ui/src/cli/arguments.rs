@@ -230,6 +230,14 @@ pub enum Command {
     /// Your keys: passphrase, recovery phrase, locking
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// List whose work is in the program, or print the licence of one
+    #[command(
+        after_help = "Examples:\n  peerdrive licences\n  peerdrive licences axum\n  peerdrive licences peerdrive   (its own)"
+    )]
+    Licences {
+        /// A name of the list
+        name: Option<String>,
+    },
     /// Print a script that completes commands in your shell
     #[command(
         after_help = "Example:\n  peerdrive completions bash > ~/.local/share/bash-completion/completions/peerdrive"

@@ -10,6 +10,7 @@ mod hours;
 mod if_lost;
 mod keys;
 mod leave;
+mod licences;
 mod panel;
 mod policy;
 mod state;
@@ -27,6 +28,9 @@ use crate::api::encode_query;
 pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output) -> Result<(), Failure> {
     if let Command::Completions { shell } = typed.command {
         return completions::print(shell, output);
+    }
+    if let Command::Licences { name } = &typed.command {
+        return licences::print(name.as_deref(), output);
     }
     let data = data_folder(typed.data, computer)?;
     let mut asked = Asked { data, computer, output };
@@ -63,6 +67,7 @@ pub(super) fn run(typed: Arguments, computer: &dyn Computer, output: &mut Output
         Command::Workspace(WorkspaceCommand::Policy(arguments)) => policy::policy(&mut asked, arguments),
         Command::Keys(command) => keys::run(&mut asked, command),
         Command::Completions { shell } => completions::print(shell, asked.output),
+        Command::Licences { name } => licences::print(name.as_deref(), asked.output),
     }
 }
 
