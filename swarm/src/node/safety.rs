@@ -86,6 +86,7 @@ impl Node {
         let sequence = self.safety.enough.reached.min(self.log_safe());
         if sequence > self.safety.told {
             self.safety.told = sequence;
+            self.unnamed.due = true;
             self.out.push_back(Output::SafeThrough { sequence });
         }
         let sequence = self.safety.elsewhere.reached.min(self.log_elsewhere());
