@@ -79,6 +79,15 @@ fn choose_among(hosts: &[HostWeight], mut left: Vec<(u64, usize)>, target: usize
     chosen
 }
 
+/// Whether no two share a site: then they were chosen by rank alone, the last of them last.
+fn stand_apart(hosts: &[HostWeight], chosen: &[usize]) -> bool {
+    let site = |index: &usize| hosts[*index].site.as_str();
+    (1..chosen.len()).all(|at| {
+        let one = site(&chosen[at]);
+        one.is_empty() || chosen[..at].iter().all(|other| site(other) != one)
+    })
+}
+
 fn is_able(host: &HostWeight) -> bool {
     !host.full && host.weight > 0
 }
@@ -213,9 +222,11 @@ impl Difference {
         (difference.changed.len() <= CHANGED_MAX_HOSTS).then_some(difference)
     }
 
-    /// Where the owners of a partition stand among the new hosts, if all of them are as before.
-    fn owners(&self, names: &[u16]) -> Option<Vec<usize>> {
-        names.iter().map(|name| self.same[usize::from(*name)]).collect()
+    /// Notes where the owners of a partition stand among the new hosts. Whether all of them are as before.
+    fn owners(&self, names: &[u16], kept: &mut Vec<usize>) -> bool {
+        kept.clear();
+        kept.extend(names.iter().filter_map(|name| self.same[usize::from(*name)]));
+        kept.len() == names.len()
     }
 }
 
@@ -242,16 +253,28 @@ impl Lots {
         };
         let mut table = OwnerTable::empty(hosts, names, target);
         let difference = Difference::between(&table, before);
+        let changed: &[usize] = difference.as_ref().map_or(&[], |difference| &difference.changed);
+        let rivals: Vec<_> = changed.iter().copied().filter(|index| is_able(&hosts[*index])).collect();
+        let mut kept = Vec::with_capacity(target);
         for partition in 0..PARTITIONS {
             let ranked = |index: usize| (rank_of(partition, index), index);
-            let kept = difference
-                .as_ref()
-                .zip(difference.as_ref().and_then(|difference| difference.owners(before.owners(partition))));
-            let among = match kept {
-                Some((difference, kept)) => {
-                    kept.iter().chain(&difference.changed).copied().map(ranked).collect()
+            let are_there =
+                difference.as_ref().is_some_and(|known| known.owners(before.owners(partition), &mut kept));
+            let among = if are_there {
+                // Most changes concern few partitions: who comes after the last owner is not chosen.
+                let last = kept.last().filter(|_| kept.len() == target && stand_apart(hosts, &kept));
+                let comes_after = |last: usize| {
+                    let after =
+                        |rival: &usize| in_order(hosts, ranked(last), ranked(*rival)) == Ordering::Less;
+                    rivals.iter().all(after)
+                };
+                if last.is_some_and(|last| comes_after(*last)) {
+                    table.set(partition, &kept);
+                    continue;
                 }
-                None => (0..hosts.len()).map(ranked).collect(),
+                kept.iter().chain(&rivals).copied().map(ranked).collect()
+            } else {
+                (0..hosts.len()).map(ranked).collect()
             };
             table.set(partition, &choose_among(hosts, among, target));
         }

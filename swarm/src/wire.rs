@@ -292,12 +292,13 @@ pub(crate) fn raw_ids(ids: &[ChunkId]) -> Vec<RawId> {
 
 /// A short digest of a frontier, or of the counters of outlines.
 pub(crate) fn numbers_digest(numbers: &BTreeMap<DeviceId, u64>) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
+    // In one piece: that is several times as fast.
+    let mut bytes = Vec::with_capacity(numbers.len() * 40);
     for (device, number) in numbers {
-        hasher.update(device.as_bytes());
-        hasher.update(&number.to_be_bytes());
+        bytes.extend_from_slice(device.as_bytes());
+        bytes.extend_from_slice(&number.to_be_bytes());
     }
-    short(&hasher)
+    short(blake3::Hasher::new().update(&bytes))
 }
 
 /// The first half of a hash.

@@ -103,6 +103,9 @@ impl Ledger {
 
     /// Takes in a record from another device. One that is refused stays out for ever and is counted.
     pub(super) fn accept_record(&mut self, bytes: &[u8]) -> Result<Applied, RosterError> {
+        if self.roster.has(bytes) {
+            return Ok(Applied::Duplicate);
+        }
         let applied = RosterRecord::parse(bytes).and_then(|record| {
             let applied = self.roster.apply(record.clone())?;
             Ok((record, applied))

@@ -86,6 +86,13 @@ impl Graph {
         self.nodes.iter().map(|node| &node.record)
     }
 
+    /// Whether a record of exactly these bytes is in, or waits for its parents.
+    pub fn has(&self, bytes: &[u8]) -> bool {
+        let Some(hash) = RosterRecord::hash_of(bytes) else { return false };
+        let is_in = self.positions.get(&hash).map(|position| &self.nodes[*position].record);
+        is_in.or_else(|| self.held.get(&hash)).is_some_and(|record| record.as_bytes() == bytes)
+    }
+
     pub fn held(&self) -> usize {
         self.held.len()
     }

@@ -82,6 +82,12 @@ impl Roster {
         Self { graph: Graph::new(workspace), counting: Bits::default(), view: View::default() }
     }
 
+    /// Whether a record of exactly these bytes was taken in already, or waits for its parents. Each member that a newcomer meets may
+    /// tell it all records: what it has is not verified again.
+    pub fn has(&self, bytes: &[u8]) -> bool {
+        self.graph.has(bytes)
+    }
+
     /// Takes a record in. Order and repetition do not matter.
     ///
     /// # Errors

@@ -199,6 +199,12 @@ impl RosterRecord {
         Ok(Self { bytes: bytes.to_vec(), hash, author: body.author.id(), body })
     }
 
+    /// What a record of these bytes is named by, if they are one: nothing is checked.
+    pub(super) fn hash_of(bytes: &[u8]) -> Option<RecordHash> {
+        let (signed, _) = bytes.split_last_chunk::<SIGNATURE_BYTES>()?;
+        Some(RecordHash(blake3::derive_key(HASH_CONTEXT, signed)))
+    }
+
     /// The bytes, as they are stored and sent.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes

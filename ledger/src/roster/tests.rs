@@ -128,6 +128,23 @@ fn a_new_workspace_has_an_owner_a_device_and_a_key() {
 }
 
 #[test]
+fn what_is_known_is_told_by_its_bytes_and_a_forged_one_is_not_known() {
+    let workspace = Workspace::with(&[(2, Role::Writer)]);
+    let mut without = Roster::new(workspace.keyring.workspace);
+    for record in &workspace.records {
+        assert!(workspace.roster.has(record.as_bytes()));
+        assert!(!without.has(record.as_bytes()));
+        let mut forged = record.as_bytes().to_vec();
+        *forged.last_mut().unwrap() ^= 1;
+        assert!(!workspace.roster.has(&forged), "another signature is looked at");
+    }
+    let last = workspace.records.last().unwrap();
+    assert_eq!(without.apply(last.clone()).unwrap(), Applied::Held);
+    assert!(without.has(last.as_bytes()), "it waits for its parents");
+    assert!(!without.has(b""));
+}
+
+#[test]
 fn bytes_are_fixed() {
     let mut workspace = Workspace::with(&[(2, Role::Writer)]);
     let removal = workspace.roster.remove_device(&user(1), device(2).id(), 300).unwrap();

@@ -70,6 +70,9 @@ impl SealedLogs {
     }
 
     fn accept_record(&mut self, bytes: &[u8]) -> Option<Applied> {
+        if self.roster.has(bytes) {
+            return Some(Applied::Duplicate);
+        }
         let applied = RosterRecord::parse(bytes).and_then(|record| self.roster.apply(record));
         let Ok(applied) = applied else {
             self.refused += 1;

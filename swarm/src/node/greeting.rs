@@ -10,11 +10,30 @@ use bytes::Bytes;
 use ledger::identity::DeviceId;
 
 use super::Node;
+use super::pace::Pace;
 use super::peer::{DEVICES_MAX, Link, ME, Slot};
 use crate::input::{Lane, Member, Millis};
 use crate::wire::{CAPABILITIES, Digests, Message, MessageError, numbers_digest};
 
 const JITTER_MS: Millis = 500;
+/// Peers who know other facts, or another roster, and are told all at once; then one more each time. Who meets two hundred others and
+/// knows what they do not, or the other way round, need not exchange it with each of them: they pass it on, and the next beats tell
+/// what is lacking still.
+const TOLD_AT_ONCE_PEERS: u64 = 16;
+const TOLD_EVERY_MS: Millis = 250;
+
+/// How often everything is exchanged with peers who know something else.
+pub(super) struct Telling {
+    facts: Pace,
+    roster: Pace,
+}
+
+impl Default for Telling {
+    fn default() -> Self {
+        let pace = Pace::new(TOLD_AT_ONCE_PEERS, TOLD_EVERY_MS);
+        Self { facts: pace, roster: pace }
+    }
+}
 
 impl Node {
     pub(super) fn take_members(&mut self, members: &[Member]) {
@@ -264,8 +283,10 @@ impl Node {
         // What is remembered of an earlier link may be right; on this one it must be told all the same, before anything is sent.
         let is_known = theirs.frontier == told && link.log.told;
         let ask = !is_known && link.frontier_question.take(now);
-        let facts = theirs.facts != ours.facts && link.facts_exchange.take(now);
-        let roster = theirs.roster != ours.roster && link.roster_exchange.take(now);
+        let facts =
+            theirs.facts != ours.facts && self.telling.facts.allows(now) && link.facts_exchange.take(now);
+        let roster =
+            theirs.roster != ours.roster && self.telling.roster.allows(now) && link.roster_exchange.take(now);
         if is_known {
             link.frontier_question.reset(now);
         }
@@ -281,9 +302,11 @@ impl Node {
             self.send(slot, &Message::AskFrontier);
         }
         if facts {
+            self.telling.facts.take(now);
             self.tell_facts(slot);
         }
         if roster {
+            self.telling.roster.take(now);
             self.ask_roster_marks(slot);
         }
         if tell_lost {

@@ -157,6 +157,7 @@ impl Node {
         if more {
             look.at = Some(self.now + LOOK_EVERY_MS);
         }
+        self.note_known_damage(&ids);
         self.mend(ids);
     }
 
@@ -195,6 +196,7 @@ impl Node {
         match result {
             Ok(()) => {
                 self.counters.chunks_mended += 1;
+                self.note_mended(&id);
                 self.hosting.flush_soon(self.now);
             }
             Err(_) => self.mending.look.failed = true,

@@ -62,6 +62,7 @@ use self::comparing::Probes;
 use self::copied::Copied;
 use self::fetch::Fetches;
 use self::garbage::Garbage;
+use self::greeting::Telling;
 use self::holders::Holders;
 use self::hosting::Hosting;
 use self::hosts::Hosts;
@@ -92,6 +93,7 @@ pub struct Node {
     jobs: Jobs,
     peers: Peers,
     roster_digest: [u8; 32],
+    telling: Telling,
     /// What is durable here.
     mine: Frontier,
     /// Counters of the outlines that are durable here.
@@ -141,6 +143,7 @@ impl Node {
             jobs: Jobs::default(),
             peers,
             roster_digest: [0; 32],
+            telling: Telling::default(),
             mine: Frontier::default(),
             outlines: OutlineCounters::new(),
             held_down: BTreeMap::new(),
@@ -225,9 +228,9 @@ impl Node {
         }
         self.pump_mending();
         self.pump_receipts();
+        self.pump_safety();
         self.pump_unnamed();
         self.pump_replicated();
-        self.pump_safety();
         self.pump_copied();
     }
 

@@ -165,6 +165,10 @@ impl Outbox {
         position.and_then(|position| self.cause(position)) == Some(Cause::Healing)
     }
 
+    pub(super) fn position(&self, id: &ChunkId) -> Option<u64> {
+        self.positions.get(id).copied()
+    }
+
     pub(super) fn id_at(&self, position: u64) -> Option<ChunkId> {
         self.entries.get(&position).map(|entry| entry.id)
     }
@@ -175,7 +179,7 @@ impl Outbox {
         self.replicated.push(id);
     }
 
-    fn insert(&mut self, entry: Entry) -> u64 {
+    pub(super) fn insert(&mut self, entry: Entry) -> u64 {
         let position = self.next;
         self.next += 1;
         self.positions.insert(entry.id, position);
@@ -253,7 +257,7 @@ impl Node {
     }
 
     /// Queues a chunk to each owner that lacks it and is here; finishes or parks it when there is none.
-    fn assign_one(&mut self, position: u64, busy: Option<&HashMap<Slot, HashSet<u64>>>) {
+    pub(super) fn assign_one(&mut self, position: u64, busy: Option<&HashMap<Slot, HashSet<u64>>>) {
         let Some(cause) = self.outbox.cause(position) else { return };
         let missing = self.missing(position).unwrap_or_default();
         let mut queued = false;

@@ -83,15 +83,21 @@ impl Node {
         }
         self.safety.enough.advance(self.outbox.low_water());
         self.safety.elsewhere.advance(self.outbox.alone_low_water());
-        let sequence = self.safety.enough.reached.min(self.log_safe());
-        if sequence > self.safety.told {
-            self.safety.told = sequence;
-            self.out.push_back(Output::SafeThrough { sequence });
+        // Each event comes by here, and at rest nothing waits: only where something does all hosts are looked at.
+        if self.safety.enough.reached > self.safety.told {
+            let sequence = self.safety.enough.reached.min(self.log_safe());
+            if sequence > self.safety.told {
+                self.safety.told = sequence;
+                self.unnamed.due = true;
+                self.out.push_back(Output::SafeThrough { sequence });
+            }
         }
-        let sequence = self.safety.elsewhere.reached.min(self.log_elsewhere());
-        if sequence > self.safety.told_elsewhere {
-            self.safety.told_elsewhere = sequence;
-            self.out.push_back(Output::ElsewhereThrough { sequence });
+        if self.safety.elsewhere.reached > self.safety.told_elsewhere {
+            let sequence = self.safety.elsewhere.reached.min(self.log_elsewhere());
+            if sequence > self.safety.told_elsewhere {
+                self.safety.told_elsewhere = sequence;
+                self.out.push_back(Output::ElsewhereThrough { sequence });
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use crate::view::Scrubbed;
 use crate::wire::{Answer, CAPABILITIES, Digests, GROUPS, Message, Said};
 
 mod background;
+mod crowd;
 mod fewest;
 mod meeting;
 mod once;

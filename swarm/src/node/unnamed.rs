@@ -132,6 +132,13 @@ impl Node {
         self.unnamed.due = true;
     }
 
+    /// One that all owners had, this device among them, is held no more: its copy here is bad.
+    pub(super) fn take_held_of_own(&mut self, id: &ChunkId) -> Option<Entry> {
+        let owns = self.hosts.owners(id.partition()).contains(&ME);
+        let number = self.unnamed.numbers.get(id).copied().filter(|_| owns)?;
+        self.unnamed.take(number)
+    }
+
     /// Offers again what was confirmed long ago.
     pub(super) fn renew_receipts(&mut self) {
         let now = self.now;
@@ -200,10 +207,15 @@ impl Node {
         unnamed.due = true;
     }
 
-    /// Lets go what is named by transactions that all its owners have.
+    /// Lets go what is named by transactions that all its owners have, and that are called safe: should an owner be lost before, the next
+    /// one gets the chunk from here, and it is known here when it has it.
     fn release_named(&mut self) {
+        let safe = self.safety.told;
         let is_there = |held: &Held| {
             let Name::Through(sequence) = held.name else { return false };
+            if sequence > safe {
+                return false;
+            }
             let owners = self.hosts.owners(held.entry.id.partition());
             owners.iter().all(|slot| *slot == ME || self.own_log_at(*slot) >= sequence)
         };

@@ -1,11 +1,13 @@
 //! Chunks that lack copies and that this device could not read: its own copy does not count until it can be read again.
 //!
 //! ```text
-//!  read for a peer fails ─► noted: not safe ─► read again now and then ─┬─ can be read: counts
+//!  read for a peer fails, Job::Damaged ─► noted: not safe ─► read again now and then ─┬─ can be read: counts
 //!                                                                       └─ given up: nothing to copy
 //! ```
 
 use std::collections::BTreeSet;
+
+use chunkstore::ChunkId;
 
 use super::Node;
 use super::jobs::Waiting;
@@ -63,6 +65,29 @@ impl Node {
     pub(super) fn note_unreadable(&mut self, position: u64) {
         if self.outbox.id_at(position).is_some() {
             self.outbox.unreadable.insert(position, self.now);
+        }
+    }
+
+    /// The store knows that these are damaged: what others have already is on one computer less, like what could not be read for them.
+    pub(super) fn note_known_damage(&mut self, ids: &[ChunkId]) {
+        for id in ids {
+            let held = self.take_held_of_own(id).map(|entry| self.outbox.insert(entry.for_healing()));
+            let Some(position) = held.or_else(|| self.outbox.position(id)) else { continue };
+            self.note_unreadable(position);
+            if held.is_some() {
+                // What was confirmed, and is not called safe yet, waits for this one again.
+                self.safety.wait_for(self.outbox.next_position());
+                self.assign_one(position, None);
+            } else {
+                self.resettle(position);
+            }
+        }
+    }
+
+    /// A good copy came, and counts when it is durable.
+    pub(super) fn note_mended(&mut self, id: &ChunkId) {
+        if let Some(position) = self.outbox.position(id) {
+            self.note_readable(position);
         }
     }
 

@@ -11,6 +11,8 @@ pub struct Held {
     pub unreplicated: bool,
     pub placed: bool,
     pub flushed: bool,
+    /// It took the place of a durable one that is bad, and is not durable itself.
+    pub replaces: bool,
 }
 
 #[derive(Default)]
@@ -57,6 +59,7 @@ impl Disk {
             held.placed |= placed;
             held.unreplicated |= unreplicated;
             if self.damaged.remove(&id) {
+                held.replaces |= held.flushed;
                 (held.bytes, held.flushed) = (bytes, false);
             }
             return;
@@ -64,11 +67,11 @@ impl Disk {
         self.damaged.remove(&id);
         self.rotten.remove(&id);
         self.used += bytes.len();
-        self.chunks.insert(id, Held { bytes, unreplicated, placed, flushed: false });
+        self.chunks.insert(id, Held { bytes, unreplicated, placed, flushed: false, replaces: false });
     }
 
     pub fn flush(&mut self) {
-        self.chunks.values_mut().for_each(|held| held.flushed = true);
+        self.chunks.values_mut().for_each(|held| (held.flushed, held.replaces) = (true, false));
         let good = |id: &ChunkId| {
             self.chunks.contains_key(id) && !self.damaged.contains(id) && !self.rotten.contains(id)
         };
@@ -269,7 +272,13 @@ impl Disk {
         self.durable(id) && self.chunks.get(id).is_some_and(|held| held.placed)
     }
 
+    /// The power goes. Where a good copy that replaced a bad one is lost, the index still names the bad one, with all that it knew of it
+    /// (`note_appended` in `chunkstore/src/store/put.rs`).
     pub fn crash(&mut self) {
+        for (id, held) in self.chunks.iter_mut().filter(|(_, held)| held.replaces) {
+            (held.flushed, held.replaces) = (true, false);
+            self.damaged.insert(*id);
+        }
         self.chunks.retain(|_, held| held.flushed);
         self.used = self.chunks.values().map(|held| held.bytes.len()).sum();
     }

@@ -1,6 +1,7 @@
 //! Chunks that are on all their hosts before anything names them: hosts sweep what nothing names, so the writer keeps them.
 
 use chunkstore::ChunkId;
+use swarm::placement::owners;
 
 use crate::garbage::members_sweep;
 use crate::scenarios::{MINUTE_MS, bytes, host, started};
@@ -105,4 +106,47 @@ fn a_chunk_that_was_put_again_waits_for_its_second_name() {
     world.settle(2 * MINUTE_MS);
     assert!(!is_unreplicated(&world, &id));
     world.check_reads();
+}
+
+/// A chunk that these own, of three that all others may.
+fn put_for(world: &mut World, wanted: [usize; 3]) -> ChunkId {
+    let weights: Vec<_> = world.hosts().iter().map(|host| world.machines[*host].weight()).collect();
+    for seed in 1.. {
+        let content = bytes(seed, 5_000);
+        let chosen = owners(ChunkId::of(&content).partition(), &weights, 3);
+        let mut chosen: Vec<_> = chosen.iter().map(|device| world.index_of(device)).collect();
+        chosen.sort_unstable();
+        if chosen == wanted {
+            return world.put_chunk(0, content);
+        }
+    }
+    unreachable!("some chunk falls to any three")
+}
+
+#[test]
+fn who_wrote_a_chunk_gives_it_to_the_next_owners_if_two_are_lost_before_it_is_safe() {
+    let mut kinds = vec![host(10); 6];
+    kinds[0].contributed = 0;
+    let mut world = started(&kinds);
+    world.crash(5);
+    let first = put_for(&mut world, [1, 2, 3]);
+    let second = put_for(&mut world, [3, 4, 5]);
+    world.publish(0, "both", &[first, second]);
+    world.run(20_000);
+    assert!((1..4).all(|owner| world.machines[owner].disk.placed(&first)));
+    assert!(world.machines[0].safe_through < world.machines[0].node.view(world.now).own_sequence);
+    world.machines[0].disk.evict();
+    for dead in [1, 2] {
+        world.crash(dead);
+        world.machines[dead].destroyed = true;
+    }
+    // The one that has it reaches nobody but the author.
+    (4..6).for_each(|other| world.cable(3, other, false));
+    world.boot(5);
+    world.bury_all();
+    world.run(5 * MINUTE_MS);
+    let copies = (3..6).filter(|host| world.machines[*host].disk.placed(&first)).count();
+    assert_eq!(copies, 3, "none but the author could give it to the others");
+    (4..6).for_each(|other| world.cable(3, other, true));
+    world.settle(5 * MINUTE_MS);
 }
