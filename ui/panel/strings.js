@@ -26,6 +26,7 @@ export const t = {
   saved: 'Saved.',
   undo: 'Undo',
   retry: 'Try again',
+  more: 'Show more',
   copy: 'Copy',
   copied: 'Copied.',
   loading: 'Loading…',

@@ -4,10 +4,12 @@
 
 mod files;
 mod hours;
+mod page;
 mod panel;
 
 pub use files::{Count, Deleted, Entry, Folder, Found, FoundEntry, Undelete};
 pub use hours::{HourSpan, HoursChange, Weekday};
+pub use page::Page;
 pub use panel::{
     DeviceShare, Distribution, NewToken, Owned, PanelLink, QrCode, QrRequest, Scope, Session, SignIn,
     Storage, Token, TokenRequest, TreeChanged, Written, WrittenBy,
@@ -440,7 +442,7 @@ pub struct Joined {
 /// One entry of `log`, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
-    /// Its place in the log: what `before` takes; none for what is no change of the drive.
+    /// Its place in the log; none for what is no change of the drive.
     #[serde(default)]
     pub id: Option<String>,
     /// When.

@@ -60,9 +60,9 @@ pub use naming::{Named, NamedReply};
 pub use nearby::Nearby;
 pub use people::{
     DoctorFinding, DoctorProgress, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress,
-    ScrubReport, Severity, Status, VersionInfo, Whereabouts,
+    ScrubReport, Severity, Status, VersionInfo, Whereabouts, is_version_id,
 };
-pub use remote::{ConflictInfo, HeldAndRefused, RemoteOutcome};
+pub use remote::{ConflictInfo, ConflictPage, HeldAndRefused, RemoteOutcome};
 pub use request::{
     Allocate, Change, DirItem, Handle, OpenFlags, Opened, Reached, RenameMode, Reply, Seek, XattrMode, wait,
 };

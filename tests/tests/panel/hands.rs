@@ -276,7 +276,7 @@ fn what_happened_is_told_in_parts_with_who_did_it() {
         fs::create_dir(mount.join(format!("folder {number}"))).unwrap();
     }
     let log = open.api("/log?limit=1");
-    assert_eq!(log[0]["user"], json!("owner"), "{log}");
+    assert_eq!(log["entries"][0]["user"], json!("owner"), "{log}");
     open.page("Activity");
     let lines = || browser.run("return document.querySelectorAll('.log li').length", &[]).as_u64().unwrap();
     browser.wait_for(".log", "folder 129");

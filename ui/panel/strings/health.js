@@ -37,7 +37,6 @@ export const health = {
     auditColumns: ['Computer', 'Proved', 'Not there', 'No answer'],
     noAudits: 'None was asked yet since the start: it happens now and then, at random.',
     atRisk: 'Files that are not safe yet',
-    atRiskMore: 'More are not safe; these are the first.',
     scrub: 'Read everything and check it',
     scrubLead: 'Every stored piece is read and compared with its name. It finds a disk that forgets.',
     scrubStart: 'Start',
@@ -76,6 +75,5 @@ export const health = {
     none: 'Nothing has happened in this drive yet',
     noneHint: 'What people and computers do here is listed with its time.',
     by: (user, device) => `${user}, on ${device},`,
-    more: 'Show more',
   },
 };

@@ -17,6 +17,7 @@ mod guard;
 mod host;
 mod open_file;
 mod openapi;
+mod paging;
 mod panel;
 mod problem;
 mod query;

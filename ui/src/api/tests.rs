@@ -461,17 +461,19 @@ fn status_names_what_scripts_rely_on() {
     }
     assert_eq!((&workspace["files"], &workspace["bytes"]), (&json!(1), &json!(8)));
     let (_, devices) = served.get("/devices");
+    let devices = &devices["entries"];
     assert_eq!(devices[0]["device"], told["device"]);
     assert_eq!((&devices[0]["name"], &devices[0]["this"]), (&json!("box"), &json!(true)));
     let (_, log) = served.get("/log?limit=1000");
+    let log = &log["entries"];
     assert!(log.as_array().unwrap().iter().all(|line| line["time"].as_str().unwrap().ends_with('Z')));
     assert_eq!(served.get("/log?limit=100000").0, 400);
     let lines = log.as_array().unwrap();
     let (newest, older) = lines.split_first().unwrap();
     assert!(!older.is_empty(), "{log}");
-    let (_, rest) = served.get(&format!("/log?limit=1000&before={}", newest["id"].as_str().unwrap()));
-    assert_eq!(rest, json!(older), "it goes on where the first part ended");
-    assert_eq!(served.get("/log?before=yesterday").0, 409);
+    let (_, rest) = served.get(&format!("/log?limit=1000&after={}", newest["id"].as_str().unwrap()));
+    assert_eq!(rest, json!({ "entries": older, "next": null }), "it goes on where the first part ended");
+    assert_eq!(served.get("/log?after=yesterday").0, 400);
 }
 
 #[test]
@@ -481,7 +483,7 @@ fn an_earlier_version_comes_back() {
     write(&served.host.drive, b"a b\xff", b"second one");
     let (status, versions) = served.get("/history?path=a%20b%FF");
     assert_eq!(status, 200, "{versions}");
-    let versions = versions.as_array().unwrap();
+    let versions = versions["entries"].as_array().unwrap();
     assert_eq!(versions.len(), 2);
     assert_eq!((&versions[0]["size"], &versions[0]["current"]), (&json!(10), &json!(true)));
     assert_eq!(versions[0]["conflict"], json!(false));

@@ -17,6 +17,7 @@ pub use answers::{
 };
 
 pub use look_over::DoctorProgress;
+pub use version_text::is_version_id;
 
 use crate::Error;
 

@@ -220,7 +220,7 @@ fn an_earlier_version_is_read_without_bringing_it_back() {
     write(&served.host.drive, b"a.txt", b"the first");
     write(&served.host.drive, b"a.txt", b"another one");
     let (_, versions) = served.get("/history?path=a.txt");
-    let old = versions[1]["id"].as_str().unwrap();
+    let old = versions["entries"][1]["id"].as_str().unwrap();
     let (status, head, body) = served.content(&format!("content?path=a.txt&version={old}"), &[]);
     assert_eq!((status, body.as_str()), (200, "the first"));
     let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
