@@ -65,12 +65,14 @@ fn a_walk_through_each_list_finds_each_entry_once() {
     for name in names {
         let (other, _) = computer(name);
         let code = first.json(&["invite"])["code"].clone();
-        other.json(&["join", code.as_str().unwrap(), "--peer", &address]);
+        let joined = other.json(&["join", code.as_str().unwrap(), "--peer", &address]);
+        assert_eq!(joined["role"], "owner", "{joined}");
         others.push(other);
     }
     for number in 0..5 {
         fs::write(first.mount().join(format!("file{number}")), "first").unwrap();
-        first.json(&["token", "create", &format!("program{number}"), "--scope", "read"]);
+        let made = first.command(["token", "create", &format!("program{number}"), "--scope", "read"]);
+        assert!(made.status.success(), "{}", tests::told(&made));
     }
     for round in 0..4 {
         fs::write(first.mount().join("file0"), format!("again {round}")).unwrap();

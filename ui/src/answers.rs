@@ -7,7 +7,7 @@ mod hours;
 mod page;
 mod panel;
 
-pub use files::{Count, Deleted, Entry, Folder, Found, FoundEntry, Undelete};
+pub use files::{Copies, CopiesRequest, Count, Deleted, Entry, FileCopies, Folder, Found, FoundEntry, Undelete};
 pub use hours::{HourSpan, HoursChange, Weekday};
 pub use page::Page;
 pub use panel::{

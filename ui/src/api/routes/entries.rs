@@ -9,7 +9,7 @@ use axum::extract::{RawQuery, State};
 use vfs::{Filter, Kind, Wanted};
 
 use super::parsed;
-use crate::answers::{Count, Deleted, Done, Entry, Folder, Found, FoundEntry, Problem, Undelete};
+use crate::answers::{Copies, CopiesRequest, Count, Deleted, Done, Entry, FileCopies, Folder, Found, FoundEntry, Problem, Undelete};
 use crate::api::entry::{Company, entry};
 use crate::api::paging::{PAGE, Part, PartQuery, Sizes, place_text};
 use crate::api::problem::ApiError;
@@ -19,6 +19,8 @@ use crate::moment;
 
 /// Names that a search finds in one part.
 const FOUND: Sizes = Sizes { usual: 200, most: 200 };
+/// Files whose copies are counted in one answer at most: what a page shows at once.
+const MAX_COUNTED: usize = 64;
 /// How long a search looks around: somebody is typing.
 const SEARCH_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -119,6 +121,33 @@ fn find(api: &Api, wanted: Wanted<'_>, under: &[u8], part: &Part) -> Result<Foun
         complete: found.next.is_none(),
         next: found.next.map(|next| place_text(&next)),
     })
+}
+
+/// On how many computers these files are. It is asked of the other computers, for the files that somebody looks at: no list of who holds
+/// what is kept, and counting for each entry of a folder would make its first rows wait for them.
+#[utoipa::path(post,
+    path = "/files/copies",
+    tag = "files",
+    request_body = CopiesRequest,
+    responses((status = 200, description = "Done", body = Copies), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn copies(
+    State(api): State<Api>,
+    body: Result<Json<CopiesRequest>, JsonRejection>,
+) -> Answer<Copies> {
+    let asked = parsed(body)?.paths;
+    if asked.is_empty() || asked.len() > MAX_COUNTED {
+        return Err(ApiError::bad(format!("name 1 to {MAX_COUNTED} paths")));
+    }
+    let wrong = || ApiError::bad("each path is one of an entry, percent-encoded");
+    let paths: Option<Vec<Vec<u8>>> = asked.iter().map(|path| query::decoded(path)).collect();
+    let paths = paths.ok_or_else(wrong)?;
+    api.wait(move |api| {
+        let told = api.host.group().copies(&paths)?;
+        let files = told.counted.into_iter();
+        let files = files.map(|(at, copies)| FileCopies { path: asked[at].clone(), copies });
+        Ok(Copies { wanted: told.wanted, files: files.collect() })
+    })
+    .await
 }
 
 #[utoipa::path(post,

@@ -64,6 +64,17 @@ fn a_folder_is_told_in_parts() {
 }
 
 #[test]
+fn copies_are_counted_of_as_many_files_as_a_page_shows() {
+    let served = Served::start();
+    let (status, told) = served.post("/files/copies", &json!({ "paths": ["/a%20b", "/none", "/c"] }));
+    let files = json!([{ "path": "/a%20b", "copies": 1 }, { "path": "/c", "copies": 1 }]);
+    assert_eq!((status, told), (200, json!({ "wanted": 2, "files": files })));
+    for wrong in [json!([]), json!(["/%zz"]), json!(vec!["/a"; 65])] {
+        assert_eq!(served.post("/files/copies", &json!({ "paths": wrong })).0, 400);
+    }
+}
+
+#[test]
 fn names_are_made_moved_copied_deleted_and_brought_back() {
     let served = Served::start();
     write(&served.host.drive, b"letter", b"dear all");
