@@ -59,8 +59,8 @@ pub use ledger::{Ino, Kind, ROOT, Time};
 pub use naming::{Named, NamedReply};
 pub use nearby::Nearby;
 pub use people::{
-    CopyFacts, DoctorFinding, DoctorProgress, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress,
-    ScrubReport, Severity, Status, VersionInfo, Whereabouts, is_version_id,
+    CopyFacts, DoctorFinding, DoctorProgress, Health, LogLine, PeopleError, RestoreAt, Restored,
+    ScrubProgress, ScrubReport, Severity, Status, VersionInfo, Whereabouts, is_version_id,
 };
 pub use remote::{ConflictInfo, ConflictPage, HeldAndRefused, RemoteOutcome};
 pub use request::{

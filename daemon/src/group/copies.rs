@@ -65,7 +65,8 @@ impl Group {
         }
         for piece in &pieces {
             let safe = files[piece.file].1.safety == FileSafety::Safe;
-            let here = drive.store().have(&piece.chunks).map_err(|error| Refusal::Failed(error.to_string()))?;
+            let here =
+                drive.store().have(&piece.chunks).map_err(|error| Refusal::Failed(error.to_string()))?;
             let here = here.iter().all(|held| *held);
             let own = self.device.id();
             // What is safe may be given up where it is not owned; what is not yet stays wherever it is.
@@ -87,7 +88,8 @@ impl Group {
         let began = Instant::now();
         while !open.is_empty() && began.elapsed() < PATIENCE {
             let now: Vec<Range<usize>> = open.drain(..open.len().min(QUESTIONS_MAX)).collect();
-            let asked: Vec<Vec<ChunkId>> = now.iter().map(|range| chunks_of(&pieces[range.clone()])).collect();
+            let asked: Vec<Vec<ChunkId>> =
+                now.iter().map(|range| chunks_of(&pieces[range.clone()])).collect();
             for ((range, chunks), held) in now.into_iter().zip(&asked).zip(self.ask_side_by_side(&asked)) {
                 let all = chunks.len() as u64;
                 let whole: Vec<DeviceId> =
@@ -107,8 +109,10 @@ impl Group {
     /// How many of the chunks of each list the hosts that answer hold. Who answers for a part of a list only holds too few.
     fn ask_side_by_side(&self, lists: &[Vec<ChunkId>]) -> Vec<BTreeMap<DeviceId, u64>> {
         let mut held = vec![BTreeMap::new(); lists.len()];
-        let parts =
-            lists.iter().enumerate().flat_map(|(at, ids)| ids.chunks(CHUNKS_IN_QUESTION).map(move |ids| (at, ids)));
+        let parts = lists
+            .iter()
+            .enumerate()
+            .flat_map(|(at, ids)| ids.chunks(CHUNKS_IN_QUESTION).map(move |ids| (at, ids)));
         let mut parts = parts.peekable();
         while parts.peek().is_some() {
             let (mut room, mut answers) = (CHUNKS_IN_QUESTION, Vec::new());

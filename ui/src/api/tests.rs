@@ -31,6 +31,8 @@ struct TestHost {
     stopped: AtomicBool,
     /// The panel asks for the passphrase.
     asks: AtomicBool,
+    /// Bytes and damaged chunks of what a person had read.
+    scrubbed: std::sync::Mutex<Option<(u64, u64)>>,
 }
 
 impl Host for TestHost {
@@ -128,6 +130,10 @@ impl Host for TestHost {
 
     fn examine(&self) -> Vec<Finding> {
         vec![Finding::fine("the test looks")]
+    }
+
+    fn scrubbed_by_hand(&self, bytes: u64, bad_chunks: u64) {
+        *self.scrubbed.lock().unwrap() = Some((bytes, bad_chunks));
     }
 
     fn random(&self, bytes: &mut [u8]) {
@@ -314,6 +320,7 @@ impl Served {
             drive: drive(),
             stopped: AtomicBool::new(false),
             asks: AtomicBool::new(false),
+            scrubbed: std::sync::Mutex::default(),
         });
         let (stop, told) = watch::channel(false);
         let sessions = Arc::new(Sessions::new(random));
@@ -523,6 +530,8 @@ fn the_drive_is_looked_after() {
         }
     };
     assert_eq!((&ended["state"], &ended["bad_chunks"]), (&json!("done"), &json!(0)), "{ended}");
+    let noted = *served.host.scrubbed.lock().unwrap();
+    assert_eq!(noted, Some((ended["bytes"].as_u64().unwrap(), 0)), "a person's own is remembered");
     assert_eq!(served.ask("DELETE", "/scrub", &Value::Null).0, 200);
     let (_, findings) = served.get("/doctor");
     assert_eq!(findings[0]["what"], json!("the test looks"));

@@ -9,7 +9,10 @@ use axum::extract::{RawQuery, State};
 use vfs::{Filter, Kind, Wanted};
 
 use super::parsed;
-use crate::answers::{Copies, CopiesRequest, Count, Deleted, Done, Entry, FileCopies, Folder, Found, FoundEntry, Problem, Undelete};
+use crate::answers::{
+    Copies, CopiesRequest, Count, Deleted, Done, Entry, FileCopies, Folder, Found, FoundEntry, Problem,
+    Undelete,
+};
 use crate::api::entry::{Company, entry};
 use crate::api::paging::{PAGE, Part, PartQuery, Sizes, place_text};
 use crate::api::problem::ApiError;
