@@ -86,6 +86,8 @@ fn badges_tell_on_how_many_computers_a_file_is() {
     for badge in [&film, &letter, &new] {
         browser.wait_for(&format!("{badge}.safe .copies"), "3/3");
     }
+    let title = browser.run("return document.querySelector('.rows .badge.safe').title", &[]);
+    assert!(title.as_str().unwrap().contains("On enough computers"), "{title}");
     assert_eq!(first.browser.complaints(), Vec::<String>::new());
 }
 

@@ -30,6 +30,15 @@ export function figure(entry) {
   return place;
 }
 
+// What a badge says when somebody rests on it.
+const hintOf = ({ state, copies, wanted }) => (state === 'safe' && copies < wanted ? t.states.fewerHint(copies, wanted) : t.states[`${state}Hint`]);
+
+// The same for an entry, as far as its figure is known.
+export function hintFor(entry) {
+  const count = known.get(entry.path);
+  return hintOf({ state: entry.state, copies: 0, wanted: 0, ...(count?.key === keyOf(entry) ? count : {}) });
+}
+
 function want(path) {
   waiting.add(path);
   soon ??= setTimeout(ask, SOON_MS);
@@ -80,7 +89,9 @@ function show() {
 function fill(place, { copies, wanted }) {
   const shown = Math.min(copies, wanted);
   place.replaceChildren(h('span', { 'aria-hidden': 'true' }, `${shown}/${wanted}`), h('span', { class: 'unseen' }, t.states.copies(shown, wanted)));
-  if (place.dataset.state === 'safe' && shown < wanted) place.parentElement?.setAttribute('title', t.states.fewerHint(shown, wanted));
+  const { state } = place.dataset;
+  // Not in a badge that is only being made: `figure` is called before it is there.
+  place.closest('.badge')?.setAttribute('title', hintOf({ state, copies: shown, wanted }));
 }
 
 // Who is there changes what can be counted, and how many are wanted.
