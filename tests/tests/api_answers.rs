@@ -1,4 +1,5 @@
-//! Every list of the API is told in parts, and a walk through them finds each entry once.
+//! What the API answers of several real computers: every list in parts, of which a walk finds each entry once; and on how many computers
+//! a file is.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
@@ -7,7 +8,7 @@ use std::fs;
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
-use tests::{Daemon, Start, eventually};
+use tests::{Daemon, Start, eventually, noise};
 use ureq::Agent;
 use ureq::http::{Request, Response};
 
@@ -124,4 +125,49 @@ fn conflicts_and_what_is_at_risk(first: &mut Daemon, others: &mut [Daemon]) {
     let mut paths = walk(first, "/conflicts", "path");
     paths.sort();
     assert_eq!(paths, (0..5).map(|number| format!("\"/file{number}\"")).collect::<Vec<_>>());
+}
+
+fn copies(daemon: &Daemon, names: &[&str]) -> (u64, Vec<u64>) {
+    let paths: Vec<String> = names.iter().map(|name| format!("/{name}")).collect();
+    let mut answer = ask(daemon, "POST", "/files/copies", &json!({ "paths": paths }).to_string());
+    let told: Value = answer.body_mut().read_json().unwrap();
+    assert_eq!(answer.status(), 200, "{told}");
+    let files = told["files"].as_array().unwrap();
+    let asked: Vec<&str> = files.iter().map(|file| file["path"].as_str().unwrap()).collect();
+    assert_eq!(asked, paths, "each file is counted");
+    (told["wanted"].as_u64().unwrap(), files.iter().map(|file| file["copies"].as_u64().unwrap()).collect())
+}
+
+/// With more computers than copies each chunk is on others than the next: no computer has all of a file.
+#[test]
+fn a_file_is_on_as_many_computers_as_its_rarest_chunk() {
+    let (first, address) = computer("attic");
+    assert_eq!(get(&first, "/files?path=/")["entries"], json!([]));
+    fs::write(first.mount().join("film"), noise(1, 8 << 20)).unwrap();
+    fs::write(first.mount().join("letter"), "dear all").unwrap();
+    first.wait_until_settled();
+    let names = ["film", "letter"];
+    assert_eq!(copies(&first, &names), (2, vec![1, 1]), "alone nothing is safe");
+    let mut others = Vec::new();
+    for number in 0..4 {
+        let (other, _) = computer(&format!("computer{number}"));
+        let code = first.json(&["invite"])["code"].clone();
+        assert_eq!(other.json(&["join", code.as_str().unwrap(), "--peer", &address])["role"], "owner");
+        others.push(other);
+    }
+    let place = first.json(&["where", "/film"]);
+    for daemon in [&first, &others[3]] {
+        eventually("three copies", || {
+            let (wanted, counts) = copies(daemon, &names);
+            // Its change is in every log, and so is what lies in the change itself.
+            wanted == 3 && counts == [3, 5]
+        });
+    }
+    let hosts = first.json(&["where", "/film"])["hosts"].as_array().unwrap().clone();
+    let chunks = place["chunks"].as_u64().unwrap();
+    let whole = hosts[1..].iter().filter(|host| host["chunks"].as_u64().unwrap() == chunks).count();
+    assert!(chunks > 20 && whole < 2, "what no computer has all of is counted all the same: {hosts:?}");
+    assert!(others[0].stop().success());
+    eventually("what was there cannot be asked", || copies(&first, &names).1[0] == 2);
+    assert_eq!(copies(&others[1], &["film", "letter"]).0, 3);
 }
