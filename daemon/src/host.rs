@@ -225,6 +225,10 @@ impl Host for Running {
         findings
     }
 
+    fn scrubbed_by_hand(&self, bytes: u64, bad_chunks: u64) {
+        self.scrubbing.ended_by_hand(bytes, bad_chunks);
+    }
+
     fn random(&self, bytes: &mut [u8]) {
         crate::entropy::fill(bytes);
     }

@@ -83,7 +83,11 @@ fn json_has_the_names_scripts_rely_on() {
     has(&daemon.json(&["log"])[0], "time device what");
     has(&daemon.json(&["doctor"])[0], "severity what remedy");
     has(&daemon.json(&["contribute"]), "contributed reserve up down used");
-    assert_eq!(daemon.json(&["scrub"])["state"], "done");
+    let done = daemon.json(&["scrub"]);
+    assert_eq!(done["state"], "done");
+    let scrub = daemon.json(&["status"])["scrub"].clone();
+    let own = [&scrub["passes"][0]["by_hand"], &scrub["passes"][0]["bytes"], &scrub["last_bytes"]];
+    assert_eq!(own, [&true.into(), &done["bytes"], &done["bytes"]], "it stands in the history: {scrub}");
 }
 
 #[test]

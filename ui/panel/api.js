@@ -43,6 +43,23 @@ async function ask(method, route, body, signal, tries = 1) {
 }
 
 export const get = (route, signal) => ask('GET', route, undefined, signal);
+// A part of a list: `limit` entries behind `after`, which is null for the first.
+export const getPart = (route, limit, after, signal) => get(`${route}${route.includes('?') ? '&' : '?'}limit=${limit}${after === null ? '' : `&after=${after}`}`, signal);
+
+const PART_ENTRIES = 1000;
+
+// All of a list that is told in parts and is short by its nature.
+export async function getAll(route, signal) {
+  const entries = [];
+  for (let after = null, ends = false; !ends;) {
+    const part = await getPart(route, PART_ENTRIES, after, signal);
+    entries.push(...part.entries);
+    after = part.next;
+    ends = after === null;
+  }
+  return entries;
+}
+
 export const post = (route, body = {}) => ask('POST', route, body);
 export const del = (route) => ask('DELETE', route);
 

@@ -27,6 +27,7 @@ export const t = {
   undo: 'Undo',
   done: 'Done',
   retry: 'Try again',
+  more: 'Show more',
   copy: 'Copy',
   copied: 'Copied.',
   loading: 'Loading…',

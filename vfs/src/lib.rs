@@ -59,10 +59,10 @@ pub use ledger::{Ino, Kind, ROOT, Time};
 pub use naming::{Named, NamedReply};
 pub use nearby::Nearby;
 pub use people::{
-    DoctorFinding, DoctorProgress, Health, LogLine, PeopleError, RestoreAt, Restored, ScrubProgress,
-    ScrubReport, Severity, Status, VersionInfo, Whereabouts,
+    CopyFacts, DoctorFinding, DoctorProgress, Health, LogLine, PeopleError, RestoreAt, Restored,
+    ScrubProgress, ScrubReport, Severity, Status, VersionInfo, Whereabouts, is_version_id,
 };
-pub use remote::{ConflictInfo, HeldAndRefused, RemoteOutcome};
+pub use remote::{ConflictInfo, ConflictPage, HeldAndRefused, RemoteOutcome};
 pub use request::{
     Allocate, Change, DirItem, Handle, OpenFlags, Opened, Reached, RenameMode, Reply, Seek, XattrMode, wait,
 };

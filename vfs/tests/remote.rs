@@ -80,13 +80,13 @@ fn what_is_written_here_meanwhile_stays_as_a_conflict_until_somebody_chooses() {
     assert_eq!(text(&drive, writer.handle), "mine");
     drive.release(writer.handle);
     sync_all(&drive);
-    let conflicts = drive.conflicts().unwrap();
+    let conflicts = drive.conflicts(0, 100).unwrap().conflicts;
     let [conflict] = conflicts.as_slice() else { panic!("{conflicts:?}") };
     assert_eq!((conflict.path.as_slice(), conflict.versions.len()), (&b"/a"[..], 2));
     let theirs = conflict.versions.iter().find(|version| version.conflict).unwrap();
     drive.resolve_conflict(b"a", &theirs.id).unwrap();
     assert_eq!(read_file(&drive, "a"), b"theirs");
-    assert!(drive.conflicts().unwrap().is_empty());
+    assert!(drive.conflicts(0, 100).unwrap().conflicts.is_empty());
     assert!(drive.resolve_conflict(b"a", "no version").is_err());
 }
 
@@ -101,7 +101,7 @@ fn a_writer_who_changed_nothing_lets_the_new_version_show_when_he_closes() {
     peer.send(&drive);
     drive.release(writer.handle);
     assert_eq!(read_file(&drive, "a"), b"theirs");
-    assert!(drive.conflicts().unwrap().is_empty());
+    assert!(drive.conflicts(0, 100).unwrap().conflicts.is_empty());
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn what_was_synced_on_a_version_that_was_replaced_elsewhere_is_a_conflict_after_
         let ino = peer.ledger.lookup(ledger::ROOT, b"f").unwrap().unwrap().ino;
         peer.publish(ino, "theirs");
     });
-    let conflicts = drive.conflicts().unwrap();
+    let conflicts = drive.conflicts(0, 100).unwrap().conflicts;
     assert_eq!(conflicts.len(), 1);
     assert!(read_file(&drive, "f") == bytes, "two versions mixed");
 }

@@ -26,9 +26,9 @@ use crate::scrubbing;
 /// How long one request waits; whoever wants to wait longer asks again.
 const WAIT_AT_ONCE: Duration = Duration::from_secs(15);
 /// Chunks asked for in one question: half of what the swarm takes, so that two may ask.
-const CHUNKS_IN_QUESTION: usize = swarm::HOLDERS_MAX_IDS / 2;
+pub(super) const CHUNKS_IN_QUESTION: usize = swarm::HOLDERS_MAX_IDS / 2;
 /// Chunks of one file that are looked for at most.
-const CHUNKS_ASKED_MAX: usize = 1 << 20;
+pub(super) const CHUNKS_ASKED_MAX: usize = 1 << 20;
 /// How long a first link may take.
 const LINK_WAIT: Duration = Duration::from_secs(5);
 /// How long the driver may take to answer.
@@ -175,6 +175,10 @@ impl ui::api::Group for Group {
             unheard: self.names_of(&told.unheard),
             proofs: GarbageLog::in_folder(&self.workspace_folder).path().display().to_string(),
         })
+    }
+
+    fn copies(&self, paths: &[Vec<u8>]) -> Result<ui::api::CopyCounts, Refusal> {
+        self.copies_now(paths)
     }
 
     fn holders(&self, path: &[u8]) -> Result<Vec<Holding>, Refusal> {

@@ -20,14 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const UNMEASURED_BYTES_PER_S: u64 = 1 << 20;
 
 /// Who would be left.
-struct Left {
+pub(super) struct Left {
     /// Hosts, as placement sees them now.
-    hosts: Vec<HostWeight>,
+    pub(super) hosts: Vec<HostWeight>,
     lost: BTreeSet<DeviceId>,
     own: DeviceId,
     /// Other devices, by what signs their versions.
     tags: BTreeSet<DeviceTag>,
-    copies: usize,
+    pub(super) copies: usize,
 }
 
 impl Left {
@@ -81,7 +81,7 @@ impl Group {
         })
     }
 
-    fn left(&self, lost: BTreeSet<DeviceId>, view: &View) -> Left {
+    pub(super) fn left(&self, lost: BTreeSet<DeviceId>, view: &View) -> Left {
         let own = self.device.id();
         let gone = |device: &DeviceId| {
             view.peers.iter().any(|peer| peer.device == *device && peer.state == PeerState::Lost)

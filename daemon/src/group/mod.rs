@@ -17,6 +17,7 @@
 mod addresses;
 mod answers;
 mod calling;
+mod copies;
 mod dialer;
 mod doors;
 mod driver;

@@ -2,18 +2,21 @@
 //! passes found.
 //!
 //! ```text
-//! "PDscrub\0" ‖ u16 version 2 ‖ u64 pass began ‖ u8 flags ‖ u64 the last pack read ‖ u64 bytes ‖ u64 damaged chunks
-//!             ‖ u8 whole passes, 24 at most ‖ each, the newest first: u64 ended ‖ u64 bytes ‖ u64 damaged chunks
+//! "PDscrub\0" ‖ u16 version 3 ‖ u64 pass began ‖ u8 flags ‖ u64 the last pack read ‖ u64 bytes ‖ u64 damaged chunks
+//!             ‖ u8 whole passes, 24 at most ‖ each, the newest first: u64 ended ‖ u64 bytes ‖ u64 damaged chunks ‖ u8 by hand
 //! ```
 //!
-//! Integers big-endian. Flags: 1 a pack was read, 2 the pass is hurried. Times are milliseconds since 1970, of passes not 0. Version 1
-//! had no number of passes and one pass, all 0 for none; it is read. Nothing else is lost with the file: a new pass begins.
+//! Integers big-endian. Flags: 1 a pack was read, 2 the pass is hurried. Times are milliseconds since 1970, of passes not 0. By hand:
+//! 1 a person started it, 0 it came by itself. Version 2 did not say so, and had none by hand; version 1 had no number of passes and one
+//! pass, all 0 for none. Both are read. Nothing else is lost with the file: a new pass begins.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"PDscrub\0";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
+/// None by hand.
+const VERSION_BY_ITSELF: u16 = 2;
 /// One pass and no number of them.
 const VERSION_OF_ONE: u16 = 1;
 /// Whole passes that are remembered at most: two years of them, one each month.
@@ -53,6 +56,8 @@ pub struct LastPass {
     pub bytes: u64,
     /// Chunks it found damaged.
     pub bad_chunks: u64,
+    /// A person started it.
+    pub by_hand: bool,
 }
 
 /// The last [`PASSES_MAX`] of them.
@@ -123,8 +128,9 @@ fn encode(kept: &Kept) -> Vec<u8> {
     out.extend(numbers.into_iter().flat_map(u64::to_be_bytes));
     let passes = kept.passes.all();
     out.push(u8::try_from(passes.len()).expect("there are PASSES_MAX of them at most"));
-    for LastPass { ended_ms, bytes, bad_chunks } in passes {
+    for LastPass { ended_ms, bytes, bad_chunks, by_hand } in passes {
         out.extend([ended_ms, bytes, bad_chunks].into_iter().flat_map(|number| number.to_be_bytes()));
+        out.push(u8::from(*by_hand));
     }
     out
 }
@@ -138,7 +144,8 @@ fn decode(bytes: &[u8]) -> Option<Kept> {
     let [pack, read, bad_chunks] = three(numbers);
     let passes = match u16::from_be_bytes(*version) {
         VERSION_OF_ONE => one_pass(rest),
-        VERSION => some_passes(rest),
+        VERSION_BY_ITSELF => some_passes::<24>(rest, |bytes| Some(pass(bytes))),
+        VERSION => some_passes(rest, pass_by_whom),
         _ => None,
     };
     let kept = Kept {
@@ -157,18 +164,29 @@ fn one_pass(bytes: &[u8]) -> Option<Passes> {
     Some(if pass.ended_ms > 0 { Passes::default().with(pass) } else { Passes::default() })
 }
 
-fn some_passes(bytes: &[u8]) -> Option<Passes> {
+fn some_passes<const BYTES: usize>(
+    bytes: &[u8],
+    read: impl Fn(&[u8; BYTES]) -> Option<LastPass>,
+) -> Option<Passes> {
     let (count, rest) = bytes.split_first()?;
-    let (passes, rest) = rest.as_chunks::<24>();
+    let (passes, rest) = rest.as_chunks::<BYTES>();
     let whole = rest.is_empty() && passes.len() == usize::from(*count) && passes.len() <= PASSES_MAX;
-    let oldest_first = passes.iter().rev().map(pass);
-    let all = oldest_first.clone().all(|pass| pass.ended_ms > 0);
-    (whole && all).then(|| oldest_first.fold(Passes::default(), Passes::with))
+    let mut oldest_first = passes.iter().rev().map(|bytes| read(bytes).filter(|pass| pass.ended_ms > 0));
+    let all = oldest_first.try_fold(Passes::default(), |all, pass| Some(all.with(pass?)));
+    all.filter(|_| whole)
+}
+
+fn pass_by_whom(bytes: &[u8; 25]) -> Option<LastPass> {
+    let (numbers, by_hand) = bytes.split_first_chunk()?;
+    match by_hand {
+        [by_hand @ 0..=1] => Some(LastPass { by_hand: *by_hand == 1, ..pass(numbers) }),
+        _ => None,
+    }
 }
 
 fn pass(bytes: &[u8; 24]) -> LastPass {
     let [ended_ms, bytes, bad_chunks] = three(bytes);
-    LastPass { ended_ms, bytes, bad_chunks }
+    LastPass { ended_ms, bytes, bad_chunks, by_hand: false }
 }
 
 fn three(bytes: &[u8; 24]) -> [u64; 3] {
@@ -183,7 +201,10 @@ mod tests {
     use super::*;
 
     fn passes(numbers: impl IntoIterator<Item = u64>) -> Passes {
-        let pass = |number| LastPass { ended_ms: number, bytes: number + 1, bad_chunks: number + 2 };
+        let pass = |number| {
+            let (bytes, bad_chunks) = (number + 1, number + 2);
+            LastPass { ended_ms: number, bytes, bad_chunks, by_hand: false }
+        };
         numbers.into_iter().map(pass).fold(Passes::default(), Passes::with)
     }
 
@@ -193,20 +214,33 @@ mod tests {
 
     #[test]
     fn the_bytes_are_what_they_were() {
-        let kept = kept(passes([4, 8]));
-        let golden = b"PDscrub\0\x00\x02\
+        let by_hand = LastPass { ended_ms: 8, bytes: 9, bad_chunks: 10, by_hand: true };
+        let kept = kept(passes([4]).with(by_hand));
+        let golden = b"PDscrub\0\x00\x03\
             \0\0\0\0\0\0\0\x01\x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x07\
-            \x02\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x0a\
-            \0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06";
+            \x02\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x0a\x01\
+            \0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06\0";
         assert_eq!(encode(&kept), golden);
         assert_eq!(decode(golden), Some(kept));
         let mut newer = golden.to_vec();
-        newer[9] = 3;
+        newer[9] = 4;
         assert_eq!(decode(&newer), None);
+        let mut strange = golden.to_vec();
+        *strange.last_mut().unwrap() = 2;
+        assert_eq!(decode(&strange), None, "started by nobody");
         for end in 0..golden.len() {
             assert_eq!(decode(&golden[..end]), None, "cut at {end}");
         }
         assert_eq!(decode(&encode(&Kept::default())), Some(Kept::default()));
+    }
+
+    #[test]
+    fn the_second_version_is_read() {
+        let two = b"PDscrub\0\x00\x02\
+            \0\0\0\0\0\0\0\x01\x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x07\
+            \x02\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x0a\
+            \0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06";
+        assert_eq!(decode(two), Some(kept(passes([4, 8]))));
     }
 
     #[test]
@@ -225,10 +259,10 @@ mod tests {
         assert_eq!((many.all().len(), many.last().unwrap().ended_ms), (PASSES_MAX, 100));
         assert_eq!(many.all()[PASSES_MAX - 1].ended_ms, 77);
         let bytes = encode(&kept(many));
-        assert_eq!((decode(&bytes), bytes.len()), (Some(kept(many)), 44 + 24 * PASSES_MAX));
+        assert_eq!((decode(&bytes), bytes.len()), (Some(kept(many)), 44 + 25 * PASSES_MAX));
         let mut more = bytes;
         more[43] += 1;
-        more.extend([1; 24]);
+        more.extend([1; 25]);
         assert_eq!(decode(&more), None);
     }
 
@@ -246,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_safe(version in 0..4_u16, bytes in prop::collection::vec(any::<u8>(), 0..160)) {
+        fn any_bytes_are_safe(version in 0..5_u16, bytes in prop::collection::vec(any::<u8>(), 0..160)) {
             let _ = decode(&bytes);
             let _ = decode(&[&MAGIC[..], &version.to_be_bytes(), &bytes].concat());
         }

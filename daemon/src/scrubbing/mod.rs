@@ -44,7 +44,10 @@ const AGAIN: Duration = Duration::from_secs(60);
 pub struct Scrubbing {
     store: Arc<ChunkStore>,
     plan: Plan,
+    /// Written while `state` is held, so that the newest stands in it.
+    file: ScrubFile,
     state: Mutex<State>,
+    tell_others: TellOthers,
 }
 
 #[derive(Clone, Copy)]
@@ -83,14 +86,15 @@ impl Scrubbing {
         let plan = Plan { every_ms: u64::try_from(every.as_millis()).unwrap_or(u64::MAX) };
         let file = ScrubFile::in_folder(workspace);
         let kept = plan.begun(file.read(), wall_ms());
-        let scrubbing = Arc::new(Self { store, plan, state: Mutex::new(State { kept, waits: false }) });
-        tell_others(plan.every_ms / 1000, kept.passes.last());
+        let state = Mutex::new(State { kept, waits: false });
+        let scrubbing = Arc::new(Self { store, plan, file, state, tell_others });
+        scrubbing.tell(kept.passes.last());
         let mut scrubber = Scrubber { awake: None, thread: None };
         if plan.every_ms > 0 {
             let (awake, until) = channel();
             let found = found_so_far(&scrubbing.store);
             let (shared, quiet) = (Arc::clone(&scrubbing), Quiet::default());
-            let mut work = Work { shared, file, quiet, until, found, tell_others };
+            let mut work = Work { shared, quiet, until, found };
             let run = move || {
                 let _ = work.run();
             };
@@ -98,6 +102,20 @@ impl Scrubbing {
             scrubber = Scrubber { awake: Some(awake), thread: Some(thread.spawn(run)?) };
         }
         Ok((scrubbing, scrubber))
+    }
+
+    /// What a person started came to its end: it stands beside those that came by themselves, which go on as they were.
+    pub fn ended_by_hand(&self, bytes: u64, bad_chunks: u64) {
+        let pass = LastPass { ended_ms: wall_ms().max(1), bytes, bad_chunks, by_hand: true };
+        let mut state = self.state.lock();
+        state.kept.passes = state.kept.passes.with(pass);
+        self.file.write(&state.kept);
+        drop(state);
+        self.tell(Some(pass));
+    }
+
+    fn tell(&self, last: Option<LastPass>) {
+        (self.tell_others)(self.plan.every_ms / 1000, last);
     }
 
     /// For `status`.
@@ -121,7 +139,8 @@ impl Scrubbing {
 }
 
 fn told(pass: &LastPass) -> ScrubPass {
-    ScrubPass { ended: text(pass.ended_ms), bytes: pass.bytes, bad_chunks: pass.bad_chunks }
+    let LastPass { ended_ms, bytes, bad_chunks, by_hand } = *pass;
+    ScrubPass { ended: text(ended_ms), bytes, bad_chunks, by_hand }
 }
 
 /// Milliseconds since 1970 as the API tells them.
@@ -132,17 +151,15 @@ pub fn text(ms: u64) -> String {
 }
 
 /// Is told how long a pass takes, seconds, and the last whole one: at the start and after each.
-pub type TellOthers = Box<dyn Fn(u64, Option<LastPass>) + Send>;
+pub type TellOthers = Box<dyn Fn(u64, Option<LastPass>) + Send + Sync>;
 
 /// The thread's own.
 struct Work {
     shared: Arc<Scrubbing>,
-    file: ScrubFile,
     quiet: Quiet,
     until: Receiver<()>,
     /// Chunks found damaged that are known here, by this thread or by others.
     found: u64,
-    tell_others: TellOthers,
 }
 
 /// Chunks that were found damaged since the start, or are damaged still. What was given up meanwhile is forgotten.
@@ -177,7 +194,7 @@ impl Work {
         if std::mem::replace(&mut self.found, found) < found {
             let mut state = self.shared.state.lock();
             state.kept = self.shared.plan.alarmed(&state.kept, wall_ms());
-            self.file.write(&state.kept);
+            self.shared.file.write(&state.kept);
         }
     }
 
@@ -198,27 +215,33 @@ impl Work {
         if ends {
             return ControlFlow::Break(());
         }
-        let now = match read {
+        let mut state = shared.state.lock();
+        // One that a person started may have ended meanwhile.
+        let kept = &Kept { passes: state.kept.passes, ..*kept };
+        let now = match &read {
             Ok(Some((pack, report))) => {
                 if report.bad_chunks > 0 {
                     tracing::warn!(pack, damaged = report.bad_chunks, "scrubbing found damaged chunks");
                 }
-                shared.plan.read(kept, pack, report.checked_bytes, report.bad_chunks)
+                shared.plan.read(kept, *pack, report.checked_bytes, report.bad_chunks)
             }
             Ok(None) => {
                 tracing::info!(bytes = kept.bytes, damaged = kept.bad_chunks, "all chunks were read");
-                let over = shared.plan.over(kept, wall_ms());
-                (self.tell_others)(shared.plan.every_ms / 1000, over.passes.last());
-                over
+                shared.plan.over(kept, wall_ms())
             }
             Err(error) => {
+                drop(state);
                 tracing::warn!(%error, "scrubbing waits");
                 return self.rest(AGAIN);
             }
         };
+        shared.file.write(&now);
+        state.kept = now;
+        drop(state);
+        if matches!(read, Ok(None)) {
+            shared.tell(now.passes.last());
+        }
         self.found = found_so_far(&shared.store);
-        self.file.write(&now);
-        shared.state.lock().kept = now;
         // However short a pass is, the disk is not read without a pause.
         self.rest(LOOK_EVERY)
     }

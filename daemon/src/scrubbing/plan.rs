@@ -79,7 +79,8 @@ impl Plan {
 
     /// No pack is left: the next pass begins when this one's time is over.
     pub fn over(&self, kept: &Kept, now_ms: u64) -> Kept {
-        let last = LastPass { ended_ms: now_ms.max(1), bytes: kept.bytes, bad_chunks: kept.bad_chunks };
+        let (bytes, bad_chunks) = (kept.bytes, kept.bad_chunks);
+        let last = LastPass { ended_ms: now_ms.max(1), bytes, bad_chunks, by_hand: false };
         let began_ms = kept.began_ms.saturating_add(self.every_ms).max(now_ms);
         Kept { began_ms, passes: kept.passes.with(last), ..Kept::default() }
     }

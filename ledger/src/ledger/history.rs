@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use super::Ledger;
 use crate::error::LedgerError;
@@ -13,6 +14,30 @@ use crate::store::Table;
 use crate::tree::{VersionRow, decode_slot, prefix_end, version_of_key};
 use crate::wire::WireError;
 
+/// The newest versions of those that are told to it.
+struct Newest {
+    before: Option<VersionId>,
+    limit: usize,
+    infos: Vec<VersionInfo>,
+}
+
+impl Newest {
+    fn push(&mut self, info: VersionInfo) {
+        if self.before.is_some_and(|before| info.id >= before) {
+            return;
+        }
+        self.infos.push(info);
+        if self.infos.len() >= self.limit.saturating_mul(2) {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        self.infos.sort_unstable_by_key(|info| Reverse(info.id));
+        self.infos.truncate(self.limit);
+    }
+}
+
 /// Bytes of a grave's key after the name: a zero, clock, device.
 const GRAVE_TAIL_BYTES: usize = 17;
 
@@ -22,15 +47,28 @@ impl Ledger {
     /// # Errors
     /// `NotFound`, or the store failed.
     pub fn versions(&self, ino: Ino) -> Result<Vec<VersionInfo>, LedgerError> {
-        let mut infos = Vec::new();
-        for claimant in self.claimants_of(ino)? {
-            self.versions_of(claimant, claimant == ino, &mut infos)?;
-        }
-        infos.sort_unstable_by_key(|info| Reverse(info.id));
-        Ok(infos)
+        self.versions_before(ino, None, usize::MAX)
     }
 
-    fn versions_of(&self, ino: Ino, opens: bool, infos: &mut Vec<VersionInfo>) -> Result<(), LedgerError> {
+    /// At most `limit` of them, those made before `before`. However many there are, twice that many are in memory at most.
+    ///
+    /// # Errors
+    /// As [`Ledger::versions`].
+    pub fn versions_before(
+        &self,
+        ino: Ino,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<VersionInfo>, LedgerError> {
+        let mut newest = Newest { before, limit, infos: Vec::new() };
+        for claimant in self.claimants_of(ino)? {
+            self.versions_of(claimant, claimant == ino, &mut newest)?;
+        }
+        newest.cut();
+        Ok(newest.infos)
+    }
+
+    fn versions_of(&self, ino: Ino, opens: bool, infos: &mut Newest) -> Result<(), LedgerError> {
         let row = self.state.row(ino)?.ok_or(LedgerError::NotFound)?;
         let head = row.head.as_ref().map(|head| head.id);
         let info = |id: VersionId, size, mtime, parents, is_head: bool| VersionInfo {
@@ -166,7 +204,7 @@ impl Ledger {
             inodes.extend(self.state.slot_at(&slot)?.first().map(|top| top.ino));
         }
         let mut conflicts = Vec::new();
-        for ino in inodes.range(after + 1..) {
+        for ino in inodes.range((Bound::Excluded(after), Bound::Unbounded)) {
             let Some(row) = self.state.row(*ino)?.filter(|row| !row.is_dir() && row.is_alive()) else {
                 continue;
             };

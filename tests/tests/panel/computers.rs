@@ -53,6 +53,44 @@ fn a_computer_that_went_is_given_up_and_waited_for_again() {
     assert_eq!(fs::read(second.daemon.mount().join("alone.txt")).unwrap(), b"nobody else has it");
 }
 
+#[test]
+fn badges_tell_on_how_many_computers_a_file_is() {
+    let (first, second) = pair();
+    let mut third = open("cellar");
+    third.join(&first);
+    let browser = &first.browser;
+    // Of many chunks, and so small that it lies in the tree itself.
+    fs::write(first.daemon.mount().join("film.bin"), noise(9, 8 << 20)).unwrap();
+    fs::write(first.daemon.mount().join("letter.txt"), "dear all").unwrap();
+    first.daemon.wait_until_settled();
+    let of = |name: &str| format!(".rows .row:has([aria-label='Select {name}']) .badge");
+    let (film, letter) = (of("film.bin"), of("letter.txt"));
+    for open in [&first, &second, &third] {
+        for badge in [&film, &letter] {
+            open.browser.wait_for(&format!("{badge}.safe .copies"), "3/3");
+        }
+    }
+    // Whoever cannot see the figure is told it in words.
+    browser.wait_for(&film, "found on 3 of 3 computers");
+    browser.shots("badges", ".rows .badge");
+    // Of a computer that is away nobody says that it has it still.
+    assert!(third.daemon.stop().success());
+    browser.wait_for(&format!("{film}.safe .copies"), "2/3");
+    let title = browser.run("return document.querySelector('.rows .badge.safe').title", &[]);
+    assert!(title.as_str().unwrap().contains("Found on 2 of 3 computers"), "{title}");
+    fs::write(first.daemon.mount().join("new.bin"), noise(10, 3 << 20)).unwrap();
+    first.daemon.wait_until_settled();
+    let new = of("new.bin");
+    browser.wait_for(&format!("{new}.on_its_way .copies"), "2/3");
+    third.start_again();
+    for badge in [&film, &letter, &new] {
+        browser.wait_for(&format!("{badge}.safe .copies"), "3/3");
+    }
+    let title = browser.run("return document.querySelector('.rows .badge.safe').title", &[]);
+    assert!(title.as_str().unwrap().contains("On enough computers"), "{title}");
+    assert_eq!(first.browser.complaints(), Vec::<String>::new());
+}
+
 fn state_of(open: &Open, name: &str) -> serde_json::Value {
     let devices = open.daemon.json(&["devices"]);
     devices.as_array().unwrap().iter().find(|device| device["name"] == name).unwrap()["state"].clone()
@@ -140,9 +178,10 @@ fn health_tells_of_passes_that_nobody_asked_for_and_of_what_they_found() {
     second.browser.wait_for("nav .links", "Devices");
     second.page("Health");
     let browser = &second.browser;
-    // And once by hand: all is as it should be.
+    // And once by hand: all is as it should be, and that stands in the history.
     browser.click("main button", "Start");
     browser.wait_for("main", "Every piece is as it should be.");
+    browser.wait_for("#pass-history td", "by hand");
     assert_eq!(browser.complaints().iter().filter(|line| !line.contains("ERR_")).count(), 0);
 }
 

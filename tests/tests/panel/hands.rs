@@ -286,6 +286,38 @@ fn an_upload_is_one_deed_and_every_step_on_demand() {
 }
 
 #[test]
+fn versions_are_told_in_parts() {
+    let open = Open::start();
+    let browser = &open.browser;
+    // More than one part holds: what is uploaded is a version at once.
+    let upload = "for (let day = 100; day < 155; day += 1) {
+        const request = new XMLHttpRequest();
+        request.open('POST', '/api/v1/uploads?path=/diary.txt', false);
+        request.setRequestHeader('Tus-Resumable', '1.0.0');
+        request.setRequestHeader('Content-Type', 'application/offset+octet-stream');
+        request.setRequestHeader('Upload-Length', '3');
+        request.send(String(day));
+    }";
+    browser.run(upload, &[]);
+    let all = open.daemon.json(&["history", "/diary.txt"]).as_array().unwrap().len();
+    assert!(all > 50, "{all} versions");
+    browser.click("button[aria-label='Actions for diary.txt']", "");
+    browser.click(".menu button", "Versions and places");
+    let shown = || {
+        let script = "return document.querySelectorAll('dialog .versions .button.quiet').length";
+        browser.run(script, &[]).as_u64().unwrap()
+    };
+    browser.wait_for("dialog .actions button", "Show more");
+    let first = shown();
+    browser.click("dialog .actions button", "Show more");
+    browser.wait("the rest", || shown() > first && !browser.shows("dialog .actions button", "Show more"));
+    let lines = "return document.querySelectorAll('dialog .versions li strong').length";
+    // Each version, and where it is.
+    browser.wait("each of them", || browser.run(lines, &[]).as_u64().unwrap() == all as u64);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn what_happened_is_told_in_parts_with_who_did_it() {
     let open = Open::start();
     let (mount, browser) = (open.daemon.mount(), &open.browser);
@@ -293,7 +325,7 @@ fn what_happened_is_told_in_parts_with_who_did_it() {
         fs::create_dir(mount.join(format!("folder {number}"))).unwrap();
     }
     let log = open.api("/log?limit=1");
-    assert_eq!(log[0]["user"], json!("owner"), "{log}");
+    assert_eq!(log["entries"][0]["user"], json!("owner"), "{log}");
     open.page("Activity");
     let lines = || browser.run("return document.querySelectorAll('.log li').length", &[]).as_u64().unwrap();
     browser.wait_for(".log", "folder 129");

@@ -25,6 +25,7 @@ fn a_newcomer_gets_from_nothing_to_a_drive_on_two_computers() {
     let chosen = 3;
     on_first.wait_for(".rows .entry-name", "letter.txt");
     on_first.wait_for(".badge.only_here", "Only here");
+    on_first.wait_for(".badge.only_here .copies", "1/2");
     on_first.shot("newcomer-1-uploaded");
     on_first.click("nav .links a", "Devices");
     on_first.click("button", "Pair a computer");
@@ -41,6 +42,7 @@ fn a_newcomer_gets_from_nothing_to_a_drive_on_two_computers() {
     on_second.click("dialog button", "Join");
     on_second.wait_for(".rows .entry-name", "letter.txt");
     on_second.wait_for(".badge.safe", "Safe");
+    on_second.wait_for(".badge.safe .copies", "2/2");
     on_second.shot("newcomer-4-joined");
     assert_eq!(fs::read(second.daemon.mount().join("letter.txt")).unwrap(), b"dear all");
 

@@ -1,6 +1,6 @@
 // What happened, and what is on its way.
 
-import { bus, get, state } from '../api.js';
+import { bus, getPart, state } from '../api.js';
 import { button, h, replace } from '../dom.js';
 import { dayOf, timeOf } from '../format.js';
 import { complain, load, notice } from '../parts/feedback.js';
@@ -22,29 +22,29 @@ export function showActivity(main) {
   let soon = null;
   let inSteps = false;
   replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.activity), h('p', { class: 'lead' }, t.activity.lead))), transfers, place);
-  const request = () => get(`/log?limit=${LINES}`, stop.signal);
+  const request = () => getPart('/log', LINES, null, stop.signal);
   const draw = () => {
     const known = new Set(newest.map((line) => line.id));
     const lines = [...newest, ...older.filter((line) => !known.has(line.id))];
     if (lines.length === 0) return replace(place, notice('activity', t.activity.none, t.activity.noneHint));
     const told = inSteps ? lines.map((line) => ({ ...line, deed: inWords(line), times: 1 })) : deeds(lines);
     const turn = () => { inSteps = !inSteps; draw(); place.querySelector('[aria-pressed]').focus(); };
-    replace(place, byDay(told), h('div', { class: 'actions' }, ends ? null : button(t.activity.more, { onclick: () => more(lines).catch(complain) }),
+    replace(place, byDay(told), h('div', { class: 'actions' }, ends ? null : button(t.more, { onclick: () => more(lines).catch(complain) }),
       button(t.activity.steps, { kind: 'quiet', 'aria-pressed': String(inSteps), onclick: turn })));
   };
-  const show = (lines) => {
+  const show = ({ entries: lines, next }) => {
     // More may have happened meanwhile than one part holds: then the list begins anew rather than with a gap.
     const goesOn = newest.length === 0 || lines.some((line) => line.id === newest[0].id);
     if (goesOn) older = [...newest.filter((line) => !lines.some((one) => one.id === line.id)), ...older];
-    else [older, ends] = [[], false];
-    if (newest.length === 0) ends = lines.length < LINES;
+    if (!goesOn) older = [];
+    if (!goesOn || newest.length === 0) ends = next === null;
     newest = lines;
     draw();
   };
   const more = async (lines) => {
-    const part = await get(`/log?limit=${LINES}&before=${lines.at(-1).id}`, stop.signal);
-    older = [...lines.slice(newest.length), ...part];
-    ends = part.length < LINES;
+    const part = await getPart('/log', LINES, lines.at(-1).id, stop.signal);
+    older = [...lines.slice(newest.length), ...part.entries];
+    ends = part.next === null;
     draw();
   };
   load(place, request, show);

@@ -4,16 +4,19 @@ import { get, post, state } from '../api.js';
 import { button, h } from '../dom.js';
 import { moment, size } from '../format.js';
 import { complain, dialog, load, toast } from '../parts/feedback.js';
+import { inParts } from '../parts/more.js';
 import { t } from '../strings.js';
 import { showCompare } from './compare.js';
 import { showPreview } from './preview.js';
+
+const PART_VERSIONS = 50;
 
 export function showDetails(entry, changed) {
   dialog(entry.name, (body) => {
     const versions = h('div');
     const places = h('div');
     const again = () => {
-      load(versions, () => get(`/history?path=${entry.path}`), (list) => versions.append(versionList(entry, list, () => { again(); changed(); })));
+      inParts(versions, `/history?path=${entry.path}`, { limit: PART_VERSIONS }, (list) => versionList(entry, list, () => { again(); changed(); }));
       load(places, () => get(`/where?path=${entry.path}`), (where) => places.append(placeList(where)));
     };
     body.append(h('h3', {}, t.details.versions), versions, h('h3', {}, t.details.where), places);

@@ -1,6 +1,6 @@
 // The computers of the drive: who they are, how they are reached.
 
-import { bus, get, post, state } from '../api.js';
+import { bus, getAll, post, state } from '../api.js';
 import { button, h, icon, replace } from '../dom.js';
 import { size } from '../format.js';
 import { askText, confirm, load, menu, notice, toast } from '../parts/feedback.js';
@@ -23,8 +23,8 @@ export function showDevices(main) {
   // What others know of this one is a little older than what it knows itself.
   const fresh = (device) => (device.this && state.status ? { ...device, used: state.status.used } : device);
   const draw = (devices) => replace(place, cards(devices.map(fresh), () => refresh()));
-  const refresh = () => get('/devices', stop.signal).then(draw).catch(() => {});
-  load(place, () => get('/devices', stop.signal), draw);
+  const refresh = () => getAll('/devices', stop.signal).then(draw).catch(() => {});
+  load(place, () => getAll('/devices', stop.signal), draw);
   bus.addEventListener('status', refresh, { signal: stop.signal });
   // The picture is drawn for the screen's width.
   matchMedia('(max-width: 719px)').addEventListener('change', refresh, { signal: stop.signal });

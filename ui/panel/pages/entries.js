@@ -3,6 +3,7 @@
 import { button, h, icon } from '../dom.js';
 import { ago, moment, size } from '../format.js';
 import { kindOf } from '../kinds.js';
+import { figure, hintFor } from '../parts/copies.js';
 import { hasThumbnail, thumbnail } from '../parts/thumbnail.js';
 import { t } from '../strings.js';
 import { askRename, remove } from './changes.js';
@@ -33,7 +34,7 @@ export function badge(entry) {
   if (entry.partial) return h('span', { class: 'badge partial', title: t.drive.partialHint }, icon('upload'), t.drive.partial);
   if (!entry.state) return null;
   const name = { safe: 'check', on_its_way: 'clock', only_here: 'only', conflict: 'split' }[entry.state];
-  return h('span', { class: `badge ${entry.state}`, title: t.states[`${entry.state}Hint`] }, icon(name), t.states[entry.state]);
+  return h('span', { class: `badge ${entry.state}`, title: hintFor(entry) }, icon(name), h('span', {}, t.states[entry.state]), entry.state === 'conflict' ? null : figure(entry));
 }
 
 function iconOf(entry) {

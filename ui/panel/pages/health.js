@@ -5,12 +5,16 @@ import { button, h, icon, replace } from '../dom.js';
 import { moment, number, percent, size } from '../format.js';
 import { complain, load } from '../parts/feedback.js';
 import { Forecast } from '../parts/forecast.js';
+import { inParts } from '../parts/more.js';
 import { t } from '../strings.js';
 import { conflictList } from './conflicts.js';
 import { badge } from './entries.js';
 import { facts, passesOf, theirPasses } from './passes.js';
 
 const SCRUB_MS = 700;
+// In one part: conflicts show what is in them.
+const PART_CONFLICTS = 20;
+const PART_RISKS = 50;
 
 export function showHealth(main) {
   const stop = new AbortController();
@@ -31,7 +35,7 @@ export function showHealth(main) {
     if (now === before || drive.blind) return;
     before = now;
     showConflicts(conflicts, drive.conflicts, stop.signal, () => { before = ''; });
-    showRisks(risks, stop.signal);
+    showRisks(risks, drive.files - drive.safe_files, stop.signal);
   };
   bus.addEventListener('status', (event) => draw(event.detail), { signal: stop.signal });
   if (state.status) draw(state.status);
@@ -80,17 +84,17 @@ function repairs(status) {
 
 function showConflicts(place, count, signal, changed) {
   if (count === 0) return replace(place);
-  load(place, () => get('/conflicts', signal), (list) => place.append(conflictList(list, changed)));
+  inParts(place, '/conflicts', { limit: PART_CONFLICTS, signal }, (list) => conflictList(list, changed));
 }
 
-function showRisks(place, signal) {
-  load(place, () => get('/files/at_risk', signal), (found) => {
+function showRisks(place, count, signal) {
+  if (count === 0) return replace(place);
+  inParts(place, '/files/at_risk', { limit: PART_RISKS, signal }, (found) => {
     // Those have a list of their own.
-    found.entries = found.entries.filter((entry) => entry.state !== 'conflict');
-    if (found.entries.length === 0) return;
-    place.append(h('section', { class: 'panel' }, h('h2', {}, t.health.atRisk), h('ul', { class: 'risks' }, found.entries.slice(0, 50).map((entry) =>
-      h('li', {}, h('a', { href: `#/drive${entry.path.slice(0, entry.path.lastIndexOf('/'))}` }, `${entry.folder === '/' ? '' : entry.folder}/${entry.name}`.replace(/^\//, '')), badge(entry)))),
-    !found.complete || found.entries.length > 50 ? h('p', { class: 'hint' }, t.health.atRiskMore) : null));
+    const entries = found.filter((entry) => entry.state !== 'conflict');
+    if (entries.length === 0) return null;
+    return h('section', { class: 'panel' }, h('h2', {}, t.health.atRisk), h('ul', { class: 'risks' }, entries.map((entry) =>
+      h('li', {}, h('a', { href: `#/drive${entry.path.slice(0, entry.path.lastIndexOf('/'))}` }, `${entry.folder === '/' ? '' : entry.folder}/${entry.name}`.replace(/^\//, '')), badge(entry)))));
   });
 }
 

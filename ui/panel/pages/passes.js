@@ -22,10 +22,10 @@ export function passesOf({ scrub: pass, damaged_chunks: damaged, healed_chunks: 
     fact(t.health.passUnderWay, now), fact(t.health.passState, t.health.damagedAndHealed(damaged, healed))), earlier(pass.passes)];
 }
 
-// The last one alone is told above.
+// The last one alone is told above, unless a person started it.
 function earlier(passes) {
-  if (passes.length < 2) return null;
-  return [h('h3', {}, t.health.passHistory), facts(t.health.passHistory, t.health.passColumns, passes.map((pass) => [moment(pass.ended), size(pass.bytes), found(pass.bad_chunks)]), 'pass-history')];
+  if (passes.length < 2 && !passes.some((pass) => pass.by_hand)) return null;
+  return [h('h3', {}, t.health.passHistory), facts(t.health.passHistory, t.health.passColumns, passes.map((pass) => [moment(pass.ended), t.health.passHow(pass.by_hand), size(pass.bytes), found(pass.bad_chunks)]), 'pass-history')];
 }
 
 // What the other computers say of their own reading; one that says nothing runs an older release, or was not here since the start.

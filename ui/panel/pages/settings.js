@@ -1,6 +1,6 @@
 // This drive and this computer: keys, browsers, every setting, about.
 
-import { bus, del, get, post } from '../api.js';
+import { bus, del, get, getAll, post } from '../api.js';
 import { button, h, replace } from '../dom.js';
 import { ago, size } from '../format.js';
 import { complain, confirm, copyText, dialog, load, toast } from '../parts/feedback.js';
@@ -72,7 +72,7 @@ function showText(name, version) {
 }
 
 function showSessions(place) {
-  load(place, () => get('/sessions'), (list) => place.append(h('h2', {}, t.settings.sessions), h('ul', { class: 'versions' }, list.map((session) =>
+  load(place, () => getAll('/sessions'), (list) => place.append(h('h2', {}, t.settings.sessions), h('ul', { class: 'versions' }, list.map((session) =>
     h('li', {}, h('div', {}, h('strong', {}, browserName(session.browser)), session.current ? h('span', { class: 'tag' }, t.settings.sessionThis) : null, session.scope === 'admin' ? null : h('span', { class: 'tag' }, t.tokens.scopes[session.scope]), h('div', { class: 'hint' }, t.settings.sessionUsed(ago(session.used) ?? t.justNow))),
       button(t.settings.signOut, { onclick: () => signOut(session, place) })))),
   h('p', { class: 'hint' }, t.settings.sessionsMore), h('div', { class: 'command' }, h('code', {}, t.signIn.command), button(t.copy, { icon: 'copy', onclick: () => copyText(t.signIn.command).catch(complain) }))));

@@ -1,13 +1,13 @@
 // Tokens for other programs: what each may, and the end of it.
 
-import { del, get, post } from '../api.js';
+import { del, getAll, post } from '../api.js';
 import { button, h, replace } from '../dom.js';
 import { ago, moment } from '../format.js';
 import { complain, confirm, copyText, dialog, load } from '../parts/feedback.js';
 import { t } from '../strings.js';
 
 export function showTokens(place) {
-  load(place, () => get('/tokens'), (list) => place.append(h('h2', {}, t.tokens.title), h('p', { class: 'hint' }, t.tokens.lead),
+  load(place, () => getAll('/tokens'), (list) => place.append(h('h2', {}, t.tokens.title), h('p', { class: 'hint' }, t.tokens.lead),
     h('ul', { class: 'versions' }, list.map((token) => h('li', {},
       h('div', {}, h('strong', {}, token.name), h('span', { class: 'tag' }, t.tokens.scopes[token.scope]),
         h('div', { class: 'hint' }, `${t.tokens.made(moment(token.created))}, ${token.used ? t.settings.sessionUsed(ago(token.used) ?? t.justNow) : t.tokens.unused}`)),

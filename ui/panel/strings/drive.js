@@ -62,6 +62,8 @@ export const drive = {
     safeHint: 'On enough computers: it survives the loss of any of them.',
     on_its_wayHint: 'Being stored, or copied to other computers right now.',
     only_hereHint: 'This computer alone has it. Pair another one, or connect it.',
+    copies: (copies, wanted) => `, found on ${number(copies)} of ${plural(wanted, 'computer', 'computers')}`,
+    fewerHint: (copies, wanted) => `Found on ${number(copies)} of ${plural(wanted, 'computer', 'computers')}: one that is away cannot be asked, or a copy is still being made.`,
     conflictHint: 'Changed in two places at once. Both are kept; choose which one opens.',
   },
   uploads: {

@@ -23,6 +23,32 @@ pub struct Entry {
     pub partial: bool,
 }
 
+/// On how many computers some files are: the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CopiesRequest {
+    /// `path` of 1 to 64 entries.
+    pub paths: Vec<String>,
+}
+
+/// On how many computers some files are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Copies {
+    /// So many copies make a file safe, with the computers that the drive has now.
+    pub wanted: u64,
+    /// The files that were counted, in the order in which they were asked for: those that are left out are to be asked for again, or are
+    /// no files.
+    pub files: Vec<FileCopies>,
+}
+
+/// One file of [`Copies`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileCopies {
+    /// As it was asked for.
+    pub path: String,
+    /// Every part of it is on so many computers at least, as those say that could be asked now.
+    pub copies: u64,
+}
+
 /// A part of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Folder {

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
+use super::paging::{PAGE, Part};
 use super::uploads::{self, Checksum};
 use super::{content, query, tokens};
 
@@ -21,6 +22,10 @@ pub fn read_request_for_fuzzing(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for name in ["path", "limit", "a"] {
         let _ = (query::value(Some(text), name).is_ok(), query::number(Some(text), name).is_ok());
+    }
+    if let Ok(part) = Part::of(Some(text), PAGE) {
+        assert!((1..=5000).contains(&part.limit()));
+        let _ = (part.after_bytes().is_ok(), part.after_number().is_ok());
     }
     if let Ok(value) = HeaderValue::from_str(text) {
         let mut headers = HeaderMap::new();

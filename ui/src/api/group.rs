@@ -7,6 +7,15 @@ use crate::answers::{
 
 use super::host::Refusal;
 
+/// On how many computers some files are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyCounts {
+    /// So many copies make a file safe.
+    pub wanted: u64,
+    /// The files that were counted, by their place in the question.
+    pub counted: Vec<(usize, u64)>,
+}
+
 /// The other computers of the drive, as the API sees them. Every call may block for a moment: it is made off the async threads.
 pub trait Group: Send + Sync {
     /// Every other device of the drive.
@@ -89,6 +98,12 @@ pub trait Group: Send + Sync {
 
     /// Waits a while; an answer that is neither done nor says why means: ask again.
     fn wait(&self, until: WaitFor, path: Option<&[u8]>) -> Waited;
+
+    /// On how many computers these files are, as far as could be counted in a moment: the first always, if it is a file.
+    ///
+    /// # Errors
+    /// [`Refusal`]: this computer sees no files, or its disk fails.
+    fn copies(&self, paths: &[Vec<u8>]) -> Result<CopyCounts, Refusal>;
 
     /// Who holds the content of a file, as far as those who are reachable say.
     ///

@@ -92,6 +92,9 @@ pub trait Host: Send + Sync + 'static {
     /// What the daemon itself finds worth telling; the drive's findings are added to it.
     fn examine(&self) -> Vec<Finding>;
 
+    /// Takes note that a scrub which a person started read everything.
+    fn scrubbed_by_hand(&self, bytes: u64, bad_chunks: u64);
+
     /// Fills a buffer with bytes that nobody can guess.
     fn random(&self, bytes: &mut [u8]);
 

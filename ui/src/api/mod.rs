@@ -17,6 +17,7 @@ mod guard;
 mod host;
 mod open_file;
 mod openapi;
+mod paging;
 mod panel;
 mod problem;
 mod query;
@@ -32,7 +33,7 @@ mod uploads;
 mod work;
 
 pub use fuzzing::read_request_for_fuzzing;
-pub use group::Group;
+pub use group::{CopyCounts, Group};
 pub use guard::{ApiToken, TOKEN_CHARS};
 pub use host::{Facts, Host, Refusal, Room, Stored};
 pub(crate) use query::encode as encode_query;

@@ -50,6 +50,7 @@ use crate::answers::TreeChanged;
         routes::entries::one,
         routes::entries::search,
         routes::entries::at_risk,
+        routes::entries::copies,
         routes::entries::make_folder,
         routes::entries::relocate,
         routes::entries::copy,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use vfs::{Drive, PeopleError, ScrubReport};
 
+use super::host::Host;
 use crate::answers::Scrub;
 
 /// The one scrub that runs, or the last that ran.
@@ -35,7 +36,12 @@ impl ScrubJob {
     ///
     /// # Errors
     /// No thread could be started.
-    pub(super) fn start(self: &Arc<Self>, drive: Arc<Drive>, rate: Option<u64>) -> std::io::Result<Scrub> {
+    pub(super) fn start(
+        self: &Arc<Self>,
+        host: &Arc<dyn Host>,
+        drive: Arc<Drive>,
+        rate: Option<u64>,
+    ) -> std::io::Result<Scrub> {
         {
             let mut scrub = self.locked();
             if scrub.state == "running" {
@@ -44,8 +50,9 @@ impl ScrubJob {
             *scrub = Scrub { state: "running".into(), ..Scrub::default() };
             self.stop.store(false, Ordering::Relaxed);
         }
-        let job = Arc::clone(self);
-        let started = std::thread::Builder::new().name("scrub".into()).spawn(move || job.run(&drive, rate));
+        let (job, host) = (Arc::clone(self), Arc::clone(host));
+        let started =
+            std::thread::Builder::new().name("scrub".into()).spawn(move || job.run(&*host, &drive, rate));
         if let Err(error) = started {
             self.locked().state = "failed".into();
             return Err(error);
@@ -53,13 +60,19 @@ impl ScrubJob {
         Ok(self.state())
     }
 
-    fn run(&self, drive: &Drive, rate: Option<u64>) {
+    fn run(&self, host: &dyn Host, drive: &Drive, rate: Option<u64>) {
         let result = drive.scrub(rate, &mut |progress| {
             let mut scrub = self.locked();
             scrub.bytes = progress.done_bytes;
             scrub.total_bytes = progress.total_bytes;
             !self.stop.load(Ordering::Relaxed)
         });
+        if let Ok(report) = &result
+            && !report.stopped
+        {
+            // Before it is done: whoever sees that sees it in the history too.
+            host.scrubbed_by_hand(report.bytes, report.bad_chunks);
+        }
         let mut scrub = self.locked();
         let total_bytes = scrub.total_bytes;
         *scrub = ended(result, total_bytes);

@@ -151,12 +151,10 @@ impl Sessions {
         book.sessions.len() < before
     }
 
-    /// All sessions, the one used last first.
+    /// All sessions.
     pub(super) fn list(&self, current: Option<u64>) -> Vec<Session> {
         let book = self.current(Instant::now());
-        let mut open: Vec<&Open> = book.sessions.iter().collect();
-        open.sort_by_key(|open| std::cmp::Reverse(open.used.0));
-        let told = open.into_iter().map(|open| Session {
+        let told = book.sessions.iter().map(|open| Session {
             id: open.id,
             browser: open.browser.clone(),
             opened: moment::system_text(open.opened.1),

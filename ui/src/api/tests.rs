@@ -31,6 +31,8 @@ struct TestHost {
     stopped: AtomicBool,
     /// The panel asks for the passphrase.
     asks: AtomicBool,
+    /// Bytes and damaged chunks of what a person had read.
+    scrubbed: std::sync::Mutex<Option<(u64, u64)>>,
 }
 
 impl Host for TestHost {
@@ -128,6 +130,10 @@ impl Host for TestHost {
 
     fn examine(&self) -> Vec<Finding> {
         vec![Finding::fine("the test looks")]
+    }
+
+    fn scrubbed_by_hand(&self, bytes: u64, bad_chunks: u64) {
+        *self.scrubbed.lock().unwrap() = Some((bytes, bad_chunks));
     }
 
     fn random(&self, bytes: &mut [u8]) {
@@ -235,6 +241,11 @@ impl Group for Alone {
         }
     }
 
+    fn copies(&self, paths: &[Vec<u8>]) -> Result<CopyCounts, Refusal> {
+        let counted = (0..paths.len()).filter(|at| paths[*at] != b"/none").map(|at| (at, 1)).collect();
+        Ok(CopyCounts { wanted: 2, counted })
+    }
+
     fn holders(&self, _path: &[u8]) -> Result<Vec<Holding>, Refusal> {
         Ok(vec![Holding { device: "DEVICE".into(), chunks: 1 }])
     }
@@ -309,6 +320,7 @@ impl Served {
             drive: drive(),
             stopped: AtomicBool::new(false),
             asks: AtomicBool::new(false),
+            scrubbed: std::sync::Mutex::default(),
         });
         let (stop, told) = watch::channel(false);
         let sessions = Arc::new(Sessions::new(random));
@@ -461,17 +473,19 @@ fn status_names_what_scripts_rely_on() {
     }
     assert_eq!((&workspace["files"], &workspace["bytes"]), (&json!(1), &json!(8)));
     let (_, devices) = served.get("/devices");
+    let devices = &devices["entries"];
     assert_eq!(devices[0]["device"], told["device"]);
     assert_eq!((&devices[0]["name"], &devices[0]["this"]), (&json!("box"), &json!(true)));
     let (_, log) = served.get("/log?limit=1000");
+    let log = &log["entries"];
     assert!(log.as_array().unwrap().iter().all(|line| line["time"].as_str().unwrap().ends_with('Z')));
     assert_eq!(served.get("/log?limit=100000").0, 400);
     let lines = log.as_array().unwrap();
     let (newest, older) = lines.split_first().unwrap();
     assert!(!older.is_empty(), "{log}");
-    let (_, rest) = served.get(&format!("/log?limit=1000&before={}", newest["id"].as_str().unwrap()));
-    assert_eq!(rest, json!(older), "it goes on where the first part ended");
-    assert_eq!(served.get("/log?before=yesterday").0, 409);
+    let (_, rest) = served.get(&format!("/log?limit=1000&after={}", newest["id"].as_str().unwrap()));
+    assert_eq!(rest, json!({ "entries": older, "next": null }), "it goes on where the first part ended");
+    assert_eq!(served.get("/log?after=yesterday").0, 400);
 }
 
 #[test]
@@ -481,7 +495,7 @@ fn an_earlier_version_comes_back() {
     write(&served.host.drive, b"a b\xff", b"second one");
     let (status, versions) = served.get("/history?path=a%20b%FF");
     assert_eq!(status, 200, "{versions}");
-    let versions = versions.as_array().unwrap();
+    let versions = versions["entries"].as_array().unwrap();
     assert_eq!(versions.len(), 2);
     assert_eq!((&versions[0]["size"], &versions[0]["current"]), (&json!(10), &json!(true)));
     assert_eq!(versions[0]["conflict"], json!(false));
@@ -516,6 +530,8 @@ fn the_drive_is_looked_after() {
         }
     };
     assert_eq!((&ended["state"], &ended["bad_chunks"]), (&json!("done"), &json!(0)), "{ended}");
+    let noted = *served.host.scrubbed.lock().unwrap();
+    assert_eq!(noted, Some((ended["bytes"].as_u64().unwrap(), 0)), "a person's own is remembered");
     assert_eq!(served.ask("DELETE", "/scrub", &Value::Null).0, 200);
     let (_, findings) = served.get("/doctor");
     assert_eq!(findings[0]["what"], json!("the test looks"));

@@ -12,7 +12,7 @@ use ureq::{Agent, Body, SendBody};
 
 use super::computer::Computer;
 use super::failure::Failure;
-use crate::answers::Problem;
+use crate::answers::{Page, Problem};
 use crate::api::{API_PREFIX, ApiToken};
 
 /// File in the data folder with the address the daemon listens on.
@@ -23,6 +23,8 @@ pub const TOKEN_FILE: &str = "api.token";
 const MAX_FILE_BYTES: u64 = 1024;
 /// Bytes of an answer at most.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
+/// Entries of a list in one answer: what every list tells at once.
+const PART_ENTRIES: usize = 1000;
 /// How long a daemon that is starting may take until it listens.
 const START_WAIT: Duration = Duration::from_secs(10);
 /// Between two looks.
@@ -59,6 +61,26 @@ impl Connection {
 
     pub(super) fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, Failure> {
         self.ask(Method::GET, route, SendBody::none())
+    }
+
+    /// The first `most` entries of a list that is told in parts.
+    pub(super) fn list<T: DeserializeOwned>(&self, route: &str, most: usize) -> Result<Vec<T>, Failure> {
+        let mark = if route.contains('?') { '&' } else { '?' };
+        let (mut all, mut after) = (Vec::new(), None::<String>);
+        while all.len() < most {
+            let limit = (most - all.len()).min(PART_ENTRIES);
+            let place = after.as_ref().map(|place| format!("&after={place}")).unwrap_or_default();
+            let part: Page<T> = self.get(&format!("{route}{mark}limit={limit}{place}"))?;
+            all.extend(part.entries);
+            if part.next.is_none() {
+                break;
+            }
+            if part.next == after {
+                return Err(strange("a list does not go on"));
+            }
+            after = part.next;
+        }
+        Ok(all)
     }
 
     pub(super) fn delete<T: DeserializeOwned>(&self, route: &str) -> Result<T, Failure> {

@@ -1,8 +1,8 @@
 //! What a path held, as far back as it is kept.
 
-use ledger::DeletedEntry;
+use ledger::{DeletedEntry, VersionId};
 
-use super::version_text::to_text;
+use super::version_text::{from_text, to_text};
 use super::{PeopleError, VersionInfo, shown, told};
 use crate::core::Core;
 use crate::{Drive, Error, Ino, Kind};
@@ -18,21 +18,39 @@ impl Drive {
     /// # Errors
     /// The path never was, or is no longer kept.
     pub fn history(&self, path: &[u8]) -> Result<Vec<VersionInfo>, PeopleError> {
+        Ok(self.history_before(path, None, usize::MAX)?.0)
+    }
+
+    /// At most `limit` of these, those made before the version of this id; and whether there are more.
+    ///
+    /// # Errors
+    /// As [`Drive::history`], or `before` is no id of a version.
+    pub fn history_before(
+        &self,
+        path: &[u8],
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<VersionInfo>, bool), PeopleError> {
+        let no_version = |text| PeopleError(format!("«{text}» is no version: take the id of one"));
+        let before = before.map(|text| from_text(text).ok_or_else(|| no_version(text))).transpose()?;
+        let wrong = |error| told("the history cannot be read", error);
         let core = &self.core;
+        // One more, to know whether there are more.
+        let most = limit.saturating_add(1);
         let mut versions = Vec::new();
-        if let Ok(ino) = self.resolve(path) {
-            core.versions_of(ino, false, &mut versions)
-                .map_err(|error| told("the history cannot be read", error))?;
+        let known = self.resolve(path).ok();
+        let gone = self.deleted_at(path)?;
+        let each = known.map(|ino| (ino, false)).into_iter().chain(gone.iter().map(|gone| (gone.ino, true)));
+        for (ino, deleted) in each {
+            core.versions_of(ino, deleted, (before, most), &mut versions).map_err(wrong)?;
+            versions.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+            versions.truncate(most);
         }
-        for gone in self.deleted_at(path)? {
-            core.versions_of(gone.ino, true, &mut versions)
-                .map_err(|error| told("the history cannot be read", error))?;
-        }
-        if versions.is_empty() && self.resolve(path).is_err() {
+        if versions.is_empty() && known.is_none() && before.is_none() {
             return Err(PeopleError(format!("{} is not in the drive and not in its history", shown(path))));
         }
-        versions.sort_by(|one, other| other.time.cmp(&one.time).then_with(|| other.id.cmp(&one.id)));
-        Ok(versions)
+        let more = versions.len() > limit;
+        Ok((versions.into_iter().take(limit).map(|(_, version)| version).collect(), more))
     }
 
     /// Deleted entries of this name, latest first.
@@ -82,11 +100,18 @@ impl Core {
         Ok(found)
     }
 
-    fn versions_of(&self, ino: Ino, deleted: bool, into: &mut Vec<VersionInfo>) -> Result<(), Error> {
+    fn versions_of(
+        &self,
+        ino: Ino,
+        deleted: bool,
+        (before, most): (Option<VersionId>, usize),
+        into: &mut Vec<(VersionId, VersionInfo)>,
+    ) -> Result<(), Error> {
         let ledger = self.ledger.read();
-        let versions = ledger.versions(ino).map_err(|error| self.ledger_error(&error))?;
+        let versions =
+            ledger.versions_before(ino, before, most).map_err(|error| self.ledger_error(&error))?;
         for version in versions {
-            into.push(VersionInfo {
+            let info = VersionInfo {
                 id: to_text(version.id),
                 time: version.time,
                 size: version.size,
@@ -94,7 +119,8 @@ impl Core {
                 current: version.current && !deleted,
                 conflict: version.conflict,
                 deleted,
-            });
+            };
+            into.push((version.id, info));
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::core::wall_time;
 
 impl Drive {
     /// At most `limit` edits, newest first: the latest, or those before the line of this id. A drive that turned read-only says so
-    /// before the latest.
+    /// before the latest, in a line more.
     ///
     /// # Errors
     /// The log cannot be read, or `before` is no id of a line.
@@ -51,7 +51,6 @@ impl Drive {
             })
             .collect();
         said.extend(edits?);
-        said.truncate(limit);
         Ok(said)
     }
 }

@@ -17,6 +17,8 @@ pub use answers::{
 };
 
 pub use look_over::DoctorProgress;
+pub use version_text::is_version_id;
+pub use whereabouts::CopyFacts;
 
 use crate::Error;
 

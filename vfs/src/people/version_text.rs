@@ -12,6 +12,12 @@ pub(crate) fn to_text(version: VersionId) -> String {
     format!("{:016x}-{:016x}", version.0.clock, version.0.device.0)
 }
 
+/// Whether this is the text form of one, of whatever file: those of lines of the log are the same.
+#[must_use]
+pub fn is_version_id(text: &str) -> bool {
+    from_text(text).is_some()
+}
+
 /// Reads the text form.
 pub(crate) fn from_text(text: &str) -> Option<VersionId> {
     let (clock, device) = text.trim().split_once('-')?;

@@ -14,20 +14,28 @@ pub struct ConflictInfo {
     pub versions: Vec<VersionInfo>,
 }
 
-/// Conflicts shown at most.
-const CONFLICTS_SHOWN_MAX: usize = 10_000;
+/// A part of all files in conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictPage {
+    /// Files, in an order that stays while conflicts come and go.
+    pub conflicts: Vec<ConflictInfo>,
+    /// Where to go on; none at the end.
+    pub next: Option<u64>,
+}
 
 impl Drive {
-    /// Files that were changed on two devices at once, and their versions.
+    /// At most `limit` files that were changed on two devices at once behind `after` (0 to begin), and their versions.
     ///
     /// # Errors
     /// The tree cannot be read.
-    pub fn conflicts(&self) -> Result<Vec<ConflictInfo>, PeopleError> {
+    pub fn conflicts(&self, after: u64, limit: usize) -> Result<ConflictPage, PeopleError> {
         let core = &self.core;
         let ledger = core.ledger.read();
         let wrong = |error| told("the conflicts cannot be read", core.ledger_error(&error));
         let mut found = Vec::new();
-        for conflict in ledger.conflicts(0, CONFLICTS_SHOWN_MAX).map_err(wrong)? {
+        let contested = ledger.conflicts(after, limit).map_err(wrong)?;
+        let next = contested.last().filter(|_| contested.len() >= limit).map(|last| last.ino);
+        for conflict in contested {
             let Some(path) = ledger.path(conflict.ino).map_err(wrong)? else { continue };
             let versions = conflict.versions.into_iter().map(|version| VersionInfo {
                 id: to_text(version.id),
@@ -40,7 +48,7 @@ impl Drive {
             });
             found.push(ConflictInfo { path, versions: versions.collect() });
         }
-        Ok(found)
+        Ok(ConflictPage { conflicts: found, next })
     }
 
     /// Ends the conflict of the file at `path`: the version `keep` opens from now on; the others stay in the history.

@@ -19,7 +19,7 @@ use std::collections::HashSet;
 
 use ledger::{AcceptedAll, Changed, Frontier, HeldReason, Ledger, LedgerError, Now, RefusedReason};
 
-pub use self::conflicts::ConflictInfo;
+pub use self::conflicts::{ConflictInfo, ConflictPage};
 pub(crate) use self::in_use::Elsewhere;
 pub use self::members::HeldAndRefused;
 use crate::core::{Core, now};

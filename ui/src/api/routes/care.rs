@@ -48,7 +48,7 @@ pub(in crate::api) async fn start_scrub(
 ) -> Result<(StatusCode, Json<Scrub>), ApiError> {
     let rate = parsed(body)?.rate.filter(|rate| *rate > 0);
     let failed = |error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot start ({error})"));
-    let started = api.scrub.start(api.drive()?, rate).map_err(failed)?;
+    let started = api.scrub.start(&api.host, api.drive()?, rate).map_err(failed)?;
     Ok((StatusCode::ACCEPTED, Json(started)))
 }
 

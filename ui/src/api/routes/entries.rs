@@ -6,40 +6,38 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{RawQuery, State};
 
-use data_encoding::HEXLOWER;
 use vfs::{Filter, Kind, Wanted};
 
 use super::parsed;
-use crate::answers::{Count, Deleted, Done, Entry, Folder, Found, FoundEntry, Problem, Undelete};
+use crate::answers::{
+    Copies, CopiesRequest, Count, Deleted, Done, Entry, FileCopies, Folder, Found, FoundEntry, Problem,
+    Undelete,
+};
 use crate::api::entry::{Company, entry};
+use crate::api::paging::{PAGE, Part, PartQuery, Sizes, place_text};
 use crate::api::problem::ApiError;
 use crate::api::query;
 use crate::api::work::{Answer, Api};
 use crate::moment;
 
-/// Entries of a folder in one answer when nobody says how many.
-const PAGE_ENTRIES: u64 = 1000;
-/// Entries of a folder in one answer at most.
-const MAX_PAGE_ENTRIES: u64 = 5000;
-/// Names that a search finds at most.
-const MAX_FOUND: u64 = 200;
+/// Names that a search finds in one part.
+const FOUND: Sizes = Sizes { usual: 200, most: 200 };
+/// Files whose copies are counted in one answer at most: what a page shows at once.
+const MAX_COUNTED: usize = 64;
 /// How long a search looks around: somebody is typing.
 const SEARCH_PATIENCE: Duration = Duration::from_millis(500);
 
 #[utoipa::path(get,
     path = "/files",
     tag = "files",
-    params(("path" = Option<String>, Query, description = "Path in the drive, percent-encoded; the root if it is left out"), ("after" = Option<String>, Query, description = "`next` of the part before"), ("limit" = Option<String>, Query, description = "Entries at most: 1 to 5000, 1000 if it is left out")),
+    params(("path" = Option<String>, Query, description = "Path in the drive, percent-encoded; the root if it is left out"), PartQuery),
     responses((status = 200, description = "Done", body = Folder), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn list(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Folder> {
     let path = query::value(asked.as_deref(), "path")?.unwrap_or_default();
-    let after = query::number(asked.as_deref(), "after")?.unwrap_or(0);
-    let limit = query::number(asked.as_deref(), "limit")?.unwrap_or(PAGE_ENTRIES);
-    if limit == 0 || limit > MAX_PAGE_ENTRIES {
-        return Err(ApiError::bad(format!("a folder is told in parts of 1 to {MAX_PAGE_ENTRIES} entries")));
-    }
+    let part = Part::of(asked.as_deref(), PAGE)?;
+    let after = part.after_number()?;
     api.run(move |api| {
-        let page = api.drive()?.list_folder(&path, after, usize::try_from(limit).unwrap_or(usize::MAX))?;
+        let page = api.drive()?.list_folder(&path, after, part.limit())?;
         let company = Company::of(&api.host.group().peers());
         Ok(Folder {
             path: String::from_utf8_lossy(&path).into_owned(),
@@ -69,16 +67,15 @@ pub(in crate::api) async fn one(State(api): State<Api>, RawQuery(asked): RawQuer
 #[utoipa::path(get,
     path = "/search",
     tag = "files",
-    params(("words" = Option<String>, Query, description = "All of them are in the names found"), ("under" = Option<String>, Query, description = "Folder to look in"), ("limit" = Option<String>, Query, description = "Names at most: 1 to 200"), ("after" = Option<String>, Query, description = "`next` of the part before"), ("kind" = Option<String>, Query, description = "`file`, `folder` or `symlink`"), ("min" = Option<u64>, Query, description = "Bytes at least"), ("max" = Option<u64>, Query, description = "Bytes at most"), ("since" = Option<String>, Query, description = "Changed then or later, RFC 3339"), ("until" = Option<String>, Query, description = "Changed then or before")),
+    params(("words" = Option<String>, Query, description = "All of them are in the names found"), ("under" = Option<String>, Query, description = "Folder to look in"), PartQuery, ("kind" = Option<String>, Query, description = "`file`, `folder` or `symlink`"), ("min" = Option<u64>, Query, description = "Bytes at least"), ("max" = Option<u64>, Query, description = "Bytes at most"), ("since" = Option<String>, Query, description = "Changed then or later, RFC 3339"), ("until" = Option<String>, Query, description = "Changed then or before")),
     responses((status = 200, description = "Done", body = Found), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn search(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Found> {
     let asked = asked.as_deref();
     let words = query::text(asked, "words")?.unwrap_or_default();
     let filter = filter(asked)?;
     let under = query::value(asked, "under")?.unwrap_or_default();
-    let limit = query::number(asked, "limit")?.unwrap_or(MAX_FOUND);
-    let after = query::text(asked, "after")?.map(|text| place(&text)).transpose()?;
-    api.run(move |api| find(api, Wanted::Words(&words, filter), (&under, after.as_deref()), limit)).await
+    let part = Part::of(asked, FOUND)?;
+    api.run(move |api| find(api, Wanted::Words(&words, filter), &under, &part)).await
 }
 
 fn filter(asked: Option<&str>) -> Result<Filter, ApiError> {
@@ -101,28 +98,20 @@ fn filter(asked: Option<&str>) -> Result<Filter, ApiError> {
     })
 }
 
-/// A place to go on at, out of its text.
-fn place(text: &str) -> Result<Vec<u8>, ApiError> {
-    let wrong = |_| ApiError::bad("\"after\" is what `next` said before, and this is something else");
-    HEXLOWER.decode(text.as_bytes()).map_err(wrong)
-}
-
 /// Files that are not safe, by name.
 #[utoipa::path(get,
     path = "/files/at_risk",
     tag = "files",
+    params(PartQuery),
     responses((status = 200, description = "Done", body = Found), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::api) async fn at_risk(State(api): State<Api>) -> Answer<Found> {
-    api.run(move |api| find(api, Wanted::NotSafe, (b"", None), MAX_FOUND)).await
+pub(in crate::api) async fn at_risk(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Found> {
+    let part = Part::of(asked.as_deref(), FOUND)?;
+    api.run(move |api| find(api, Wanted::NotSafe, b"", &part)).await
 }
 
-fn find(
-    api: &Api,
-    wanted: Wanted<'_>,
-    (under, after): (&[u8], Option<&[u8]>),
-    limit: u64,
-) -> Result<Found, ApiError> {
-    let limit = usize::try_from(limit.clamp(1, MAX_FOUND)).unwrap_or(usize::MAX);
+fn find(api: &Api, wanted: Wanted<'_>, under: &[u8], part: &Part) -> Result<Found, ApiError> {
+    let after = part.after_bytes()?;
+    let (after, limit) = (after.as_deref(), part.limit());
     let asked = vfs::Search { wanted, under, after, limit, patience: SEARCH_PATIENCE };
     let found = api.drive()?.search(&asked)?;
     let company = Company::of(&api.host.group().peers());
@@ -133,8 +122,35 @@ fn find(
     Ok(Found {
         entries: entries.collect(),
         complete: found.next.is_none(),
-        next: found.next.map(|next| HEXLOWER.encode(&next)),
+        next: found.next.map(|next| place_text(&next)),
     })
+}
+
+/// On how many computers these files are. It is asked of the other computers, for the files that somebody looks at: no list of who holds
+/// what is kept, and counting for each entry of a folder would make its first rows wait for them.
+#[utoipa::path(post,
+    path = "/files/copies",
+    tag = "files",
+    request_body = CopiesRequest,
+    responses((status = 200, description = "Done", body = Copies), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn copies(
+    State(api): State<Api>,
+    body: Result<Json<CopiesRequest>, JsonRejection>,
+) -> Answer<Copies> {
+    let asked = parsed(body)?.paths;
+    if asked.is_empty() || asked.len() > MAX_COUNTED {
+        return Err(ApiError::bad(format!("name 1 to {MAX_COUNTED} paths")));
+    }
+    let wrong = || ApiError::bad("each path is one of an entry, percent-encoded");
+    let paths: Option<Vec<Vec<u8>>> = asked.iter().map(|path| query::decoded(path)).collect();
+    let paths = paths.ok_or_else(wrong)?;
+    api.wait(move |api| {
+        let told = api.host.group().copies(&paths)?;
+        let files = told.counted.into_iter();
+        let files = files.map(|(at, copies)| FileCopies { path: asked[at].clone(), copies });
+        Ok(Copies { wanted: told.wanted, files: files.collect() })
+    })
+    .await
 }
 
 #[utoipa::path(post,

@@ -133,6 +133,7 @@ fn looks(guard: &Arc<Guard>) -> Router<Api> {
         .route("/files", get(entries::list))
         .route("/files/entry", get(entries::one))
         .route("/files/at_risk", get(entries::at_risk))
+        .route("/files/copies", post(entries::copies))
         .route("/search", get(entries::search))
         .route("/openapi.json", get(super::openapi::document))
         .route("/storage", get(panel::storage))

@@ -10,8 +10,9 @@ use axum::{Extension, Json};
 use zeroize::Zeroizing;
 
 use super::parsed;
-use crate::answers::{Done, PanelLink, Problem, Scope, Session, SignIn};
+use crate::answers::{Done, Page, PanelLink, Problem, Scope, Session, SignIn};
 use crate::api::guard::{Caller, Guard};
+use crate::api::paging::{PAGE, Part, PartQuery};
 use crate::api::problem::ApiError;
 use crate::api::query;
 use crate::api::rates::Client;
@@ -60,12 +61,16 @@ pub(in crate::api) async fn sign_in(
 #[utoipa::path(get,
     path = "/sessions",
     tag = "sessions",
-    responses((status = 200, description = "Done", body = Vec<Session>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+    params(PartQuery),
+    responses((status = 200, description = "Done", body = Page<Session>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn list(
     State(guard): State<Arc<Guard>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<Session>>, ApiError> {
-    Ok(Json(sessions(&guard)?.list(caller.session())))
+    RawQuery(asked): RawQuery,
+) -> Result<Json<Page<Session>>, ApiError> {
+    // Who came last first. Not by when they were used: that changes between two parts.
+    let place = |session: &Session| (!session.id).to_be_bytes().to_vec();
+    Part::of(asked.as_deref(), PAGE)?.of_all(sessions(&guard)?.list(caller.session()), place).map(Json)
 }
 
 /// Signs the session `id=` out, or the one that asks.

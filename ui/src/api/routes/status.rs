@@ -6,22 +6,21 @@ use axum::extract::{RawQuery, State};
 use vfs::Health;
 
 use super::parsed;
+use super::versions::version_place;
 use crate::answers::{
     Device, DeviceChange, Done, IfLost, IfLostRequest, Invitation, InviteRequest, JoinRequest, Joined,
-    LogLine, Policy, Problem, Status, Workspace,
+    LogLine, Page, Policy, Problem, Status, Workspace,
 };
 use crate::api::host::Facts;
+use crate::api::paging::{PAGE, Part, PartQuery, Sizes};
 use crate::api::problem::ApiError;
-use crate::api::query;
 use crate::api::work::{Answer, Api};
 use crate::moment;
 
 /// Devices in one question for what would be lost with them, at most.
 const MAX_LOST_DEVICES: usize = 64;
-/// Lines of the log when nobody says how many.
-const LOG_LINES: u64 = 50;
-/// Lines of the log at most.
-const MAX_LOG_LINES: u64 = 10_000;
+/// Lines of the log in one part.
+const LOG_LINES: Sizes = Sizes { usual: 50, most: 10_000 };
 
 #[utoipa::path(get,
     path = "/status",
@@ -111,9 +110,19 @@ pub(in crate::api) async fn if_lost(
 #[utoipa::path(get,
     path = "/devices",
     tag = "devices",
-    responses((status = 200, description = "Done", body = Vec<Device>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::api) async fn devices(State(api): State<Api>) -> Answer<Vec<Device>> {
-    api.run(|api| Ok(api.host.group().devices())).await
+    params(PartQuery),
+    responses((status = 200, description = "Done", body = Page<Device>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn devices(
+    State(api): State<Api>,
+    RawQuery(asked): RawQuery,
+) -> Answer<Page<Device>> {
+    let part = Part::of(asked.as_deref(), PAGE)?;
+    // This one first, then by name. The roster, which is in memory, bounds them.
+    let place = |device: &Device| {
+        let [name, id] = [&device.name, &device.device].map(String::as_bytes);
+        [&[u8::from(!device.this)], name, &[0], id].concat()
+    };
+    api.run(move |api| part.of_all(api.host.group().devices(), place)).await
 }
 
 #[utoipa::path(post,
@@ -198,17 +207,16 @@ pub(in crate::api) async fn join(
 #[utoipa::path(get,
     path = "/log",
     tag = "drive",
-    params(("limit" = Option<String>, Query, description = "Lines at most, 50 if it is left out"), ("before" = Option<String>, Query, description = "`id` of a line: what was before it")),
-    responses((status = 200, description = "Done", body = Vec<LogLine>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::api) async fn log(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Vec<LogLine>> {
-    let limit = query::number(asked.as_deref(), "limit")?.unwrap_or(LOG_LINES);
-    if limit > MAX_LOG_LINES {
-        return Err(ApiError::bad(format!("the log is told in at most {MAX_LOG_LINES} lines")));
-    }
-    let before = query::text(asked.as_deref(), "before")?;
+    params(PartQuery),
+    responses((status = 200, description = "Done", body = Page<LogLine>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn log(State(api): State<Api>, RawQuery(asked): RawQuery) -> Answer<Page<LogLine>> {
+    let part = Part::of(asked.as_deref(), LOG_LINES)?;
+    let before = part.after(version_place)?;
     api.run(move |api| {
-        let lines = api.drive()?.log(usize::try_from(limit).unwrap_or(usize::MAX), before.as_deref())?;
-        Ok(lines.into_iter().map(line).collect())
+        let lines = api.drive()?.log(part.limit(), before.as_deref())?;
+        let edits = lines.iter().filter(|line| line.id.is_some()).count();
+        let next = lines.last().filter(|_| edits >= part.limit()).and_then(|last| last.id.clone());
+        Ok(Page { entries: lines.into_iter().map(line).collect(), next })
     })
     .await
 }

@@ -7,8 +7,9 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{RawQuery, State};
 
 use super::parsed;
-use crate::answers::{Done, NewToken, Problem, Token, TokenRequest};
+use crate::answers::{Done, NewToken, Page, Problem, Token, TokenRequest};
 use crate::api::guard::Guard;
+use crate::api::paging::{PAGE, Part, PartQuery};
 use crate::api::problem::ApiError;
 use crate::api::query;
 use crate::api::work::{Answer, Api};
@@ -16,11 +17,15 @@ use crate::api::work::{Answer, Api};
 #[utoipa::path(get,
     path = "/tokens",
     tag = "tokens",
-    responses((status = 200, description = "Done", body = Vec<Token>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+    params(PartQuery),
+    responses((status = 200, description = "Done", body = Page<Token>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn list(
     State((guard, _)): State<(Arc<Guard>, Api)>,
-) -> Result<Json<Vec<Token>>, ApiError> {
-    Ok(Json(guard.tokens.list()))
+    RawQuery(asked): RawQuery,
+) -> Answer<Page<Token>> {
+    // The oldest first.
+    let place = |token: &Token| token.id.to_be_bytes().to_vec();
+    Part::of(asked.as_deref(), PAGE)?.of_all(guard.tokens.list(), place).map(Json)
 }
 
 /// The token's text is told this once.

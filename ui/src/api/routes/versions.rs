@@ -5,7 +5,8 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{RawQuery, State};
 
 use super::parsed;
-use crate::answers::{Conflict, Done, Problem, Resolve, RestoreAt, Restored, Version, Whereabouts};
+use crate::answers::{Conflict, Done, Page, Problem, Resolve, RestoreAt, Restored, Version, Whereabouts};
+use crate::api::paging::{PAGE, Part, PartQuery};
 use crate::api::problem::ApiError;
 use crate::api::query;
 use crate::api::work::{Answer, Api};
@@ -14,14 +15,26 @@ use crate::moment;
 #[utoipa::path(get,
     path = "/history",
     tag = "versions",
-    params(("path" = String, Query, description = "Path in the drive, percent-encoded")),
-    responses((status = 200, description = "Done", body = Vec<Version>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+    params(("path" = String, Query, description = "Path in the drive, percent-encoded"), PartQuery),
+    responses((status = 200, description = "Done", body = Page<Version>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn history(
     State(api): State<Api>,
     RawQuery(asked): RawQuery,
-) -> Answer<Vec<Version>> {
+) -> Answer<Page<Version>> {
     let path = query::path(asked.as_deref(), "path")?;
-    api.run(move |api| Ok(api.drive()?.history(&path)?.into_iter().map(version).collect())).await
+    let part = Part::of(asked.as_deref(), PAGE)?;
+    let before = part.after(version_place)?;
+    api.run(move |api| {
+        let (versions, more) = api.drive()?.history_before(&path, before.as_deref(), part.limit())?;
+        let next = versions.last().filter(|_| more).map(|last| last.id.clone());
+        Ok(Page { entries: versions.into_iter().map(version).collect(), next })
+    })
+    .await
+}
+
+/// A place in what is told newest first: the id of a version, or of a line of the log.
+pub(super) fn version_place(text: &str) -> Option<String> {
+    vfs::is_version_id(text).then(|| text.to_string())
 }
 
 fn version(version: vfs::VersionInfo) -> Version {
@@ -64,15 +77,21 @@ pub(in crate::api) async fn restore(
 #[utoipa::path(get,
     path = "/conflicts",
     tag = "versions",
-    responses((status = 200, description = "Done", body = Vec<Conflict>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::api) async fn conflicts(State(api): State<Api>) -> Answer<Vec<Conflict>> {
-    api.run(|api| {
-        let found = api.drive()?.conflicts()?.into_iter();
-        let told = found.map(|conflict| Conflict {
+    params(PartQuery),
+    responses((status = 200, description = "Done", body = Page<Conflict>), (status = "default", description = "What, why, and what to do", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::api) async fn conflicts(
+    State(api): State<Api>,
+    RawQuery(asked): RawQuery,
+) -> Answer<Page<Conflict>> {
+    let part = Part::of(asked.as_deref(), PAGE)?;
+    let after = part.after_number()?;
+    api.run(move |api| {
+        let page = api.drive()?.conflicts(after, part.limit())?;
+        let told = page.conflicts.into_iter().map(|conflict| Conflict {
             path: String::from_utf8_lossy(&conflict.path).into_owned(),
             versions: conflict.versions.into_iter().map(version).collect(),
         });
-        Ok(told.collect())
+        Ok(Page { entries: told.collect(), next: page.next.map(|next| next.to_string()) })
     })
     .await
 }

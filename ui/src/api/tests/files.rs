@@ -64,6 +64,17 @@ fn a_folder_is_told_in_parts() {
 }
 
 #[test]
+fn copies_are_counted_of_as_many_files_as_a_page_shows() {
+    let served = Served::start();
+    let (status, told) = served.post("/files/copies", &json!({ "paths": ["/a%20b", "/none", "/c"] }));
+    let files = json!([{ "path": "/a%20b", "copies": 1 }, { "path": "/c", "copies": 1 }]);
+    assert_eq!((status, told), (200, json!({ "wanted": 2, "files": files })));
+    for wrong in [json!([]), json!(["/%zz"]), json!(vec!["/a"; 65])] {
+        assert_eq!(served.post("/files/copies", &json!({ "paths": wrong })).0, 400);
+    }
+}
+
+#[test]
 fn names_are_made_moved_copied_deleted_and_brought_back() {
     let served = Served::start();
     write(&served.host.drive, b"letter", b"dear all");
@@ -220,7 +231,7 @@ fn an_earlier_version_is_read_without_bringing_it_back() {
     write(&served.host.drive, b"a.txt", b"the first");
     write(&served.host.drive, b"a.txt", b"another one");
     let (_, versions) = served.get("/history?path=a.txt");
-    let old = versions[1]["id"].as_str().unwrap();
+    let old = versions["entries"][1]["id"].as_str().unwrap();
     let (status, head, body) = served.content(&format!("content?path=a.txt&version={old}"), &[]);
     assert_eq!((status, body.as_str()), (200, "the first"));
     let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();

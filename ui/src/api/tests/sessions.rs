@@ -43,6 +43,7 @@ fn a_link_opens_one_session_that_ends_when_it_is_signed_out() {
     assert_eq!(served.in_session("GET", "/status", &[&cookie]).0, 200);
     let (_, _, sessions) = served.in_session("GET", "/sessions", &[&cookie]);
     let sessions: Value = serde_json::from_str(&sessions).unwrap();
+    let sessions = &sessions["entries"];
     assert_eq!((&sessions[0]["browser"], &sessions[0]["current"]), (&json!("a browser"), &json!(true)));
     let origin = format!("origin: http://{}", served.address);
     let (status, head, _) = served.in_session("DELETE", "/sessions", &[&cookie, &origin]);

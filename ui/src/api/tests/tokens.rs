@@ -46,6 +46,7 @@ fn a_token_may_what_it_was_made_for_until_it_is_revoked() {
         assert_eq!(served.with_token(&tokens[0], method, route, "").0, 403, "{method} {route}");
     }
     let (_, list) = served.get("/tokens");
+    let list = &list["entries"];
     assert_eq!(list.as_array().unwrap().len(), 3);
     assert_eq!((&list[0]["name"], &list[0]["scope"]), (&json!("a read"), &json!("read")));
     assert!(list[0]["used"].is_string() && list[0].get("token").is_none(), "{list}");

@@ -13,7 +13,8 @@ use crate::moment;
 
 pub(super) fn history(asked: &mut Asked<'_>, path: &Path) -> Result<(), Failure> {
     let daemon = asked.connect()?;
-    let versions: Vec<Version> = daemon.get(&format!("/history?{}", path_query(&daemon, "path", path)?))?;
+    let route = format!("/history?{}", path_query(&daemon, "path", path)?);
+    let versions: Vec<Version> = daemon.list(&route, usize::MAX)?;
     if asked.output.is_json() {
         return asked.output.json(&versions);
     }
@@ -62,7 +63,7 @@ pub(super) fn restore(
 }
 
 pub(super) fn conflicts(asked: &mut Asked<'_>) -> Result<(), Failure> {
-    let conflicts: Vec<Conflict> = asked.connect()?.get("/conflicts")?;
+    let conflicts: Vec<Conflict> = asked.connect()?.list("/conflicts", usize::MAX)?;
     if asked.output.is_json() {
         return asked.output.json(&conflicts);
     }

@@ -261,7 +261,7 @@ fn scrub(scrub: &BackgroundScrub) -> String {
 }
 
 pub(super) fn devices(asked: &mut Asked<'_>) -> Result<(), Failure> {
-    let devices: Vec<Device> = asked.connect()?.get("/devices")?;
+    let devices: Vec<Device> = asked.connect()?.list("/devices", usize::MAX)?;
     if asked.output.is_json() {
         return asked.output.json(&devices);
     }
@@ -281,7 +281,7 @@ pub(super) fn devices(asked: &mut Asked<'_>) -> Result<(), Failure> {
 }
 
 pub(super) fn log(asked: &mut Asked<'_>, limit: u64) -> Result<(), Failure> {
-    let lines: Vec<LogLine> = asked.connect()?.get(&format!("/log?limit={limit}"))?;
+    let lines: Vec<LogLine> = asked.connect()?.list("/log", usize::try_from(limit).unwrap_or(usize::MAX))?;
     if asked.output.is_json() {
         return asked.output.json(&lines);
     }

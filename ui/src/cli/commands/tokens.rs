@@ -35,7 +35,7 @@ fn create(asked: &mut Asked<'_>, name: String, scope: Scope) -> Result<(), Failu
 }
 
 fn list(asked: &mut Asked<'_>) -> Result<(), Failure> {
-    let tokens: Vec<Token> = asked.connect()?.get("/tokens")?;
+    let tokens: Vec<Token> = asked.connect()?.list("/tokens", usize::MAX)?;
     if asked.output.is_json() {
         return asked.output.json(&tokens);
     }
