@@ -23,7 +23,17 @@ export function showDevices(main) {
   // What others know of this one is a little older than what it knows itself.
   const fresh = (device) => (device.this && state.status ? { ...device, used: state.status.used } : device);
   const draw = (devices) => replace(place, cards(devices.map(fresh), () => refresh()));
-  const refresh = () => getAll('/devices', stop.signal).then(draw).catch(() => {});
+  // Answers may overtake each other: an older one does not replace what a newer one said.
+  let asked = 0;
+  let drawn = 0;
+  const refresh = () => {
+    const number = ++asked;
+    return getAll('/devices', stop.signal).then((devices) => {
+      if (number < drawn) return;
+      drawn = number;
+      draw(devices);
+    }).catch(() => {});
+  };
   load(place, () => getAll('/devices', stop.signal), draw);
   bus.addEventListener('status', refresh, { signal: stop.signal });
   // The picture is drawn for the screen's width.

@@ -17,8 +17,14 @@ export function showSettings(main) {
   replace(main, h('header', { class: 'page-head' }, h('div', {}, h('h1', {}, t.pages.settings), h('p', { class: 'lead' }, t.settings.lead))), place,
     h('div', { class: 'columns' }, keys, words()), sessions, tokens, table());
   const stop = new AbortController();
-  const showAbout = () => load(place, () => get('/status'), (status) => place.append(about(status)));
+  let name = null;
+  const showAbout = () => load(place, () => get('/status'), (status) => {
+    name = status.name;
+    place.append(about(status));
+  });
   bus.addEventListener('renamed', showAbout, { signal: stop.signal });
+  // The answer to a new name may come before the status knows it, and others may rename this computer too.
+  bus.addEventListener('status', ({ detail }) => { if (name !== null && detail.name !== name) showAbout(); }, { signal: stop.signal });
   showAbout();
   showKeys(keys);
   showSessions(sessions);
