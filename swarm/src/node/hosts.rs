@@ -22,6 +22,9 @@ use crate::view::PeerState;
 /// Hosts mostly come and go together, and marking is dear.
 const REQUEUE_AFTER_MS: Millis = 1_000;
 const REQUEUE_AGAIN_MS: Millis = 5_000;
+/// Who refused is passed over for so long at most. What it says of itself may have come before its refusal though it was said
+/// after it, and be all it has to say for hours.
+const PASSED_OVER_MAX_MS: Millis = 10 * 60_000;
 
 /// Hosts and what follows from them.
 #[derive(Default)]
@@ -58,6 +61,8 @@ pub(super) struct Hosts {
     requeue: BTreeSet<u16>,
     requeueing: bool,
     requeue_at: Millis,
+    /// When those who refused are asked again.
+    ask_again_at: Option<Millis>,
 }
 
 impl Hosts {
@@ -95,15 +100,17 @@ impl Hosts {
         self.requeueing || !self.requeue.is_empty()
     }
 
-    /// When the next requeue is due.
+    /// When the next requeue is due, or who refused is asked again.
     pub(super) fn next_wake(&self) -> Option<Millis> {
-        (!self.requeueing && !self.requeue.is_empty()).then_some(self.requeue_at)
+        let requeue = (!self.requeueing && !self.requeue.is_empty()).then_some(self.requeue_at);
+        requeue.into_iter().chain(self.ask_again_at).min()
     }
 }
 
 impl Node {
     /// Brings the tables up to date.
     pub(super) fn settle_hosts(&mut self) {
+        self.forget_refusals();
         while std::mem::take(&mut self.hosts.dirty) {
             self.hosts.started |= self.hosts.members_told && self.hosts.own_told && self.hosts.known_told;
             let (hosts, slots) = self.list_hosts();
@@ -235,13 +242,24 @@ impl Node {
         }
     }
 
-    /// A peer refused chunks: it is passed over until it says something new of itself.
+    /// A peer refused chunks: it is passed over until it says something new of itself, or for [`PASSED_OVER_MAX_MS`].
     pub(super) fn note_refusal(&mut self, slot: Slot) {
         let peer = self.peers.get_mut(slot);
         let issued = peer.facts().map(|facts| facts.issued_ms);
         if peer.refused_at != issued {
             peer.refused_at = issued;
             self.hosts.dirty = true;
+            self.hosts.ask_again_at.get_or_insert(self.now + PASSED_OVER_MAX_MS);
+        }
+    }
+
+    fn forget_refusals(&mut self) {
+        if self.hosts.ask_again_at.is_none_or(|at| self.now < at) {
+            return;
+        }
+        self.hosts.ask_again_at = None;
+        for (_, peer) in self.peers.iter_mut() {
+            self.hosts.dirty |= peer.refused_at.take().is_some();
         }
     }
 }

@@ -18,9 +18,9 @@ use crate::world::World;
 const SEEDS: u64 = 1_000;
 const SEEDS_LONG: u64 = 5_000;
 /// Seeds beyond these that failed once.
-const FAILED_ONCE: [u64; 16] = [
+const FAILED_ONCE: [u64; 17] = [
     5297, 5403, 7932, 8034, 21467, 21539, 22258, 22580, 24406, 40483, 41000, 302_205, 406_416, 407_270,
-    407_869, 410_107,
+    407_869, 410_107, 617_696,
 ];
 /// A host that has room again gets by comparing what it was passed over for: within an hour.
 pub const SETTLE_MAX_MS: u64 = 75 * 60_000;

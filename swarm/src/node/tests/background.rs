@@ -24,6 +24,8 @@ struct Group {
     fetched: usize,
     /// Peers whose receipts are kept back, and what they got meanwhile.
     silent: BTreeMap<DeviceId, usize>,
+    /// The peers have no room until then, and say nothing of it but this.
+    refuse_until: u64,
 }
 
 fn content(number: u16) -> Bytes {
@@ -41,7 +43,8 @@ fn group(peers: u8) -> Group {
     let backlog = (0..CHUNKS).map(content).map(|bytes| (ChunkId::of(&bytes), bytes)).collect();
     let (sent, silent) = (BTreeMap::new(), BTreeMap::new());
     let (written, sent_written, fetched) = (BTreeMap::new(), 0, 0);
-    let mut group = Group { node, now: 0, backlog, written, sent, sent_written, fetched, silent };
+    let mut group =
+        Group { node, now: 0, backlog, written, sent, sent_written, fetched, silent, refuse_until: 0 };
     for peer in 1..=peers {
         group.node.handle(0, Input::Connected { peer: key(peer).id(), rtt_ms: 3 });
         say(&mut group.node, 0, peer, &hello(peer));
@@ -112,7 +115,8 @@ impl Group {
         let device = key(peer).id();
         match message {
             Message::Offer { batch, ids } => {
-                let answers = vec![Answer::Want; ids.len()];
+                let refuses = self.now < self.refuse_until;
+                let answers = vec![if refuses { Answer::Full } else { Answer::Want }; ids.len()];
                 say(&mut self.node, self.now, peer, &Message::Want { batch, answers });
             }
             Message::Chunks(items) => {
@@ -201,6 +205,16 @@ fn peers_take_turns_and_share_the_pace() {
     assert!(paced(10_000).contains(&group.sent()), "{}", group.sent());
     let shares: Vec<usize> = group.sent.values().copied().collect();
     assert!(shares.len() == 2 && shares[0].abs_diff(shares[1]) <= CHUNK_BYTES, "{shares:?}");
+}
+
+#[test]
+fn who_refused_and_says_nothing_new_is_asked_again() {
+    let mut group = group(1);
+    group.refuse_until = 1_000;
+    group.run(9 * 60_000, false);
+    assert_eq!(group.sent(), 0, "it is passed over");
+    group.run(2 * 60_000, false);
+    assert_eq!(group.sent(), usize::from(CHUNKS) * CHUNK_BYTES);
 }
 
 #[test]
