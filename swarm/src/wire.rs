@@ -290,7 +290,7 @@ pub(crate) fn raw_ids(ids: &[ChunkId]) -> Vec<RawId> {
     ids.iter().map(|id| id.0).collect()
 }
 
-/// A short digest of a frontier, or of the counters of outlines.
+/// A short digest of a frontier, of the counters of outlines, or of when facts were issued.
 pub(crate) fn numbers_digest(numbers: &BTreeMap<DeviceId, u64>) -> [u8; 16] {
     // In one piece: that is several times as fast.
     let mut bytes = Vec::with_capacity(numbers.len() * 40);

@@ -172,11 +172,8 @@ impl Claim<'_> {
     ) -> Result<Location, StoreError> {
         encode_record_header(record, &self.id);
         let (place, file) = self.reserve(inner, record.len() as u32, purpose)?;
-        let written = {
-            let _one = self.appender.writing.lock();
-            file.write_at(u64::from(place.at.offset), record)
-        };
-        self.appender.wrote(inner, place.at.pack, record.len(), written)?;
+        let write = || file.write_at(u64::from(place.at.offset), record);
+        self.appender.write(inner, place.at.pack, record.len(), write)?;
         Ok(place)
     }
 
@@ -185,11 +182,8 @@ impl Claim<'_> {
         let header = record_header(&self.id, sealed.len() as u32);
         let (place, file) = self.reserve(inner, (header.len() + sealed.len()) as u32, Purpose::Store)?;
         let mut pieces = [IoSlice::new(&header), IoSlice::new(sealed)];
-        let written = {
-            let _one = self.appender.writing.lock();
-            file.write_pieces_at(u64::from(place.at.offset), &mut pieces, true)
-        };
-        self.appender.wrote(inner, place.at.pack, header.len() + sealed.len(), written)?;
+        let write = || file.write_pieces_at(u64::from(place.at.offset), &mut pieces, true);
+        self.appender.write(inner, place.at.pack, header.len() + sealed.len(), write)?;
         Ok(place)
     }
 
@@ -224,14 +218,17 @@ impl Drop for Claim<'_> {
 }
 
 impl Appender {
-    /// Counts what was written, or says why it was not.
-    fn wrote(
+    /// Lets one write at a time through, and counts what was written, or says why it was not.
+    fn write(
         &self,
         inner: &Inner,
         pack: u64,
         bytes: usize,
-        outcome: io::Result<()>,
+        write: impl FnOnce() -> io::Result<()>,
     ) -> Result<(), StoreError> {
+        let one = self.writing.lock();
+        let outcome = write();
+        drop(one);
         match outcome {
             Ok(()) => {
                 self.landed_bytes.fetch_add(bytes as u64, Ordering::Relaxed);

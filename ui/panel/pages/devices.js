@@ -25,16 +25,15 @@ export function showDevices(main) {
   const draw = (devices) => replace(place, cards(devices.map(fresh), () => refresh()));
   // Answers may overtake each other: an older one does not replace what a newer one said.
   let asked = 0;
-  let drawn = 0;
-  const refresh = () => {
+  let newest = { number: 0 };
+  const request = async () => {
     const number = ++asked;
-    return getAll('/devices', stop.signal).then((devices) => {
-      if (number < drawn) return;
-      drawn = number;
-      draw(devices);
-    }).catch(() => {});
+    const devices = await getAll('/devices', stop.signal);
+    if (number > newest.number) newest = { number, devices };
+    return newest.devices;
   };
-  load(place, () => getAll('/devices', stop.signal), draw);
+  const refresh = () => request().then(draw).catch(() => {});
+  load(place, request, draw);
   bus.addEventListener('status', refresh, { signal: stop.signal });
   // The picture is drawn for the screen's width.
   matchMedia('(max-width: 719px)').addEventListener('change', refresh, { signal: stop.signal });

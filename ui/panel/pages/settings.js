@@ -53,11 +53,7 @@ function showLicences() {
     body.setAttribute('role', 'region');
     body.setAttribute('aria-label', t.settings.licences);
     body.append(h('p', {}, `${t.name}: `, button(t.settings.licence, { kind: 'link', onclick: () => showText('peerdrive', '') })), h('p', { class: 'hint' }, t.settings.licencesLead), place);
-    const request = async () => {
-      const response = await fetch('/panel/licences.txt');
-      if (!response.ok) throw new Error(t.answered(response.status));
-      return (await response.text()).trim().split('\n').map((line) => /^(\S+) (\S+) (.*)$/.exec(line).slice(1));
-    };
+    const request = async () => (await textOf('/panel/licences.txt')).trim().split('\n').map((line) => /^(\S+) (\S+) (.*)$/.exec(line).slice(1));
     load(place, request, (rows) => place.append(facts(t.settings.licences, t.settings.licenceColumns, rows.map(([name, version, licence]) =>
       [name, version, button(licence, { kind: 'link', title: t.settings.licenceOf(name), onclick: () => showText(name, version) })]))));
   }, { wide: true });
@@ -68,13 +64,15 @@ function showText(name, version) {
   dialog(t.settings.licenceOf(name), (body) => {
     const place = h('div', { class: 'stage' });
     body.append(place);
-    const request = async () => {
-      const response = await fetch(`/panel/licences/${encodeURIComponent(`${name} ${version}`.trim())}`);
-      if (!response.ok) throw new Error(t.answered(response.status));
-      return response.text();
-    };
+    const request = () => textOf(`/panel/licences/${encodeURIComponent(`${name} ${version}`.trim())}`);
     load(place, request, (text) => place.append(h('div', { class: 'text' }, h('pre', { tabindex: '0' }, text))));
   }, { wide: true });
+}
+
+async function textOf(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(t.answered(response.status));
+  return response.text();
 }
 
 function showSessions(place) {
